@@ -1,0 +1,201 @@
+"""The life of one execution, step by step, in a process of its own: get the job, run, leave the outcome, report, end."""
+
+import json
+import os
+import signal
+import sys
+import time
+
+from leoflow.agent import wire
+from leoflow.agent.processes import EXECUTION_MARKER
+from leoflow.run import logs
+from leoflow.run.task import run_task
+
+PARK = "/agent/v1/park"
+REPORT = "/agent/v1/report"
+XCOM = "/agent/v1/xcom"
+#: A report is tried for this long: an outage of the control plane must not turn finished work into failed work.
+REPORT_LIMIT_SECONDS = 24 * 3600
+
+
+class TaskCancelled(KeyboardInterrupt):
+    """Raised in user code when the execution is cancelled (SIGTERM)."""
+
+
+class Server:
+    """The control plane as an execution sees it. Reconnects to whoever leads now."""
+
+    def __init__(self, sock, address: str, address_file: str):
+        self._sock = sock
+        self._address = address
+        self._address_file = address_file
+        self.token = ""
+
+    def post(self, path: str, body: dict, limit_seconds: float) -> dict:
+        """Ask until answered. Raises HttpError for a final no, TimeoutError when `limit_seconds` are over."""
+        deadline = time.monotonic() + limit_seconds
+        delay = 0.05
+        while True:
+            try:
+                if self._sock is None:
+                    self._sock = wire.connect(self._current_address())
+                return wire.post(self._sock, path, body, self.token)
+            except wire.HttpError as error:
+                if error.status not in (429, 502, 503, 504):
+                    raise
+            except (OSError, ValueError):
+                self.close()
+            if time.monotonic() + delay > deadline:
+                raise TimeoutError(f"no server answered for {limit_seconds:.0f} s")
+            time.sleep(delay)
+            delay = min(delay * 2, 5.0)
+            if self._sock is not None and self._current_address() != self._address:
+                self.close()
+
+    def park(self, child: dict) -> dict:
+        """Wait for work, for as long as it takes. Raises OSError when the server goes away first."""
+        return wire.post(self._sock, PARK, child)
+
+    def close(self) -> None:
+        """Drop the connection; the next request opens another."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+    def _current_address(self) -> str:
+        try:
+            with open(self._address_file, encoding="utf-8") as file:
+                self._address = json.load(file)["socket"]
+        except (OSError, ValueError, KeyError):
+            pass
+        return self._address
+
+
+class XComs:
+    """Values of other tasks, as `run_task` asks for them."""
+
+    def __init__(self, server: Server, given: dict | None):
+        self._server = server
+        self._given = given or {}
+
+    def find_xcom(self, task_id, key, map_index, run_id=None, dag_id=None):
+        """JSON text of one value, or of a list of all map indexes for None; None when nothing was pushed."""
+        if run_id is None and dag_id is None:
+            name = f"{task_id}/{key}" if map_index in (None, -1) else f"{task_id}/{key}/{map_index}"
+            if name in self._given:
+                return self._given[name]
+        request = {"task_id": task_id, "key": key, "map_index": map_index}
+        if run_id is not None:
+            request["run_id"] = run_id
+        if dag_id is not None:
+            request["dag_id"] = dag_id
+        return self._server.post(XCOM, request, 600)["value"]
+
+
+def live(dag, server: Server, spec: dict) -> None:
+    """Run one execution to its end and report it. Returns when the process may exit."""
+    server.token = spec["token"]
+    _prepare(spec)
+    report = run_task(dag, spec, XComs(server, spec.get("xcoms")))
+    logs.flush()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _leave_outcome(spec, report)
+    _report(server, spec, report)
+
+
+def exec_fresh(fork_server: dict, spec: dict) -> None:
+    """Replace this process by a fresh interpreter for one execution: the DAG file started threads, which do not survive a fork."""
+    job = os.memfd_create("leoflow-job")
+    os.write(job, wire.encode_line({"fork_server": fork_server, "spec": spec}))
+    os.lseek(job, 0, os.SEEK_SET)
+    os.set_inheritable(job, True)
+    os.execv(sys.executable, [sys.executable, "-m", "leoflow.agent.attempt", str(job)])
+
+
+def main() -> None:
+    """One execution in a fresh interpreter, its job on the file descriptor named."""
+    from leoflow.run.load import load_dag
+
+    with os.fdopen(int(sys.argv[1]), "rb") as file:
+        job = json.load(file)
+    home = job["fork_server"]
+    dag = load_dag(home["root"], home["dag_file"], home["dag_id"], home["path"])
+    live(dag, Server(None, "", home["address_file"]), job["spec"])
+    os._exit(0)
+
+
+def _prepare(spec: dict) -> None:
+    os.environ[EXECUTION_MARKER] = spec["execution_id"]
+    path = spec.get("log_file")
+    if path:
+        _redirect(path)
+    logs.install(1)
+    signal.signal(signal.SIGTERM, _cancel)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _redirect(path: str) -> None:
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _cancel(_signal, _frame):
+    # A second signal while on_kill runs changes nothing; the grace period ends in SIGKILL.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise TaskCancelled("the execution was cancelled")
+
+
+def _leave_outcome(spec: dict, report: dict) -> None:
+    """The file by which a reconciler learns the outcome when the report never arrives."""
+    path = spec.get("outcome_file")
+    if not path:
+        return
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.write(file, wire.encode_line(report))
+        os.close(file)
+    except OSError as error:
+        logs.note("error", f"the outcome file could not be written: {error}")
+
+
+def _report(server: Server, spec: dict, report: dict) -> None:
+    try:
+        server.post(REPORT, report, REPORT_LIMIT_SECONDS)
+    except wire.HttpError as error:
+        if error.status != 409:
+            logs.note("error", f"the server refused the report: {error}")
+            if error.status in (413, 422):
+                _report_refused(server, report, error)
+    except TimeoutError as error:
+        logs.note("error", f"the report was never taken: {error}")
+        return
+    _forget_outcome(spec)
+
+
+def _report_refused(server: Server, report: dict, error: wire.HttpError) -> None:
+    """A report that the server cannot take must not leave the task running for ever: its failure is reported instead."""
+    plain = {key: report[key] for key in ("execution_id", "started_at", "ended_at")}
+    message = f"the result was refused by the server: {error.body[:2000].decode('utf-8', 'replace')}"
+    try:
+        server.post(REPORT, {**plain, "outcome": "failed", "error": {"type": "ReportRefused", "message": message}}, REPORT_LIMIT_SECONDS)
+    except (wire.HttpError, TimeoutError):
+        pass
+
+
+def _forget_outcome(spec: dict) -> None:
+    path = spec.get("outcome_file")
+    if path:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+
+
+if __name__ == "__main__":
+    main()

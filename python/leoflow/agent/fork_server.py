@@ -1,0 +1,405 @@
+"""A warm process per DAG version: imports the DAG file once, then forks one child per execution.
+
+Started by the launcher as `python -m leoflow.agent.fork_server`, with its ForkServerSpec as JSON on standard input.
+Prints one line on standard output when it is ready or cannot be: {"op": "ready" | "failed", ...}.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+
+from leoflow.agent import attempt, processes, wire
+
+#: Without a leader and without work for this long, it ends itself.
+ORPHAN_SECONDS = 600
+ALIVE_SECONDS = 5
+#: How long the parked children of an older leader may take to begin or end.
+TAKE_OVER_SECONDS = 1.0
+#: Execution ids remembered so that none is begun twice.
+SEEN_LIMIT = 200_000
+
+
+class Child:
+    """A forked child. `execution_id` is None while it is parked."""
+
+    __slots__ = ("pid", "execution_id", "kill_at")
+
+    def __init__(self, pid: int, execution_id: str | None):
+        self.pid = pid
+        self.execution_id = execution_id
+        self.kill_at = None
+
+
+class ForkServer:
+    """The loop: one leader's connection in, children out."""
+
+    def __init__(self, spec: dict, dag):
+        self.spec = spec
+        self.dag = dag
+        self.epoch = -1
+        self.agent_socket = ""
+        self.address_file = spec["address_file"]
+        self.children: dict[int, Child] = {}
+        self.running: dict[str, int] = {}
+        self.seen: dict[str, None] = {}
+        self.leader: wire.Lines | None = None
+        self.leader_seen = time.monotonic()
+        self.alive_due = 0.0
+        self.ooms = processes.memory_kills()
+        self.threaded = threading.active_count() > 1
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(spec["socket"])
+        self.listener.listen(8)
+        self.listener.setblocking(False)
+        self.wake_read, self.wake_write = os.pipe()
+        self.begun_read, self.begun_write = os.pipe()
+        for fd in (self.wake_read, self.wake_write, self.begun_read):
+            os.set_blocking(fd, False)
+        self.begun_rest = b""
+        self.pending: list[tuple[socket.socket, wire.Lines]] = []
+
+    def run(self) -> None:
+        """Serve until the launcher ends it or nobody needs it."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        while True:
+            ready = self._wait()
+            if self.wake_read in ready:
+                _drain(self.wake_read)
+            if self.begun_read in ready:
+                self._read_begun()
+            self._reap()
+            if self.listener in ready:
+                self._accept()
+            for lines in [lines for _, lines in self.pending if lines.sock in ready]:
+                self._read_pending(lines)
+            if self.leader is not None and self.leader.sock in ready:
+                self._read_leader()
+            self._keep_time()
+
+    def _wait(self) -> set:
+        poll = [self.wake_read, self.begun_read, self.listener, *(sock for sock, _ in self.pending)]
+        if self.leader is not None:
+            poll.append(self.leader.sock)
+        timeout = ALIVE_SECONDS
+        for child in self.children.values():
+            if child.kill_at is not None:
+                timeout = min(timeout, max(0.01, child.kill_at - time.monotonic()))
+        return set(select.select(poll, [], [], timeout)[0])
+
+    # ── the leader ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self.listener.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
+        self.pending.append((sock, wire.Lines(sock)))
+
+    def _read_pending(self, lines: wire.Lines) -> None:
+        """A connection speaks for the first time: a hello of a newer epoch takes over."""
+        messages = lines.read()
+        if messages == []:
+            return
+        self.pending = [(sock, other) for sock, other in self.pending if other is not lines]
+        if not messages or messages[0].get("op") != "hello" or messages[0]["epoch"] < self.epoch:
+            lines.send({"op": "refused", "epoch": self.epoch, "reason": "an older epoch"})
+            lines.sock.close()
+            return
+        if self.leader is not None:
+            self.leader.sock.close()
+        self.leader = lines
+        self._hello(messages[0])
+        self._handle_all(messages[1:])
+
+    def _hello(self, message: dict) -> None:
+        if message["epoch"] > self.epoch:
+            self._settle_parked()
+        self.epoch = message["epoch"]
+        self.agent_socket = message["agent_socket"]
+        running = [{"execution_id": execution, "pid": pid} for execution, pid in self.running.items()]
+        self._send({"op": "hello", "pid": os.getpid(), "epoch": self.epoch, "running": running, "seen": list(self.seen)})
+
+    def _settle_parked(self) -> None:
+        """Wait until each parked child of the leader before has either begun or ended.
+
+        A dead leader's connection delivers what it had sent, then its end: the child begins that execution or exits. Only
+        the children of a leader that is merely paused are left after the wait, and killed. From then on it is certain which
+        executions were begun.
+        """
+        leader, self.leader = self.leader, None
+        deadline = time.monotonic() + TAKE_OVER_SECONDS
+        while any(child.execution_id is None for child in self.children.values()):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                for child in self.children.values():
+                    if child.execution_id is None:
+                        _signal(child.pid, signal.SIGKILL)
+            select.select([self.wake_read, self.begun_read], [], [], max(0.005, left))
+            _drain(self.wake_read)
+            self._read_begun()
+            self._reap()
+        self._read_begun()
+        self.leader = leader
+
+    def _read_leader(self) -> None:
+        leader = self.leader
+        if leader is None:
+            return
+        messages = leader.read()
+        if messages is None:
+            leader.sock.close()
+            self.leader = None
+            self.leader_seen = time.monotonic()
+            return
+        self._handle_all(messages)
+
+    def _handle_all(self, messages: list[dict]) -> None:
+        for message in messages:
+            if message.get("epoch") != self.epoch:
+                self._send({"op": "refused", "epoch": self.epoch, "reason": "an older epoch", "execution_id": message.get("spec", {}).get("execution_id")})
+                continue
+            if message["op"] == "park":
+                for _ in range(message["count"]):
+                    self._fork_parked()
+            elif message["op"] == "run":
+                self._fork_job(message["spec"])
+            elif message["op"] == "cancel":
+                self._cancel(message["execution_id"], message["grace_seconds"])
+
+    def _send(self, message: dict) -> None:
+        if self.leader is not None and not self.leader.send(message):
+            self.leader.sock.close()
+            self.leader = None
+            self.leader_seen = time.monotonic()
+
+    # ── children ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _fork_parked(self) -> None:
+        try:
+            sock = wire.connect(self.agent_socket)
+        except OSError:
+            return
+        pid = os.fork()
+        if pid == 0:
+            self._in_child(sock, None)
+        sock.close()
+        self.children[pid] = Child(pid, None)
+
+    def _fork_job(self, spec: dict) -> None:
+        execution = spec["execution_id"]
+        if execution in self.seen:
+            self._send({"op": "refused", "epoch": self.epoch, "execution_id": execution, "reason": "begun before"})
+            return
+        self._remember(execution)
+        pid = os.fork()
+        if pid == 0:
+            self._in_child(None, spec)
+        self.children[pid] = Child(pid, execution)
+        self.running[execution] = pid
+        self._send({"op": "begun", "execution_id": execution, "pid": pid})
+
+    def _in_child(self, sock, spec: dict | None) -> None:
+        """Never returns: whatever happens, the child must not run the fork server's loop."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._close_in_child()
+            os.setsid()
+            processes.die_with_parent(self.own_pid)
+            gc.enable()
+            server = attempt.Server(sock, self.agent_socket, self.address_file)
+            if spec is None:
+                spec = self._park(server)
+            if spec is not None and self.threaded:
+                attempt.exec_fresh(self.spec, spec)
+            if spec is not None:
+                attempt.live(self.dag, server, spec)
+            status = 0
+        except BaseException as error:  # noqa: B902 - the last line of defence of a child
+            _last_words(error)
+        finally:
+            os._exit(status)
+
+    def _park(self, server) -> dict | None:
+        answer = server.park({"fork_server": self.spec["id"], "pid": os.getpid()})
+        spec = answer.get("spec")
+        if spec is not None:
+            # Shorter than PIPE_BUF, so lines of several children never mix.
+            os.write(self.begun_write, f"{os.getpid()} {spec['execution_id']}\n".encode("ascii"))
+        return spec
+
+    def _close_in_child(self) -> None:
+        self.listener.close()
+        for sock, _ in self.pending:
+            sock.close()
+        if self.leader is not None:
+            self.leader.sock.close()
+        for fd in (self.wake_read, self.wake_write, self.begun_read):
+            os.close(fd)
+
+    def _read_begun(self) -> None:
+        data = _drain(self.begun_read)
+        if not data:
+            return
+        *lines, self.begun_rest = (self.begun_rest + data).split(b"\n")
+        for line in lines:
+            pid_text, _, execution = line.decode("ascii").partition(" ")
+            child = self.children.get(int(pid_text))
+            if child is None:
+                continue
+            child.execution_id = execution
+            self.running[execution] = child.pid
+            self._remember(execution)
+            self._send({"op": "begun", "execution_id": execution, "pid": child.pid})
+
+    def _remember(self, execution: str) -> None:
+        self.seen[execution] = None
+        if len(self.seen) > SEEN_LIMIT:
+            self.seen.pop(next(iter(self.seen)))
+
+    def _reap(self) -> None:
+        exited = []
+        while True:
+            try:
+                info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                break
+            if info is None:
+                break
+            # Before the pid can be used again: nothing of its session survives.
+            if info.si_pid in self.children:
+                _signal_group(info.si_pid, signal.SIGKILL)
+            _, status = os.waitpid(info.si_pid, 0)
+            exited.extend(self._ended(info.si_pid, status))
+        if not exited:
+            return
+        processes.kill_strays(set(self.children), self.running.__contains__)
+        self._send({"op": "exited", "children": exited})
+
+    def _ended(self, pid: int, status: int) -> list[dict]:
+        self._read_begun()
+        child = self.children.pop(pid, None)
+        if child is None:
+            return []
+        if child.execution_id is not None:
+            self.running.pop(child.execution_id, None)
+        killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        oom = False
+        if killed == signal.SIGKILL:
+            ooms = processes.memory_kills()
+            oom, self.ooms = ooms > self.ooms, ooms
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
+        return [{"pid": pid, "execution_id": child.execution_id, "status": code, "signal": killed, "oom": oom}]
+
+    def _cancel(self, execution: str, grace_seconds: float) -> None:
+        pid = self.running.get(execution)
+        child = self.children.get(pid) if pid is not None else None
+        if child is None:
+            return
+        _signal(child.pid, signal.SIGTERM)
+        child.kill_at = time.monotonic() + grace_seconds
+
+    def _keep_time(self) -> None:
+        now = time.monotonic()
+        for child in self.children.values():
+            if child.kill_at is not None and child.kill_at <= now:
+                _signal_group(child.pid, signal.SIGKILL)
+                _signal(child.pid, signal.SIGKILL)
+                child.kill_at = now + 1
+        if now >= self.alive_due:
+            self.alive_due = now + ALIVE_SECONDS
+            self._send({"op": "alive", "running": list(self.running)})
+        if self.leader is not None or self.running:
+            self.leader_seen = now
+        elif now - self.leader_seen > ORPHAN_SECONDS:
+            sys.exit(0)
+
+    own_pid = 0
+
+
+def _drain(fd: int) -> bytes:
+    data = b""
+    while True:
+        try:
+            chunk = os.read(fd, 65536)
+        except BlockingIOError:
+            return data
+        if not chunk:
+            return data
+        data += chunk
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except OSError:
+        pass
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except OSError:
+        pass
+
+
+def _last_words(error: BaseException) -> None:
+    """A child that dies outside the task says so where the fork server's output goes."""
+    try:
+        os.write(2, f"leoflow: a child ended early: {type(error).__name__}: {error}\n".encode("utf-8", "replace"))
+    except OSError:
+        pass
+
+
+def _import_dag(spec: dict):
+    from leoflow.run.load import load_dag
+
+    gc.disable()
+    dag = load_dag(spec["root"], spec["dag_file"], spec["dag_id"], spec["path"])
+    gc.collect()
+    gc.freeze()
+    return dag
+
+
+def main() -> None:
+    """Read the spec, import the DAG, serve."""
+    spec = json.loads(sys.stdin.buffer.read())
+    ready = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    log = os.open(spec["log_file"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    processes.die_with_parent(spec["launcher_pid"])
+    processes.adopt_orphans()
+    started = time.monotonic()
+    try:
+        dag = _import_dag(spec)
+        server = ForkServer(spec, dag)
+    except BaseException as error:  # noqa: B902 - user code runs at import
+        os.write(ready, wire.encode_line({"op": "failed", "error": _describe(error)}))
+        os._exit(1)
+    server.own_pid = os.getpid()
+    os.write(ready, wire.encode_line({"op": "ready", "import_ms": (time.monotonic() - started) * 1000}))
+    os.close(ready)
+    server.run()
+
+
+def _describe(error: BaseException) -> dict:
+    import traceback
+
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return {"type": type(error).__name__, "message": str(error)[:4000], "traceback": text[-16000:]}
+
+
+if __name__ == "__main__":
+    main()

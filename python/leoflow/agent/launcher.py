@@ -1,0 +1,228 @@
+"""The process that starts fork servers and outlives the control plane.
+
+`python -m leoflow.agent.launcher HOME` listens on HOME/run/launcher.sock. One per home folder. When it dies, everything it
+started dies with it; when it starts, it ends what a dead one left behind.
+"""
+
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from leoflow.agent import processes, wire
+
+ORPHAN_SECONDS = 900
+
+
+class Warm:
+    """One fork server, starting or ready."""
+
+    def __init__(self, spec: dict, process: subprocess.Popen, deadline: float):
+        self.spec = spec
+        self.process = process
+        self.deadline = deadline
+        self.ready = False
+        self.output = b""
+
+    def describe(self) -> dict:
+        """Its RunningForkServer."""
+        return {"id": self.spec["id"], "version_id": self.spec["version_id"], "pid": self.process.pid, "socket": self.spec["socket"]}
+
+
+class Launcher:
+    """The loop: servers in, fork servers out."""
+
+    def __init__(self, home: str):
+        self.run_folder = os.path.join(home, "run")
+        self.boot = f"{home}#{os.getpid()}.{time.time_ns()}"
+        self.epoch = -1
+        self.warm: dict[str, Warm] = {}
+        self.servers: list[wire.Lines] = []
+        self.server_seen = time.monotonic()
+        path = os.path.join(self.run_folder, "launcher.sock")
+        if os.path.exists(path):
+            os.unlink(path)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(path)
+        os.chmod(path, 0o600)
+        self.listener.listen(16)
+        self.listener.setblocking(False)
+        self.wake_read, self.wake_write = os.pipe()
+        os.set_blocking(self.wake_read, False)
+        os.set_blocking(self.wake_write, False)
+
+    def run(self) -> None:
+        """Serve until told to shut down, or until nobody needs it."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self._shutdown())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        while True:
+            outputs = {warm.process.stdout: warm for warm in self.warm.values() if not warm.ready}
+            ready = select.select([self.wake_read, self.listener, *outputs, *(lines.sock for lines in self.servers)], [], [], self._timeout())[0]
+            if self.wake_read in ready:
+                os.read(self.wake_read, 4096)
+            for output, warm in outputs.items():
+                if output in ready:
+                    self._read_output(warm)
+            self._reap()
+            if self.listener in ready:
+                self._accept()
+            for lines in [lines for lines in self.servers if lines.sock in ready]:
+                self._read_server(lines)
+            self._keep_time()
+
+    def _timeout(self) -> float:
+        waits = [warm.deadline - time.monotonic() for warm in self.warm.values() if not warm.ready]
+        return max(0.01, min([5.0, *waits]))
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self.listener.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
+        self.servers.append(wire.Lines(sock))
+
+    def _read_server(self, lines: wire.Lines) -> None:
+        messages = lines.read()
+        if messages is None:
+            lines.sock.close()
+            self.servers.remove(lines)
+            return
+        for message in messages:
+            if message["epoch"] < self.epoch:
+                lines.send({"op": "refused", "epoch": self.epoch})
+                continue
+            self.epoch = message["epoch"]
+            if message["op"] == "hello":
+                ready = [warm.describe() for warm in self.warm.values() if warm.ready]
+                lines.send({"op": "hello", "pid": os.getpid(), "epoch": self.epoch, "fork_servers": ready})
+            elif message["op"] == "start":
+                self._start(message["fork_server"])
+            elif message["op"] == "stop_fork_server":
+                self._stop(message["id"])
+            elif message["op"] == "shutdown":
+                self._shutdown()
+
+    def _tell(self, message: dict) -> None:
+        self.servers = [lines for lines in self.servers if lines.send(message)]
+
+    def _start(self, spec: dict) -> None:
+        """Start a fork server; asking twice for the same id changes nothing."""
+        if spec["id"] in self.warm:
+            return
+        path = os.path.join(self.run_folder, f"f{spec['id'][-12:]}.sock")
+        if os.path.exists(path):
+            os.unlink(path)
+        full = {**spec, "socket": path, "launcher_pid": os.getpid(), "address_file": os.path.join(self.run_folder, "agent.json")}
+        environment = {**spec["env"], processes.LAUNCHER_MARKER: self.boot, "PYTHONPATH": _own_path(), "PYTHONUNBUFFERED": "1"}
+        try:
+            process = subprocess.Popen(
+                [spec["python"], "-m", "leoflow.agent.fork_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, env=environment, cwd=spec["root"], start_new_session=True)
+            process.stdin.write(json.dumps(full).encode("utf-8"))
+            process.stdin.close()
+        except OSError as error:
+            self._tell({"op": "failed", "id": spec["id"], "error": {"type": type(error).__name__, "message": str(error)}})
+            return
+        os.set_blocking(process.stdout.fileno(), False)
+        self.warm[spec["id"]] = Warm(full, process, time.monotonic() + spec.get("import_timeout_seconds", 30))
+
+    def _read_output(self, warm: Warm) -> None:
+        data = warm.process.stdout.read()
+        if not data:
+            return
+        warm.output += data
+        if b"\n" not in warm.output:
+            return
+        message = json.loads(warm.output.split(b"\n", 1)[0])
+        if message["op"] == "ready":
+            warm.ready = True
+            warm.process.stdout.close()
+            self._tell({"op": "started", "fork_server": warm.describe(), "import_ms": message["import_ms"]})
+        else:
+            self._fail(warm, message["error"])
+
+    def _fail(self, warm: Warm, error: dict) -> None:
+        self.warm.pop(warm.spec["id"], None)
+        warm.process.kill()
+        warm.process.wait()
+        warm.process.stdout.close()
+        self._tell({"op": "failed", "id": warm.spec["id"], "error": error})
+
+    def _stop(self, identifier: str) -> None:
+        warm = self.warm.get(identifier)
+        if warm is not None:
+            warm.process.kill()
+
+    def _reap(self) -> None:
+        for warm in list(self.warm.values()):
+            status = warm.process.poll()
+            if status is None:
+                continue
+            if not warm.ready:
+                self._read_output(warm)
+            if warm.spec["id"] not in self.warm:
+                continue
+            if not warm.ready:
+                self._fail(warm, {"type": "ForkServerEnded", "message": f"the interpreter ended with status {status} before the DAG file was imported"})
+                continue
+            self.warm.pop(warm.spec["id"])
+            # Its children died with it; what they had started was handed to this process.
+            processes.kill_strays(self._known(), lambda _execution: False)
+            killed = -status if status < 0 else None
+            self._tell({"op": "exited", "id": warm.spec["id"], "status": status, "signal": killed})
+        processes.reap_unknown(self._known())
+
+    def _known(self) -> set[int]:
+        return {warm.process.pid for warm in self.warm.values()}
+
+    def _keep_time(self) -> None:
+        now = time.monotonic()
+        for warm in [warm for warm in self.warm.values() if not warm.ready and warm.deadline <= now]:
+            limit = warm.spec.get("import_timeout_seconds", 30)
+            self._fail(warm, {"type": "ImportTimeout", "message": f"importing {warm.spec['dag_file']} took longer than {limit} s"})
+        if self.servers or self.warm:
+            self.server_seen = now
+        elif now - self.server_seen > ORPHAN_SECONDS:
+            self._shutdown()
+
+    def _shutdown(self) -> None:
+        for warm in self.warm.values():
+            warm.process.kill()
+        for warm in self.warm.values():
+            warm.process.wait()
+        for _ in range(20):
+            if processes.kill_strays(set(), lambda _execution: False) == 0:
+                break
+        os._exit(0)
+
+
+def _own_path() -> str:
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def main() -> None:
+    """Take the home folder's lock, end what a dead launcher left, serve."""
+    home = sys.argv[1]
+    os.makedirs(os.path.join(home, "run"), exist_ok=True)
+    lock = open(os.path.join(home, "run", "launcher.lock"), "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit("another launcher serves this home folder")
+    os.environ[processes.LAUNCHER_MARKER] = ""
+    launcher = Launcher(home)
+    processes.adopt_orphans()
+    processes.kill_other_launchers(home, launcher.boot)
+    launcher.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What Linux is asked about processes: death signals, orphans, leftovers of an execution, memory kills."""
+
+import ctypes
+import os
+import signal
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+#: Every program that a task starts inherits this variable; leftovers are found by it.
+EXECUTION_MARKER = "LEOFLOW_EXECUTION_ID"
+#: The launcher that a process descends from.
+LAUNCHER_MARKER = "LEOFLOW_EXECUTION_LAUNCHER"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the parent dies. `parent`: its pid, to notice that it is gone already."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ended, so that none escapes."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children_of_self() -> list[int]:
+    """Pids of this process's children, adopted ones included."""
+    pid = os.getpid()
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:
+        return [child for child in _all_pids() if _parent_of(child) == pid]
+
+
+def _all_pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _parent_of(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def marker_of(pid: int, name: str) -> str | None:
+    """The value of a marker in a process's initial environment, None when it has none or is gone."""
+    wanted = name.encode() + b"="
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            for entry in file.read().split(b"\0"):
+                if entry.startswith(wanted):
+                    return entry[len(wanted):].decode("utf-8", "replace")
+    except OSError:
+        return None
+    return None
+
+
+def kill_strays(known: set[int], is_live) -> int:
+    """Kill adopted orphans of executions that are over. `is_live(execution_id)` says which still run. Returns how many."""
+    killed = 0
+    for _ in range(64):
+        found = 0
+        for pid in children_of_self():
+            if pid in known:
+                continue
+            execution = marker_of(pid, EXECUTION_MARKER)
+            if execution is not None and not is_live(execution) and _kill(pid):
+                found += 1
+        killed += found
+        if found == 0:
+            return killed
+        reap_unknown(known)
+    return killed
+
+
+def reap_unknown(known: set[int]) -> None:
+    """Collect ended children that nobody waits for."""
+    for pid in children_of_self():
+        if pid in known:
+            continue
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            pass
+
+
+def kill_other_launchers(home: str, own: str) -> int:
+    """Kill whatever a dead launcher of the same home folder left behind. Returns how many."""
+    killed = 0
+    for pid in _all_pids():
+        if pid == os.getpid():
+            continue
+        marker = marker_of(pid, LAUNCHER_MARKER)
+        if marker is not None and marker.startswith(home + "#") and marker != own:
+            killed += _kill(pid)
+    return killed
+
+
+def _kill(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+        return True
+    except OSError:
+        return False
+
+
+def memory_kills() -> int:
+    """How often the kernel killed for memory in this process's cgroup; 0 where it does not say."""
+    try:
+        with open("/proc/self/cgroup", encoding="ascii") as file:
+            lines = [line.strip().split(":", 2) for line in file]
+    except OSError:
+        return 0
+    for _, controllers, path in lines:
+        if controllers == "":
+            count = _read_counter(f"/sys/fs/cgroup{path}/memory.events")
+        elif "memory" in controllers.split(","):
+            count = _read_counter(f"/sys/fs/cgroup/memory{path}/memory.oom_control")
+        else:
+            continue
+        if count is not None:
+            return count
+    return 0
+
+
+def _read_counter(path: str) -> int | None:
+    try:
+        with open(path, encoding="ascii") as file:
+            for line in file:
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+    except OSError:
+        return None
+    return None

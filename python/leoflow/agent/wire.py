@@ -1,0 +1,115 @@
+"""The two wires of the agent: newline-delimited JSON to the server and launcher, and a minimal HTTP/1.1 client for executions."""
+
+import json
+import socket
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+_decode = json.loads
+
+MAX_RESPONSE = 256 * 1024 * 1024
+
+
+def encode_line(message: dict) -> bytes:
+    """One message as a line."""
+    return _encode(message).encode("utf-8") + b"\n"
+
+
+class Lines:
+    """Splits what a non-blocking socket delivers into messages."""
+
+    def __init__(self, sock: socket.socket):
+        self.sock = sock
+        self._rest = b""
+
+    def read(self) -> list[dict] | None:
+        """Messages that arrived; None when the peer closed."""
+        try:
+            data = self.sock.recv(1 << 20)
+        except (BlockingIOError, InterruptedError):
+            return []
+        except OSError:
+            return None
+        if not data:
+            return None
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [_decode(line) for line in lines if line]
+
+    def send(self, message: dict) -> bool:
+        """Write a message whole. False when the peer is gone."""
+        try:
+            self.sock.setblocking(True)
+            self.sock.sendall(encode_line(message))
+            return True
+        except OSError:
+            return False
+        finally:
+            try:
+                self.sock.setblocking(False)
+            except OSError:
+                pass
+
+
+class HttpError(Exception):
+    """An answer other than 200. `status` is its code, `body` its text."""
+
+    def __init__(self, status: int, body: bytes):
+        super().__init__(f"HTTP {status}: {body[:200]!r}")
+        self.status = status
+        self.body = body
+
+
+def connect(path: str) -> socket.socket:
+    """A blocking connection to a unix socket, or to host:port."""
+    if path.startswith("/"):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.connect(path)
+        return sock
+    host, _, port = path.rpartition(":")
+    sock = socket.create_connection((host, int(port)), timeout=10)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.settimeout(None)
+    return sock
+
+
+def post(sock: socket.socket, path: str, body: dict, token: str = "") -> dict:
+    """One request on an open connection. Raises OSError when it breaks, HttpError on any answer but 200."""
+    payload = _encode(body).encode("utf-8")
+    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+    head = f"POST {path} HTTP/1.1\r\nHost: leoflow\r\n{authorization}Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
+    sock.sendall(head.encode("ascii") + payload)
+    return _decode(_read_response(sock) or b"null")
+
+
+def _read_response(sock: socket.socket) -> bytes:
+    data = b""
+    while True:
+        chunk = sock.recv(65536)
+        if not chunk:
+            raise ConnectionError("the server closed the connection")
+        data += chunk
+        end = data.find(b"\r\n\r\n")
+        if end >= 0:
+            break
+        if len(data) > 65536:
+            raise ConnectionError("the answer has no end of headers")
+    head, body = data[:end], data[end + 4:]
+    length = 0
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    if length > MAX_RESPONSE:
+        raise ConnectionError("the answer is too large")
+    parts = [body]
+    missing = length - len(body)
+    while missing > 0:
+        chunk = sock.recv(min(missing, 1 << 20))
+        if not chunk:
+            raise ConnectionError("the answer is cut short")
+        parts.append(chunk)
+        missing -= len(chunk)
+    body = b"".join(parts)
+    status = int(head.split(b" ", 2)[1])
+    if status != 200:
+        raise HttpError(status, body)
+    return body

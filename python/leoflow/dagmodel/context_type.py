@@ -1,0 +1,7 @@
+"""`Context`: the type that DAG files annotate `context` with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Context = dict[str, Any]

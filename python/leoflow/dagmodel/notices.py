@@ -1,0 +1,46 @@
+"""Warnings that the parser shows a DAG author, and the place in the author's file they are about."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One warning: where, what, and what to do about it."""
+
+    file: str
+    line: int
+    message: str
+    hint: str = ""
+
+
+_notices: list[Notice] = []
+
+
+def author_location() -> tuple[str, int]:
+    """File and line of the innermost frame that is neither ours nor the import machinery's."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((PACKAGE_ROOT, "<frozen", "<string")) and "importlib" not in name:
+            return name, frame.f_lineno
+        frame = frame.f_back
+    return "<unknown>", 0
+
+
+def warn(message: str, hint: str = "") -> None:
+    """Record a warning about the author's line that is being executed."""
+    file, line = author_location()
+    _notices.append(Notice(file, line, message, hint))
+
+
+def take_notices() -> list[Notice]:
+    """All warnings since the last call, without repeats, in order."""
+    taken = list(dict.fromkeys(_notices))
+    _notices.clear()
+    return taken

@@ -1,0 +1,1 @@
+"""Turns a DAG file into dag.json, by running it against the shim."""

@@ -1,0 +1,142 @@
+"""Writes one task of a drawn DAG as dag.json holds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leoflow.dagmodel.arguments import DEFAULT_RETRY_DELAY
+from leoflow.dagmodel.assets import reference
+from leoflow.dagmodel.mapped import argument_names
+from leoflow.dagmodel.moments import instant
+from leoflow.dagmodel.operator import BaseOperator
+from leoflow.dagmodel.sensor import BaseSensorOperator
+from leoflow.dagmodel.skipping import SkipMixin
+from leoflow.dagmodel.states import TriggerRule
+from leoflow.dagmodel.xcom_arg import iter_xcom_references
+from leoflow.parse.emit_values import emit_expand, emit_params, jsonable, seconds, unless, without_none
+
+CALLBACKS = ("execute", "success", "failure", "retry", "skipped")
+
+
+def emit_task(task: Any, file: str) -> dict[str, Any]:
+    """One task.
+
+    file: path of the DAG file inside its project, with /
+    """
+    kind = task.operator_class
+    callbacks = [name for name in CALLBACKS if getattr(task, f"on_{name}_callback")]
+    return without_none({
+        "task_id": task.task_id,
+        "display_name": task._task_display_name,
+        "operator": kind.__name__,
+        "operator_name": unless(task.operator_name, kind.__name__),
+        "body": _body(task, file),
+        "depends_on": sorted(task.upstream_task_ids),
+        "trigger_rule": unless(task.trigger_rule.value, TriggerRule.ALL_SUCCESS.value),
+        "task_group": task.task_group.group_id if task.task_group is not None else None,
+        "expand": emit_expand(task.expand_input) if task.is_mapped else None,
+        "inputs": _inputs(task),
+        "map_index_template": task.map_index_template,
+        **_execution(task),
+        "is_setup": task.is_setup or None,
+        "is_teardown": task.is_teardown or None,
+        "on_failure_fail_dagrun": task.on_failure_fail_dagrun or None,
+        "can_skip_downstream": issubclass(kind, SkipMixin) or None,
+        "ignore_downstream_trigger_rules": _ignores_rules(task) or None,
+        "sensor": _sensor(task) if issubclass(kind, BaseSensorOperator) else None,
+        "do_xcom_push": None if task.do_xcom_push else False,
+        "multiple_outputs": task.multiple_outputs or None,
+        "template_fields": list(task.template_fields) or None,
+        "owner": unless(task.owner, "airflow"),
+        "doc_md": task.doc_md,
+        "params": emit_params(task.own_params),
+        "start_date": _date(task, "start_date"),
+        "end_date": _date(task, "end_date"),
+        "inlets": [reference(asset) for asset in task.inlets] or None,
+        "outlets": [reference(asset) for asset in task.outlets] or None,
+        "extra_links": [link.name for link in kind.operator_extra_links] or None,
+        "callbacks": callbacks or None,
+        "ui_color": unless(task.ui_color, BaseOperator.ui_color),
+        "ui_fgcolor": unless(task.ui_fgcolor, BaseOperator.ui_fgcolor),
+    })
+
+
+def _execution(task: Any) -> dict[str, Any]:
+    """How the task is retried, limited and placed."""
+    return {
+        "retries": unless(task.retries, 0),
+        "retry_delay_seconds": seconds(task.retry_delay) if task.retry_delay != DEFAULT_RETRY_DELAY else None,
+        "retry_exponential_backoff": _backoff(task.retry_exponential_backoff),
+        "max_retry_delay_seconds": seconds(task.max_retry_delay) if task.max_retry_delay is not None else None,
+        "execution_timeout_seconds": seconds(task.execution_timeout) if task.execution_timeout is not None else None,
+        "depends_on_past": task.depends_on_past or None,
+        "wait_for_downstream": task.wait_for_downstream or None,
+        "ignore_first_depends_on_past": None if task.ignore_first_depends_on_past else False,
+        "wait_for_past_depends_before_skipping": task.wait_for_past_depends_before_skipping or None,
+        "pool": unless(task.pool, "default_pool"),
+        "pool_slots": unless(task.pool_slots, 1),
+        "priority_weight": unless(task.priority_weight, 1),
+        "weight_rule": unless(task.weight_rule, "downstream"),
+        "queue": unless(task.queue, "default"),
+        "executor": task.executor,
+        "executor_config": jsonable(task.executor_config) if task.executor_config else None,
+        "max_active_tis_per_dag": task.max_active_tis_per_dag,
+        "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
+    }
+
+
+def _backoff(multiplier: float) -> float | int | None:
+    # Airflow's `True` means doubling; it arrives here as 1.0, which as a multiplier would never grow.
+    if multiplier == 1:
+        return 2
+    return None if multiplier <= 0 else int(multiplier) if multiplier == int(multiplier) else multiplier
+
+
+def _body(task: Any, file: str) -> dict[str, Any]:
+    runs_code = bool(task.on_execute_callback or task.on_success_callback or task.inlets or task.outlets)
+    if task.operator_class.__dict__.get("inherits_from_empty_operator") and not runs_code:
+        return {"kind": "empty"}
+    return {"kind": "python", "file": file, "class": task.operator_class.__name__}
+
+
+def _inputs(task: Any) -> list[dict[str, str]] | None:
+    """Which XComs the arguments use, without repeats, in the order of the arguments."""
+    values = [getattr(task, name, None) for name in task.template_fields]
+    if task.is_mapped:
+        values.append(task.expand_input)
+    values.extend(group.expand_input for group in task.iter_mapped_task_groups())
+    found = dict.fromkeys((source.task_id, key) for value in values for source, key in iter_xcom_references(value))
+    return [{"task_id": task_id, "key": key} for task_id, key in found] or None
+
+
+def _ignores_rules(task: Any) -> bool:
+    if task.is_mapped:
+        default = "ignore_downstream_trigger_rules" in argument_names(task.operator_class)
+        return bool(task.partial_kwargs.get("ignore_downstream_trigger_rules", default))
+    return bool(getattr(task, "ignore_downstream_trigger_rules", False))
+
+
+def _sensor(task: Any) -> dict[str, Any]:
+    """A sensor's waiting; of a mapped one, what `partial` says."""
+    sensor = task
+    if task.is_mapped:
+        given = {k: v for k, v in task.partial_kwargs.items() if k in _SENSOR_ARGUMENTS}
+        sensor = BaseSensorOperator.__new__(BaseSensorOperator)
+        sensor.__dict__["_unmapping"] = True
+        sensor.__init__(task_id=task.task_id, **given)
+    return without_none({
+        "mode": sensor.mode,
+        "poke_interval_seconds": sensor.poke_interval,
+        "timeout_seconds": sensor.timeout,
+        "soft_fail": sensor.soft_fail or None,
+        "exponential_backoff": bool(sensor.exponential_backoff) or None,
+        "max_wait_seconds": sensor.max_wait,
+    })
+
+
+_SENSOR_ARGUMENTS = ("poke_interval", "timeout", "soft_fail", "mode", "exponential_backoff", "max_wait")
+
+
+def _date(task: Any, name: str) -> str | None:
+    value = getattr(task, name)
+    return instant(value) if value is not None and value != getattr(task.dag, name) else None

@@ -1,0 +1,104 @@
+"""Runs one DAG file and answers its DAGs as documents, its errors with file and line, and the modules it imported."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from typing import Any
+
+from leoflow.dagmodel import stack
+from leoflow.dagmodel.dag import DAG
+from leoflow.dagmodel.notices import take_notices
+from leoflow.parse.check import check_dag
+from leoflow.parse.emit import emit_dag
+from leoflow.parse.faults import Fault, fault_of
+from leoflow.parse.template_files import template_files
+from leoflow.run.load import dags_of, execute_file, module_name
+
+_FOREIGN = {"site-packages", "dist-packages", "node_modules", "__pycache__"}
+
+
+def parse_file(file: str, root: str, dag_id: str | None = None, path: list[str] | None = None) -> dict[str, Any]:
+    """The document of `python -m leoflow.parse`. Never raises for what a DAG file does.
+
+    file: the DAG file, as a path from the root or from the working folder
+    """
+    root = os.path.realpath(root)
+    relative = _relative(file, root)
+    document: dict[str, Any] = {"dags": [], "errors": [], "warnings": [], "python": platform.python_version(), "modules": []}
+    before = set(sys.modules)
+    take_notices()
+    stack.set_parsing_context(dag_id, None)
+    try:
+        module = execute_file(root, relative, path or [])
+        dags = [dag for dag in dags_of(module) if dag_id is None or dag.dag_id == dag_id]
+        faults = _collect(dags, relative, dag_id, document)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        faults = [fault_of(error, root, relative)]
+        document["dags"] = []
+    modules = _local_modules(root, relative, before)
+    for emitted, dag in zip(document["dags"], document.pop("_drawn", [])):
+        emitted["sources"] = _sources(root, [relative, *modules, *template_files(dag, root)])
+    document["errors"] = [fault.to_json(root) for fault in faults]
+    document["warnings"] = [
+        Fault(notice.file, notice.line, notice.message, notice.hint, "warning").to_json(root) for notice in take_notices()
+    ]
+    document["modules"] = modules
+    return document
+
+
+def _collect(dags: list[DAG], file: str, dag_id: str | None, document: dict[str, Any]) -> list[Fault]:
+    """Emit every sound DAG into the document; answer what is wrong with the others."""
+    faults: list[Fault] = []
+    drawn: list[DAG] = []
+    seen: dict[str, DAG] = {}
+    for dag in dags:
+        if dag.dag_id in seen:
+            first = seen[dag.dag_id]
+            faults.append(Fault(dag.fileloc, dag.line, f"the DAG id {dag.dag_id!r} is used twice, first at line {first.line}",
+                                "Give each DAG an id of its own.", "duplicate_dag_id"))
+            continue
+        seen[dag.dag_id] = dag
+        problems = check_dag(dag)
+        faults.extend(problems)
+        if not problems:
+            document["dags"].append(emit_dag(dag, file))
+            drawn.append(dag)
+    if not dags:
+        wanted = f"no DAG {dag_id!r}" if dag_id else "no DAG"
+        faults.append(Fault(file, 1, f"the file holds {wanted}", "Assign the DAG to a name of the module, or call the @dag function.", "no_dag"))
+    document["_drawn"] = drawn
+    return faults
+
+
+def _relative(file: str, root: str) -> str:
+    """Path of the DAG file from the root, with /."""
+    candidate = file if os.path.isabs(file) else os.path.join(root, file)
+    if not os.path.exists(candidate) and os.path.exists(file):
+        candidate = os.path.abspath(file)
+    return os.path.relpath(os.path.realpath(candidate), root).replace(os.sep, "/")
+
+
+def _local_modules(root: str, dag_file: str, before: set[str]) -> list[str]:
+    """Paths of the project's modules that were imported, without the DAG file, sorted."""
+    own = module_name(dag_file)
+    found = set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name == own or name in before or not isinstance(file, str):
+            continue
+        path = os.path.relpath(os.path.realpath(file), root).replace(os.sep, "/")
+        parts = path.split("/")
+        if parts[0] != ".." and path.endswith(".py") and not _FOREIGN.intersection(parts) and not path.startswith("."):
+            found.add(path)
+    return sorted(found - {dag_file})
+
+
+def _sources(root: str, paths: list[str]) -> list[dict[str, str]]:
+    sources = []
+    for path in dict.fromkeys(paths):
+        with open(os.path.join(root, *path.split("/")), "rb") as file:
+            sources.append({"path": path, "sha256": hashlib.sha256(file.read()).hexdigest()})
+    return sources

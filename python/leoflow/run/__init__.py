@@ -1,0 +1,1 @@
+"""Runs one task instance in this process."""

@@ -1,0 +1,176 @@
+"""A task's log: print, stderr and logging records as one JSON line each, in Airflow's shape."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from typing import Any
+
+MAX_LINE_BYTES = 65_536
+# Room for the other fields of a line, so that a cut text fits together with them.
+_ROOM = 1_024
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_fd: int | None = None
+
+
+def _timestamp(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1e6):06d}Z"
+
+
+def cut(text: str, limit: int) -> str:
+    """A text of at most `limit` UTF-8 bytes; a longer one ends with a marker that says how much is missing."""
+    if len(text) * 4 <= limit:
+        return text
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= limit:
+        return text
+    kept = data[: limit - 40].decode("utf-8", "ignore")
+    return f"{kept}… [{len(data) - len(kept.encode())} bytes dropped]"
+
+
+def make_line(level: str, logger: str, event: str, more: dict[str, Any] | None = None, at: float | None = None) -> bytes:
+    """One line of the log, at most `MAX_LINE_BYTES` with its newline."""
+    record = {"timestamp": _timestamp(time.time() if at is None else at), "level": level, "logger": logger, "event": event, **(more or {})}
+    line = _ENCODE(record).encode("utf-8", "backslashreplace") + b"\n"
+    limit = MAX_LINE_BYTES - _ROOM
+    while len(line) > MAX_LINE_BYTES and limit > 256:
+        record["event"] = cut(event, limit)
+        if limit < MAX_LINE_BYTES // 2:
+            record.pop("error_detail", None)
+        line = _ENCODE(record).encode("utf-8", "backslashreplace") + b"\n"
+        limit //= 2
+    return line
+
+
+def write(line: bytes) -> None:
+    """Append to the log. Without `install`, nothing is written."""
+    if _fd is None:
+        return
+    view = memoryview(line)
+    while view:
+        view = view[os.write(_fd, view):]
+
+
+class LineWriter(io.TextIOBase):
+    """A stream whose lines become log lines; what has no newline yet waits for `flush_rest`."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, logger: str, level: str, fd: int) -> None:
+        self._logger, self._level, self._fileno = logger, level, fd
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        """Take text; whole lines go to the log at once, in one write."""
+        if "\n" in text:
+            head, _, self._rest = (self._rest + text).rpartition("\n")
+            write(b"".join(make_line(self._level, self._logger, line) for line in head.split("\n")))
+        else:
+            self._rest += text
+            if len(self._rest) > MAX_LINE_BYTES:
+                self.flush_rest()
+        return len(text)
+
+    def flush_rest(self) -> None:
+        """Write what has no newline yet."""
+        if self._rest:
+            rest, self._rest = self._rest, ""
+            write(make_line(self._level, self._logger, rest))
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def fileno(self) -> int:
+        """The file behind, for programs that are started with this stream."""
+        return self._fileno
+
+    def isatty(self) -> bool:
+        """False."""
+        return False
+
+
+class LogHandler(logging.Handler):
+    """Logging records as log lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; a record that cannot be formatted is written as it was given."""
+        try:
+            event = record.getMessage()
+        except Exception:
+            event = f"{record.msg!r} % {record.args!r}"
+        more: dict[str, Any] = {"filename": record.filename, "lineno": record.lineno}
+        if record.exc_info and record.exc_info[1] is not None:
+            more["error_detail"] = error_detail(record.exc_info[1])
+        write(make_line(record.levelname.lower(), record.name, event, more, record.created))
+
+
+def error_detail(error: BaseException) -> list[dict[str, Any]]:
+    """An exception, its causes and its groups, in the shape of Airflow's logs."""
+    details, seen, is_cause = [], set(), False
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen and len(details) < 20:
+        seen.add(id(current))
+        details.append(_describe(current, is_cause))
+        if current.__cause__ is not None:
+            current, is_cause = current.__cause__, True
+        else:
+            current, is_cause = (None if current.__suppress_context__ else current.__context__), False
+    return details
+
+
+def _describe(error: BaseException, is_cause: bool) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)[-30:]
+    members = getattr(error, "exceptions", None) if isinstance(getattr(error, "exceptions", None), tuple) else None
+    return {
+        "exc_type": type(error).__name__,
+        "exc_value": cut(_text(error), 8_192),
+        "exc_notes": [str(note) for note in getattr(error, "__notes__", ())],
+        "syntax_error": _syntax(error) if isinstance(error, SyntaxError) else None,
+        "is_cause": is_cause,
+        "is_group": members is not None,
+        "exceptions": [error_detail(member) for member in (members or ())[:10]],
+        "frames": [{"filename": frame.filename, "lineno": frame.lineno, "name": frame.name} for frame in frames],
+    }
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return f"<{type(error).__name__} without a text>"
+
+
+def _syntax(error: SyntaxError) -> dict[str, Any]:
+    return {"offset": error.offset or 0, "filename": error.filename or "?", "line": error.text or "", "lineno": error.lineno or 0, "msg": error.msg}
+
+
+def install(fd: int) -> None:
+    """Send stdout, stderr and logging of this process to `fd`. Text that was buffered before goes out first."""
+    global _fd
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue
+    _fd = fd
+    sys.stdout = LineWriter("task.stdout", "info", fd)
+    sys.stderr = LineWriter("task.stderr", "error", fd)
+    root = logging.getLogger()
+    root.handlers[:] = [LogHandler()]
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+
+
+def flush() -> None:
+    """Write what print left without a newline. Nothing is buffered after this."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, LineWriter):
+            stream.flush_rest()

@@ -1,0 +1,43 @@
+"""The template fields of a task as people are shown them: plain JSON, cut to a length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Airflow's max_templated_field_length.
+MAX_FIELD_CHARS = 4_096
+_SCALARS = (str, int, float, bool, type(None))
+
+
+def rendered_fields(operator: Any) -> dict[str, Any]:
+    """Every template field by name."""
+    return {name: _shown(getattr(operator, name, None)) for name in operator.template_fields}
+
+
+def _shown(value: Any) -> Any:
+    if type(value) in _SCALARS:
+        return _cut(value) if isinstance(value, str) else value
+    if not value and isinstance(value, (list, tuple, dict)):
+        return {} if isinstance(value, dict) else []
+    plain = _plain(value, 0)
+    text = str(plain)
+    return plain if len(text) <= MAX_FIELD_CHARS else _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_FIELD_CHARS else f"Truncated. {text[:MAX_FIELD_CHARS - 20]}..."
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if type(value) in _SCALARS:
+        return value
+    if depth < 8:
+        if isinstance(value, dict):
+            return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [_plain(item, depth + 1) for item in value]
+        if isinstance(value, (set, frozenset)):
+            return sorted((_plain(item, depth + 1) for item in value), key=repr)
+    if callable(value):
+        return f"<callable {getattr(value, '__qualname__', type(value).__name__)}>"
+    return str(value)

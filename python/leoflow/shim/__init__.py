@@ -1,0 +1,1 @@
+"""Makes `import airflow` mean Leoflow's structural shim in this process."""

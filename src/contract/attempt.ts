@@ -1,0 +1,172 @@
+// The agent protocol: what one execution is told, what it reports, and how server, launcher and fork servers talk.
+import type { AttemptId, ExecutionId, RunUuid, VersionId } from './ids.ts';
+import type { Cause, RunType, TaskState } from './states.ts';
+
+/** What an execution needs to run its task. Sent once, over one connection, after `running` is durable. */
+export interface ExecutionSpec {
+  readonly execution_id: ExecutionId;
+  /** Airflow's task-instance id of this try. */
+  readonly attempt_id: AttemptId;
+  /** Names this execution; every later call carries it as `Authorization: Bearer`. Dies with the execution. */
+  readonly token: string;
+  readonly dag_id: string;
+  readonly version_id: VersionId;
+  readonly task_id: string;
+  /** −1 when the task is not mapped. */
+  readonly map_index: number;
+  readonly try_number: number;
+  readonly max_tries: number;
+  readonly run: {
+    readonly id: RunUuid;
+    readonly run_id: string;
+    readonly run_type: RunType;
+    readonly logical_date: string | null;
+    readonly data_interval_start: string | null;
+    readonly data_interval_end: string | null;
+    readonly run_after: string;
+    readonly start_date: string | null;
+    readonly queued_at: string | null;
+    readonly conf: unknown;
+    readonly triggering_user_name: string | null;
+  };
+  /** For a mapped task: the instance counts that its index was made of, one per expanded argument or group level. */
+  readonly lengths?: Readonly<Record<string, number>>;
+  /** Where the execution appends its structured log (NDJSON), when it shares a disk with the server. */
+  readonly log_file?: string;
+  /** Where it leaves its outcome before reporting, so that a reconciler can read it. */
+  readonly outcome_file?: string;
+  readonly xcom_max_bytes: number;
+  /** Values of declared inputs that the server had at hand: `task_id/key` → JSON text, or a list of them by map index. */
+  readonly xcoms?: Readonly<Record<string, string>>;
+  /** First start of this try (ISO), for sensors in reschedule mode. */
+  readonly first_start?: string;
+  readonly execution_timeout_seconds?: number;
+}
+
+export interface ReportedXCom {
+  readonly key: string;
+  /** JSON text exactly as the producer wrote it; its UTF-8 bytes are the value. */
+  readonly value: string;
+  /** Length when the value is a list or a dict, else null. Planning a mapping reads this and never the value. */
+  readonly mapped_length: number | null;
+}
+
+export interface ReportedError {
+  readonly type: string;
+  readonly message: string;
+  readonly traceback?: string;
+}
+
+/** The one report that ends an execution. */
+export interface ExecutionReport {
+  readonly execution_id: ExecutionId;
+  readonly outcome: 'success' | 'failed' | 'skipped' | 'up_for_reschedule';
+  /** With `failed`: the cause; default `user_error`. */
+  readonly cause?: Cause;
+  /** With `failed`: no retry, whatever is left (AirflowFailException, a sensor's time-out). */
+  readonly no_retry?: boolean;
+  readonly error?: ReportedError;
+  readonly xcoms?: readonly ReportedXCom[];
+  /** Branch and short circuit: direct downstream tasks to follow (others are skipped), or to skip. */
+  readonly skips?: SkipDecision;
+  /** With `up_for_reschedule`: seconds from now until the next poke. */
+  readonly reschedule_in_seconds?: number;
+  readonly started_at: string;
+  readonly ended_at: string;
+  readonly rendered_map_index?: string;
+  readonly rendered_fields?: Readonly<Record<string, unknown>>;
+  readonly exit_code?: number;
+}
+
+/** Airflow's `skipmixin_key`: exactly one of the two lists. Task ids of direct downstream tasks. `all` skips every transitive one. */
+export interface SkipDecision {
+  readonly followed?: readonly string[];
+  readonly skipped?: readonly string[];
+  readonly all?: boolean;
+}
+
+/** Answer to a report. `stale`: the execution was closed before; the report is kept as history and changes nothing. */
+export type ReportAnswer = { readonly kind: 'recorded' } | { readonly kind: 'stale'; readonly state: TaskState };
+
+/** How a child or agent names a value it wants. `map_index` null asks for all indexes of a mapped task, in order. */
+export interface XComRequest {
+  readonly run_id?: string;
+  readonly dag_id?: string;
+  readonly task_id: string;
+  readonly key: string;
+  readonly map_index: number | null;
+}
+
+// ── launcher and fork servers: newline-delimited JSON over unix sockets in the home folder ──────────────────────────
+
+/** What a fork server serves: one DAG version, imported once. */
+export interface ForkServerSpec {
+  readonly id: string;
+  readonly version_id: VersionId;
+  readonly dag_id: string;
+  /** Folder with the version's sources; becomes sys.path[0] and holds `dag_file`. */
+  readonly root: string;
+  readonly dag_file: string;
+  /** Further import folders, e.g. the live project folder in `lite`. */
+  readonly path: readonly string[];
+  readonly python: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Where it writes what the DAG file prints at import. */
+  readonly log_file: string;
+}
+
+export type ToLauncher =
+  | { readonly op: 'hello'; readonly epoch: number }
+  | { readonly op: 'start'; readonly epoch: number; readonly fork_server: ForkServerSpec }
+  | { readonly op: 'stop_fork_server'; readonly epoch: number; readonly id: string }
+  | { readonly op: 'shutdown'; readonly epoch: number };
+
+export type FromLauncher =
+  | { readonly op: 'hello'; readonly pid: number; readonly epoch: number; readonly fork_servers: readonly RunningForkServer[] }
+  | { readonly op: 'refused'; readonly epoch: number }
+  | { readonly op: 'started'; readonly fork_server: RunningForkServer; readonly import_ms: number }
+  | { readonly op: 'failed'; readonly id: string; readonly error: ReportedError }
+  | { readonly op: 'exited'; readonly id: string; readonly status: number; readonly signal: number | null };
+
+export interface RunningForkServer {
+  readonly id: string;
+  readonly version_id: VersionId;
+  readonly pid: number;
+  readonly socket: string;
+}
+
+export type ToForkServer =
+  /** First message of a leader. Raises the epoch; messages of an older one are refused from then on. Parked children of older epochs are ended. */
+  | { readonly op: 'hello'; readonly epoch: number; readonly agent_socket: string }
+  /** Fork that many children which park on the agent socket. */
+  | { readonly op: 'park'; readonly epoch: number; readonly count: number }
+  /** Fork a child with the job in hand. A known execution id is refused. */
+  | { readonly op: 'run'; readonly epoch: number; readonly spec: ExecutionSpec }
+  | { readonly op: 'cancel'; readonly epoch: number; readonly execution_id: ExecutionId; readonly grace_seconds: number };
+
+export type FromForkServer =
+  | { readonly op: 'hello'; readonly pid: number; readonly epoch: number; readonly running: readonly { execution_id: ExecutionId; pid: number }[]; readonly seen: readonly ExecutionId[] }
+  | { readonly op: 'refused'; readonly epoch: number; readonly execution_id?: ExecutionId; readonly reason: string }
+  /** A parked child began this execution, or a `run` was forked. */
+  | { readonly op: 'begun'; readonly execution_id: ExecutionId; readonly pid: number }
+  | { readonly op: 'exited'; readonly children: readonly ExitedChild[] }
+  | { readonly op: 'alive'; readonly running: readonly ExecutionId[] };
+
+export interface ExitedChild {
+  readonly pid: number;
+  /** Null when it was parked and had begun nothing. */
+  readonly execution_id: ExecutionId | null;
+  readonly status: number;
+  readonly signal: number | null;
+  /** Killed by the kernel for memory, as far as its evidence shows. */
+  readonly oom: boolean;
+}
+
+/** What the agent API does for a child; the scheduler implements it, the composition root hands it over. */
+export interface AttemptService {
+  /** A parked child waits for work. Resolves when it is bound and its execution is durable; null tells it to exit. */
+  park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null>;
+  report(token: string, report: ExecutionReport): Promise<ReportAnswer>;
+  /** JSON text of one value (or a JSON list for all map indexes); null when none was ever pushed. Throws `xcom_lost` when recorded but gone. */
+  findXCom(token: string, request: XComRequest): Promise<string | null>;
+}

@@ -1,0 +1,71 @@
+// THE table of settings and limits: key, environment variable, type, default, sentence. Docs, validation and help derive from it.
+
+type Kind = 'text' | 'integer' | 'number' | 'boolean' | 'choice';
+
+interface Setting<K extends Kind, D> {
+  readonly kind: K;
+  readonly default: D;
+  readonly help: string;
+  readonly secret?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  readonly choices?: readonly string[];
+}
+
+const text = (value: string | null, help: string, more: { secret?: boolean } = {}): Setting<'text', string | null> => ({ kind: 'text', default: value, help, ...more });
+const integer = (value: number, help: string, min = 0, max = 2 ** 31 - 1): Setting<'integer', number> => ({ kind: 'integer', default: value, help, min, max });
+const number = (value: number, help: string, min = 0, max = 1e9): Setting<'number', number> => ({ kind: 'number', default: value, help, min, max });
+const boolean = (value: boolean, help: string): Setting<'boolean', boolean> => ({ kind: 'boolean', default: value, help });
+const choice = <const C extends readonly string[]>(choices: C, value: C[number], help: string): Setting<'choice', C[number]> => ({ kind: 'choice', default: value, help, choices });
+
+/** Every setting by its environment variable. An unknown `LEOFLOW_*` variable is an error. A secret may also be given as `…_FILE`. */
+export const SETTINGS = {
+  LEOFLOW_HOME: text(null, 'Folder for data, logs and sockets. Default: /var/lib/leoflow as root, else $XDG_DATA_HOME/leoflow.'),
+  LEOFLOW_DATABASE_URL: text(null, 'PostgreSQL ≥ 15 to use instead of the embedded one.', { secret: true }),
+  LEOFLOW_HOST: text('127.0.0.1', 'Address the API listens on.'),
+  LEOFLOW_PORT: integer(8088, 'Port the API listens on; 0 picks a free one.', 0, 65_535),
+  LEOFLOW_PYTHON: text(null, 'Python ≥ 3.10 that parses DAG files and runs tasks. Default: the home folder’s environment, else python3.'),
+  LEOFLOW_ADMIN_PASSWORD: text(null, 'Password of the user admin in lite. Default: made up once and kept in the home folder.', { secret: true }),
+  LEOFLOW_JWT_SECRET: text(null, 'Key that signs API tokens, at least 32 characters. Default: made once, kept in the database.', { secret: true }),
+  LEOFLOW_TOKEN_TTL_SECONDS: integer(86_400, 'Life of an API token.', 60),
+  LEOFLOW_SERVER_URL: text(null, 'Server that the CLI talks to.'),
+  LEOFLOW_TOKEN: text(null, 'API token of the CLI.', { secret: true }),
+  LEOFLOW_LOG_LEVEL: choice(['debug', 'info', 'warn', 'error'], 'info', 'Least level of the server’s own log.'),
+  LEOFLOW_PARALLELISM: integer(32, 'Executions running at once on this server (Airflow’s [core] parallelism).', 1, 10_000),
+  LEOFLOW_PARKED_CHILDREN: integer(4, 'Warm children kept ready per active DAG version.', 0, 64),
+  LEOFLOW_FORK_SERVER_IDLE_SECONDS: integer(300, 'An idle fork server is ended after this time.', 1),
+  LEOFLOW_IMPORT_TIMEOUT_SECONDS: integer(30, 'A DAG file that is still importing after this time is refused.', 1, 3600),
+  LEOFLOW_CANCEL_GRACE_SECONDS: integer(30, 'Time between SIGTERM and SIGKILL of a cancelled execution.', 0, 3600),
+  LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS: integer(30, 'A running execution nobody has heard of for this long is asked about, then lost.', 5),
+  LEOFLOW_INFRA_RETRIES: integer(3, 'Executions of one try that may be lost to infrastructure before the try fails.', 0, 100),
+  LEOFLOW_INFRA_RETRY_DELAY_SECONDS: number(0.2, 'Wait before an execution lost to infrastructure is started again; doubles each time.', 0, 3600),
+  LEOFLOW_XCOM_MAX_BYTES: integer(262_144, 'Largest XCom value.', 1, 64 * 1024 * 1024),
+  LEOFLOW_MAX_BODY_BYTES: integer(1_048_576, 'Largest request body of the public API.', 1024),
+  LEOFLOW_MAX_PUSH_BYTES: integer(16 * 1024 * 1024, 'Largest pushed DAG version with its sources.', 1024),
+  LEOFLOW_MAX_MAP_LENGTH: integer(1024, 'Most instances one mapped task may expand to (Airflow’s [core] max_map_length).', 1, 1_000_000),
+  LEOFLOW_LOGIN_FAILURES_PER_MINUTE: integer(5, 'Failed logins per account and address before 429.', 1),
+  LEOFLOW_CATCHUP_SLOTS: integer(100, 'Runs created at most per DAG and pass of the schedule.', 1),
+  LEOFLOW_DAGS_ACTIVE: boolean(false, 'New DAGs start unpaused (lite does so).'),
+  LEOFLOW_DOCS_REQUIRE_AUTH: boolean(false, 'The API reference at /docs asks for a token.'),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+export type Config = { readonly [N in SettingName]: (typeof SETTINGS)[N] extends Setting<Kind, infer D> ? D : never };
+
+/** Limits that are not settings: nothing is unbounded. */
+export const LIMITS = {
+  /** Moves in one commit; the rest waits for the next. */
+  maxBatchOperations: 2_000,
+  /** Runs the leader starts in one pass. */
+  maxRunsPerPass: 500,
+  /** JSON of an agent's report: XComs of one execution, plus its error. */
+  maxReportBytes: 96 * 1024 * 1024,
+  maxErrorTextBytes: 64 * 1024,
+  maxDagTasks: 100_000,
+  maxJsonDepth: 64,
+  pageLimit: 100,
+  maxLogReadBytes: 8 * 1024 * 1024,
+  databaseConnections: 10,
+  databaseTimeoutMs: 30_000,
+  maxParseOutputBytes: 32 * 1024 * 1024,
+} as const;

@@ -1,0 +1,46 @@
+// THE union of everything the system reports about itself. One call writes the log line, the metric and the span event.
+import type { Cause, RunState, TaskState } from './states.ts';
+
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+interface InstanceIds { readonly dag_id: string; readonly run_id: string; readonly task_id: string; readonly map_index: number }
+
+/** Ids go into the log line, never into metric labels. Durations in milliseconds. */
+export type Event =
+  | { readonly event: 'server.ready'; readonly url: string; readonly boot_ms: number }
+  | { readonly event: 'server.stopping'; readonly reason: string }
+  | { readonly event: 'leader.elected'; readonly epoch: number; readonly waited_ms: number }
+  | { readonly event: 'leader.lost'; readonly epoch: number; readonly reason: string }
+  | { readonly event: 'dag.registered'; readonly dag_id: string; readonly version: number; readonly created: boolean; readonly ms: number }
+  | { readonly event: 'dag.refused'; readonly file: string; readonly message: string }
+  | { readonly event: 'run.created'; readonly dag_id: string; readonly run_id: string; readonly run_type: string }
+  | { readonly event: 'run.moved'; readonly dag_id: string; readonly run_id: string; readonly to: RunState; readonly ms: number | null }
+  | ({ readonly event: 'task.moved'; readonly from: TaskState; readonly to: TaskState; readonly cause: Cause | null; readonly ms: number | null } & InstanceIds)
+  | { readonly event: 'commit.done'; readonly operations: number; readonly ms: number }
+  | { readonly event: 'commit.stale'; readonly operations: number; readonly run: string | null }
+  | { readonly event: 'commit.failed'; readonly error: string }
+  | { readonly event: 'report.stale'; readonly execution_id: string }
+  | { readonly event: 'execution.lost'; readonly execution_id: string; readonly reason: string }
+  | { readonly event: 'execution.adopted'; readonly execution_id: string }
+  | { readonly event: 'fork_server.ready'; readonly id: string; readonly dag_id: string; readonly import_ms: number }
+  | { readonly event: 'fork_server.failed'; readonly id: string; readonly dag_id: string; readonly error: string }
+  | { readonly event: 'fork_server.exited'; readonly id: string; readonly lost: number }
+  | { readonly event: 'launcher.lost'; readonly reason: string }
+  | { readonly event: 'launcher.ready'; readonly pid: number; readonly adopted: number }
+  | { readonly event: 'database.unavailable'; readonly error: string }
+  | { readonly event: 'database.available'; readonly down_ms: number }
+  | { readonly event: 'http.request'; readonly method: string; readonly route: string; readonly status: number; readonly ms: number }
+  | { readonly event: 'auth.failed'; readonly reason: string }
+  | { readonly event: 'failure'; readonly where: string; readonly error: string };
+
+export type EventName = Event['event'];
+
+/** Level of each event's log line. `http.request` and `commit.done` are metrics first: debug lines. */
+export const EVENT_LEVELS: Readonly<Record<EventName, Level>> = {
+  'server.ready': 'info', 'server.stopping': 'info', 'leader.elected': 'info', 'leader.lost': 'warn',
+  'dag.registered': 'info', 'dag.refused': 'warn', 'run.created': 'info', 'run.moved': 'info', 'task.moved': 'debug',
+  'commit.done': 'debug', 'commit.stale': 'warn', 'commit.failed': 'error', 'report.stale': 'warn',
+  'execution.lost': 'warn', 'execution.adopted': 'info', 'fork_server.ready': 'info', 'fork_server.failed': 'error',
+  'fork_server.exited': 'info', 'launcher.lost': 'error', 'launcher.ready': 'info',
+  'database.unavailable': 'error', 'database.available': 'info', 'http.request': 'debug', 'auth.failed': 'warn', failure: 'error',
+};

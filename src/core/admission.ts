@@ -1,0 +1,224 @@
+// Which ready instances may start now: priorities, pools and concurrency limits, without scanning what cannot move.
+import type { Instance, RunSnapshot } from './run-snapshot.ts';
+import { DAG_DEFAULTS } from '#contract/dag.ts';
+
+/** An instance that may start as far as its run is concerned. */
+export interface Candidate {
+  readonly run: RunSnapshot;
+  readonly instance: Instance;
+}
+
+/** A resource with `limit` slots; −1 is unlimited. */
+interface Resource { used: number; limit: number }
+
+/** Why a candidate waits, in the words `tasks explain` shows: resource, slots in use, slots there are. */
+export interface Blocked { readonly resource: string; readonly used: number; readonly limit: number }
+
+export interface AdmissionRules {
+  /** Slots of a pool, −1 unlimited, null when there is no such pool. */
+  poolSlots(name: string): number | null;
+  /** Instances of a paused DAG do not start. */
+  isPaused(dagId: string): boolean;
+}
+
+/**
+ * The queue of ready instances of all runs. A candidate that meets an exhausted resource is parked behind it and looked at
+ * again only when that resource frees a slot, so ten thousand waiting instances cost nothing.
+ * Order: priority weight descending, logical date ascending (none last), map index ascending, then arrival.
+ */
+export class Admission {
+  readonly #resources = new Map<string, Resource>();
+  readonly #open = new Heap();
+  readonly #parked = new Map<string, Heap>();
+  readonly #queued = new Map<Instance, Entry>();
+  #arrivals = 0;
+  readonly #rules: AdmissionRules;
+
+  constructor(parallelism: number, rules: AdmissionRules) {
+    this.#resources.set('parallelism', { used: 0, limit: parallelism });
+    this.#rules = rules;
+  }
+
+  get waiting(): number {
+    return this.#queued.size;
+  }
+
+  add(candidate: Candidate): void {
+    if (this.#queued.has(candidate.instance)) return;
+    const entry: Entry = { ...candidate, arrival: this.#arrivals++, live: true, behind: null };
+    this.#queued.set(candidate.instance, entry);
+    this.#open.push(entry);
+  }
+
+  /** Forgets a candidate, e.g. because its run was re-read. */
+  remove(instance: Instance): void {
+    const entry = this.#queued.get(instance);
+    if (entry !== undefined) entry.live = false;
+    this.#queued.delete(instance);
+  }
+
+  /** The best candidate that fits every limit, its slots taken; null when none fits. */
+  take(): Candidate | null {
+    for (;;) {
+      const entry = this.#open.pop();
+      if (entry === undefined) return null;
+      if (!entry.live) continue;
+      const blocked = this.findBlocked(entry);
+      // It was let through by one resource and met another: the slot it leaves behind is the next waiter's.
+      if (blocked !== null && entry.behind !== null && entry.behind !== blocked.resource) this.#reopen(entry.behind, 1);
+      if (blocked === null) {
+        this.#queued.delete(entry.instance);
+        this.occupy(entry, 1);
+        return entry;
+      }
+      this.#park(blocked.resource, entry);
+      if (blocked.resource === 'parallelism') return null;
+    }
+  }
+
+  /** Puts a taken candidate back (its executor was not ready). */
+  putBack(candidate: Candidate): void {
+    this.release(candidate);
+    this.add(candidate);
+  }
+
+  /** Counts a running instance (a take-over finds them running). @param by 1, or −1 to give back */
+  occupy(candidate: Candidate, by: 1 | -1): void {
+    for (const { name, slots } of this.#needs(candidate)) {
+      const resource = this.#resource(name, candidate);
+      resource.used = Math.max(0, resource.used + by * slots);
+    }
+  }
+
+  /** Gives an instance's slots back and lets the best waiter of each resource compete again. */
+  release(candidate: Candidate): void {
+    this.occupy(candidate, -1);
+    for (const { name, slots } of this.#needs(candidate)) this.#reopen(name, slots);
+  }
+
+  /** After a pool was resized or a DAG unpaused: everybody behind it is looked at again. */
+  reopenAll(): void {
+    for (const name of [...this.#parked.keys()]) this.#reopen(name, Number.POSITIVE_INFINITY);
+  }
+
+  /** Drops the counters of a run that is finished. */
+  forgetRun(run: RunSnapshot): void {
+    for (const name of this.#resources.keys()) if (name.endsWith(`@${run.id}`)) this.#resources.delete(name);
+  }
+
+  /** The first limit in a candidate's way, null when it may start. */
+  findBlocked(candidate: Candidate): Blocked | null {
+    for (const { name, slots } of this.#needs(candidate)) {
+      const resource = this.#resource(name, candidate);
+      if (resource.limit >= 0 && resource.used + slots > resource.limit) return { resource: name, used: resource.used, limit: resource.limit };
+    }
+    return null;
+  }
+
+  #park(resource: string, entry: Entry): void {
+    const heap = this.#parked.get(resource) ?? new Heap();
+    entry.behind = resource;
+    heap.push(entry);
+    this.#parked.set(resource, heap);
+  }
+
+  #reopen(resource: string, slots: number): void {
+    const heap = this.#parked.get(resource);
+    if (heap === undefined) return;
+    for (let freed = 0; freed < slots; freed += 1) {
+      const entry = heap.pop();
+      if (entry === undefined) {
+        this.#parked.delete(resource);
+        return;
+      }
+      if (entry.live) this.#open.push(entry);
+      else freed -= 1;
+    }
+  }
+
+  #needs({ run, instance }: Candidate): { name: string; slots: number }[] {
+    const { task } = instance.task;
+    const needs = [
+      { name: `unpaused ${run.dagId}`, slots: 1 },
+      { name: 'parallelism', slots: 1 },
+      { name: `pool ${task.pool ?? DAG_DEFAULTS.pool}`, slots: task.pool_slots ?? 1 },
+      { name: `max_active_tasks@${run.id}`, slots: 1 },
+    ];
+    if (task.max_active_tis_per_dag !== undefined) needs.push({ name: `max_active_tis_per_dag of ${run.dagId}.${task.task_id}`, slots: 1 });
+    if (task.max_active_tis_per_dagrun !== undefined) needs.push({ name: `max_active_tis_per_dagrun of ${task.task_id}@${run.id}`, slots: 1 });
+    return needs;
+  }
+
+  #resource(name: string, { run, instance }: Candidate): Resource {
+    const found = this.#resources.get(name);
+    if (found !== undefined) {
+      if (name.startsWith('pool ') || name.startsWith('unpaused ')) found.limit = this.#limit(name, run, instance);
+      return found;
+    }
+    const made = { used: 0, limit: this.#limit(name, run, instance) };
+    this.#resources.set(name, made);
+    return made;
+  }
+
+  #limit(name: string, run: RunSnapshot, instance: Instance): number {
+    const { task } = instance.task;
+    if (name.startsWith('pool ')) return this.#rules.poolSlots(name.slice(5)) ?? 0;
+    if (name.startsWith('unpaused ')) return this.#rules.isPaused(run.dagId) ? 0 : -1;
+    if (name.startsWith('max_active_tasks@')) return run.graph.dag.max_active_tasks ?? DAG_DEFAULTS.maxActiveTasks;
+    if (name.startsWith('max_active_tis_per_dagrun')) return task.max_active_tis_per_dagrun ?? -1;
+    return task.max_active_tis_per_dag ?? -1;
+  }
+}
+
+/** `behind`: the resource it was parked behind last. */
+interface Entry extends Candidate { readonly arrival: number; live: boolean; behind: string | null }
+
+function isBefore(a: Entry, b: Entry): boolean {
+  const weight = b.instance.task.priorityWeight - a.instance.task.priorityWeight;
+  if (weight !== 0) return weight < 0;
+  const date = (a.run.logicalDate ?? Number.POSITIVE_INFINITY) - (b.run.logicalDate ?? Number.POSITIVE_INFINITY);
+  if (date < 0 || date > 0) return date < 0;
+  const index = a.instance.mapIndex - b.instance.mapIndex;
+  return index === 0 ? a.arrival < b.arrival : index < 0;
+}
+
+/** A binary heap of entries, best first. */
+class Heap {
+  readonly #items: Entry[] = [];
+
+  push(entry: Entry): void {
+    const items = this.#items;
+    let at = items.push(entry) - 1;
+    while (at > 0) {
+      const up = (at - 1) >> 1;
+      const parent = items[up];
+      if (parent === undefined || !isBefore(entry, parent)) break;
+      items[at] = parent;
+      at = up;
+    }
+    items[at] = entry;
+  }
+
+  pop(): Entry | undefined {
+    const items = this.#items;
+    const top = items[0];
+    const last = items.pop();
+    if (top === undefined || last === undefined || items.length === 0) return top;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      const right = items[child + 1];
+      let best = items[child];
+      if (best === undefined) break;
+      if (right !== undefined && isBefore(right, best)) {
+        best = right;
+        child += 1;
+      }
+      if (!isBefore(best, last)) break;
+      items[at] = best;
+      at = child;
+    }
+    items[at] = last;
+    return top;
+  }
+}

@@ -1,0 +1,143 @@
+// A run in memory: where each task instance stands and how many stand where. Rows are the truth, this is their cache.
+import type { ExecutionId, AttemptId, RunUuid, VersionId } from '#contract/ids.ts';
+import type { SkipDecision } from '#contract/attempt.ts';
+import { isFinished, type Cause, type RunState, type RunType, type TaskState } from '#contract/states.ts';
+import type { Graph, GraphTask } from './graph.ts';
+
+/** One task instance. Times are epoch milliseconds of the database's clock. */
+export interface Instance {
+  readonly task: GraphTask;
+  mapIndex: number;
+  state: TaskState;
+  tryNumber: number;
+  maxTries: number;
+  infraFailures: number;
+  attemptId: AttemptId | null;
+  executionId: ExecutionId | null;
+  wakeAt: number | null;
+  /** First start of the current try. */
+  startedAt: number | null;
+  endedAt: number | null;
+  skips: SkipDecision | null;
+  cause: Cause | null;
+  /** Why it was skipped or failed without running, for people. */
+  reason: string | null;
+  scheduledAt: number | null;
+  hostname: string | null;
+  pid: number | null;
+  renderedMapIndex: string | null;
+  /** Not a row yet: this plan creates it. */
+  isNew: boolean;
+}
+
+/** All instances of one task, and counts of their states. */
+export interface TaskProgress {
+  readonly task: GraphTask;
+  readonly instances: Map<number, Instance>;
+  /** A mapped task whose length is not known yet has the single instance −1. */
+  expanded: boolean;
+  success: number;
+  skipped: number;
+  failed: number;
+  upstreamFailed: number;
+  removed: number;
+  /** Lengths of pushed XComs that somebody maps over: key → map index → length (null: neither list nor dict). */
+  readonly lengths: Map<string, Map<number, number | null>>;
+}
+
+export interface RunSnapshot {
+  readonly id: RunUuid;
+  readonly dagId: string;
+  readonly runId: string;
+  readonly runType: RunType;
+  readonly versionId: VersionId;
+  readonly graph: Graph;
+  readonly logicalDate: number | null;
+  readonly runAfter: number;
+  state: RunState;
+  startDate: number | null;
+  endDate: number | null;
+  readonly tasks: readonly TaskProgress[];
+  /** Instances not finished, and of these the ones that something will wake (scheduled, queued, running, waiting for a time). */
+  unfinished: number;
+  active: number;
+  /** Tasks whose depends_on_past is not met, by task id; null when no task asks. */
+  pastBlocked: ReadonlySet<string> | null;
+}
+
+/** States that will move without another task of the run finishing. */
+export function isActive(state: TaskState): boolean {
+  return state !== null && !isFinished(state);
+}
+
+/** What a store row tells of one instance. */
+export type InstanceRow = Omit<Instance, 'task' | 'isNew'> & { readonly taskId: string };
+
+/** The empty snapshot of a run: no instances yet. */
+export function emptySnapshot(run: Omit<RunSnapshot, 'tasks' | 'unfinished' | 'active' | 'pastBlocked'>): RunSnapshot {
+  const tasks = run.graph.tasks.map((task): TaskProgress => ({
+    task, instances: new Map(), expanded: task.expands.length === 0,
+    success: 0, skipped: 0, failed: 0, upstreamFailed: 0, removed: 0, lengths: new Map(),
+  }));
+  return { ...run, tasks, unfinished: 0, active: 0, pastBlocked: null };
+}
+
+/** Adds an instance to its task and to the counts. */
+export function addInstance(run: RunSnapshot, instance: Instance): void {
+  const progress = progressOf(run, instance.task);
+  progress.instances.set(instance.mapIndex, instance);
+  if (instance.mapIndex >= 0) progress.expanded = true;
+  count(run, progress, instance.state, 1);
+}
+
+/** The one place that changes an instance's state in memory, so that the counts stay true. */
+export function setState(run: RunSnapshot, instance: Instance, state: TaskState): void {
+  const progress = progressOf(run, instance.task);
+  count(run, progress, instance.state, -1);
+  instance.state = state;
+  count(run, progress, state, 1);
+}
+
+/** Progress of a task of this run. */
+export function progressOf(run: RunSnapshot, task: GraphTask): TaskProgress {
+  const progress = run.tasks[task.index];
+  if (progress === undefined) throw new Error(`task ${task.id} is not of this run`);
+  return progress;
+}
+
+function count(run: RunSnapshot, progress: TaskProgress, state: TaskState, by: 1 | -1): void {
+  if (isFinished(state)) countFinished(progress, state, by);
+  else {
+    run.unfinished += by;
+    if (isActive(state)) run.active += by;
+  }
+}
+
+function countFinished(progress: TaskProgress, state: TaskState, by: 1 | -1): void {
+  switch (state) {
+    case 'success': progress.success += by; break;
+    case 'skipped': progress.skipped += by; break;
+    case 'failed': progress.failed += by; break;
+    case 'upstream_failed': progress.upstreamFailed += by; break;
+    case 'removed': progress.removed += by; break;
+    default: break;
+  }
+}
+
+/** Records how long a pushed XCom is, when somebody maps over it. */
+export function recordLength(run: RunSnapshot, instance: Pick<Instance, 'task' | 'mapIndex'>, xcom: { key: string; mappedLength: number | null }): void {
+  if (!instance.task.mappedKeys.has(xcom.key)) return;
+  const { lengths } = progressOf(run, instance.task);
+  const byIndex = lengths.get(xcom.key) ?? new Map<number, number | null>();
+  byIndex.set(instance.mapIndex, xcom.mappedLength);
+  lengths.set(xcom.key, byIndex);
+}
+
+/** A fresh instance of a task. */
+export function newInstance(task: GraphTask, mapIndex: number): Instance {
+  return {
+    task, mapIndex, state: null, tryNumber: 0, maxTries: task.task.retries ?? 0, infraFailures: 0, attemptId: null, executionId: null,
+    wakeAt: null, startedAt: null, endedAt: null, skips: null, cause: null, reason: null,
+    scheduledAt: null, hostname: null, pid: null, renderedMapIndex: null, isNew: true,
+  };
+}

@@ -1,0 +1,61 @@
+// What starts executions. Three kinds implement it (process, container, Kubernetes); one conformance suite holds them all.
+import type { ExecutionSpec, ExitedChild, ReportedError } from '#contract/attempt.ts';
+import type { ExecutionId, VersionId } from '#contract/ids.ts';
+
+/** Files and interpreter of a DAG version, ready on this machine. */
+export interface PreparedVersion {
+  readonly versionId: VersionId;
+  readonly dagId: string;
+  readonly root: string;
+  readonly dagFile: string;
+  /** Import folders after `root`. */
+  readonly path: readonly string[];
+}
+
+/** A place where one execution will run, known before the commit that makes it durable. */
+export interface Slot {
+  /** Names the runtime object (fork server) in the execution's row. */
+  readonly handle: string;
+  /** Known for a parked child, null when the child is forked after the commit. */
+  readonly pid: number | null;
+  /** After the commit: hands the job over. */
+  launch(spec: ExecutionSpec): void;
+  /** The commit did not happen: the place is free again. */
+  release(): void;
+}
+
+/** What the executor tells of its own accord. */
+export interface ExecutorEvents {
+  /** Executions of this version can start now. */
+  onReady(versionId: VersionId): void;
+  /** The version cannot run here: its file does not import. */
+  onFailed(versionId: VersionId, error: ReportedError): void;
+  onExited(child: ExitedChild): void;
+  /** Everything a runtime object ran is gone with it. */
+  onLost(executions: readonly ExecutionId[], reason: string): void;
+  onAlive(executions: readonly ExecutionId[]): void;
+}
+
+/** What was found running when a leader took over. */
+export interface Inventory {
+  readonly running: ReadonlyMap<ExecutionId, number>;
+  /** Runtime objects that answered; an execution of another one is gone. */
+  readonly handles: ReadonlySet<string>;
+}
+
+export interface Executor {
+  readonly kind: string;
+  /** Takes over whatever runs on this host under an older epoch. */
+  lead(epoch: number, events: ExecutorEvents): Promise<Inventory>;
+  /** A place for an execution of the version, or null: `prepare` was begun, `onReady` or `onFailed` follows. */
+  reserve(versionId: VersionId): Slot | null;
+  cancel(executionId: ExecutionId, graceSeconds: number): void;
+  /** A parked child reports for work; resolves with its job, or null when it should end. */
+  park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null>;
+  /** Why a version's executions cannot start now, null when they can. */
+  explain(versionId: VersionId): string | null;
+  /** Stops leading. Running executions go on. */
+  stepDown(): void;
+  /** Ends everything, executions included. */
+  shutdown(): Promise<void>;
+}

@@ -1,0 +1,372 @@
+// Executions as local processes: forked from a warm Python per DAG version, which a launcher started that outlives this server.
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import type { ExecutionSpec, ForkServerSpec, FromForkServer, FromLauncher, RunningForkServer } from '#contract/attempt.ts';
+import type { ExecutionId, VersionId } from '#contract/ids.ts';
+import { AppError } from '#contract/errors.ts';
+import { callEvery, monotonicMs, sleep } from '#platform/clock.ts';
+import { startDaemon } from '#platform/exec.ts';
+import { connectLines, type LineSocket } from '#platform/line-socket.ts';
+import { errorText, type Reporter } from '#platform/report.ts';
+import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
+
+export interface ProcessExecutorOptions {
+  readonly home: string;
+  readonly python: string;
+  readonly agentSocket: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly parked: number;
+  readonly idleSeconds: number;
+  readonly importTimeoutSeconds: number;
+  readonly reporter: Reporter;
+  /** Brings a version's sources to this machine. */
+  readonly prepare: (versionId: VersionId) => Promise<PreparedVersion>;
+}
+
+interface ParkedChild {
+  readonly pid: number;
+  readonly give: (spec: ExecutionSpec | null) => void;
+}
+
+/** One fork server as this server sees it. */
+interface Warm {
+  readonly id: string;
+  readonly versionId: VersionId;
+  state: 'preparing' | 'starting' | 'ready' | 'failed';
+  dagId: string;
+  error: string | null;
+  link: LineSocket | null;
+  readonly parked: ParkedChild[];
+  /** Children asked for that have not parked yet. */
+  expected: number;
+  readonly running: Set<ExecutionId>;
+  usedAt: number;
+  refillPlanned: boolean;
+}
+
+const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
+const LAUNCHER_START_MS = 10_000;
+/** A version whose file does not import is tried again after this time. */
+const FAILED_AGAIN_MS = 5000;
+
+/** The process executor. One per server; only the leader's is in use. */
+export class ProcessExecutor implements Executor {
+  readonly kind = 'process';
+  readonly #options: ProcessExecutorOptions;
+  readonly #warm = new Map<VersionId, Warm>();
+  #launcher: LineSocket | null = null;
+  #events: ExecutorEvents | null = null;
+  #epoch = -1;
+  #stopIdleCheck: () => void = () => undefined;
+
+  constructor(options: ProcessExecutorOptions) {
+    this.#options = options;
+    mkdirSync(join(options.home, 'run'), { recursive: true, mode: 0o700 });
+    mkdirSync(join(options.home, 'logs'), { recursive: true, mode: 0o750 });
+  }
+
+  async lead(epoch: number, events: ExecutorEvents): Promise<Inventory> {
+    this.#epoch = epoch;
+    this.#events = events;
+    const found = await this.#connectLauncher();
+    const running = new Map<ExecutionId, number>();
+    const handles = new Set<string>();
+    await Promise.all(found.map(async (forkServer) => {
+      const inventory = await this.#adopt(forkServer);
+      if (inventory === null) return;
+      handles.add(forkServer.id);
+      for (const { execution_id, pid } of inventory) running.set(execution_id, pid);
+    }));
+    this.#stopIdleCheck = callEvery(1000, () => this.#endIdle());
+    return { running, handles };
+  }
+
+  reserve(versionId: VersionId): Slot | null {
+    const warm = this.#warm.get(versionId);
+    if (warm === undefined || (warm.state === 'failed' && monotonicMs() - warm.usedAt > FAILED_AGAIN_MS)) {
+      void this.#start(versionId);
+      return null;
+    }
+    if (warm.state !== 'ready' || warm.link === null) return null;
+    warm.usedAt = monotonicMs();
+    const child = warm.parked.shift();
+    return child === undefined ? this.#forkSlot(warm) : this.#parkedSlot(warm, child);
+  }
+
+  #parkedSlot(warm: Warm, child: ParkedChild): Slot {
+    return {
+      handle: warm.id, pid: child.pid,
+      launch: (spec) => {
+        warm.running.add(spec.execution_id);
+        child.give(spec);
+        this.#planRefill(warm);
+      },
+      release: () => void warm.parked.unshift(child),
+    };
+  }
+
+  #forkSlot(warm: Warm): Slot {
+    return {
+      handle: warm.id, pid: null,
+      launch: (spec) => {
+        warm.running.add(spec.execution_id);
+        if (warm.link === null) this.#events?.onLost([spec.execution_id], 'its fork server is gone');
+        else warm.link.send({ op: 'run', epoch: this.#epoch, spec });
+      },
+      release: () => undefined,
+    };
+  }
+
+  /** Replacements are asked for last: forking costs CPU that the execution just launched wants. */
+  #planRefill(warm: Warm): void {
+    if (warm.refillPlanned) return;
+    warm.refillPlanned = true;
+    setImmediate(() => {
+      warm.refillPlanned = false;
+      this.#refill(warm);
+    });
+  }
+
+  #refill(warm: Warm): void {
+    const missing = this.#options.parked - warm.parked.length - warm.expected;
+    if (missing <= 0 || warm.state !== 'ready' || warm.link === null) return;
+    warm.expected += missing;
+    warm.link.send({ op: 'park', epoch: this.#epoch, count: missing });
+  }
+
+  park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
+    const warm = [...this.#warm.values()].find((one) => one.id === child.forkServerId);
+    if (warm === undefined) return Promise.resolve(null);
+    warm.expected = Math.max(0, warm.expected - 1);
+    return new Promise((resolve) => {
+      const parked: ParkedChild = { pid: child.pid, give: resolve };
+      warm.parked.push(parked);
+      child.gone.addEventListener('abort', () => {
+        const at = warm.parked.indexOf(parked);
+        if (at >= 0) warm.parked.splice(at, 1);
+        resolve(null);
+      }, { once: true });
+    });
+  }
+
+  cancel(executionId: ExecutionId, graceSeconds: number): void {
+    for (const warm of this.#warm.values()) {
+      if (warm.running.has(executionId)) warm.link?.send({ op: 'cancel', epoch: this.#epoch, execution_id: executionId, grace_seconds: graceSeconds });
+    }
+  }
+
+  explain(versionId: VersionId): string | null {
+    const warm = this.#warm.get(versionId);
+    if (warm === undefined || warm.state === 'ready') return null;
+    return warm.state === 'failed' ? `the DAG file does not import: ${warm.error}` : 'its Python process is starting';
+  }
+
+  stepDown(): void {
+    this.#stopIdleCheck();
+    const launcher = this.#launcher;
+    this.#events = null;
+    this.#launcher = null;
+    launcher?.close();
+    for (const warm of this.#warm.values()) {
+      warm.link?.close();
+      for (const child of warm.parked) child.give(null);
+    }
+    this.#warm.clear();
+  }
+
+  async shutdown(): Promise<void> {
+    const launcher = this.#launcher;
+    if (launcher !== null) {
+      launcher.send({ op: 'shutdown', epoch: this.#epoch });
+      await sleep(20);
+    }
+    this.stepDown();
+  }
+
+  // ── the launcher ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #connectLauncher(): Promise<readonly RunningForkServer[]> {
+    const path = join(this.#options.home, 'run', 'launcher.sock');
+    if (path.length > 100) throw new AppError('invalid_config', `the home folder's path is too long for a unix socket: ${path}`, { hint: 'Choose a shorter LEOFLOW_HOME.' });
+    const deadline = monotonicMs() + LAUNCHER_START_MS;
+    let spawned = false;
+    for (;;) {
+      const hello = existsSync(path) ? await this.#greetLauncher(path) : null;
+      if (hello !== null) {
+        this.#options.reporter.report({ event: 'launcher.ready', pid: hello.pid, adopted: hello.fork_servers.length });
+        return hello.fork_servers;
+      }
+      if (monotonicMs() > deadline) throw new AppError('python_missing', `the launcher did not start within ${LAUNCHER_START_MS / 1000} s`, { hint: `See ${join(this.#options.home, 'logs', 'launcher.log')}.` });
+      if (!spawned) {
+        spawned = true;
+        await this.#spawnLauncher();
+      }
+      await sleep(10);
+    }
+  }
+
+  async #spawnLauncher(): Promise<void> {
+    const { home, python, environment } = this.#options;
+    try {
+      await startDaemon(python, ['-m', 'leoflow.agent.launcher', home], { env: { ...environment, PYTHONPATH: PYTHON_FOLDER }, cwd: home, logFile: join(home, 'logs', 'launcher.log') });
+    } catch (cause) {
+      throw new AppError('python_missing', `cannot start ${python}`, { cause });
+    }
+  }
+
+  async #greetLauncher(path: string): Promise<Extract<FromLauncher, { op: 'hello' }> | null> {
+    const epoch = this.#epoch;
+    return new Promise((resolve) => {
+      connectLines(path, {
+        onMessage: (raw) => {
+          const message = raw as FromLauncher;
+          if (message.op === 'hello') resolve(message);
+          else this.#onLauncher(message);
+        },
+        onClose: (reason) => {
+          resolve(null);
+          this.#onLauncherLost(epoch, reason);
+        },
+      }).then((link) => {
+        this.#launcher = link;
+        link.send({ op: 'hello', epoch });
+      }, () => resolve(null));
+    });
+  }
+
+  #onLauncher(message: Exclude<FromLauncher, { op: 'hello' }>): void {
+    switch (message.op) {
+      case 'started': void this.#adopt(message.fork_server, message.import_ms); break;
+      case 'failed': this.#onFailed(message.id, message.error); break;
+      case 'exited': {
+        const warm = [...this.#warm.values()].find((one) => one.id === message.id);
+        if (warm !== undefined) this.#onGone(warm, `its fork server ended (${message.signal === null ? `status ${message.status}` : `signal ${message.signal}`})`);
+        break;
+      }
+      case 'refused': this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${message.epoch}` }); break;
+    }
+  }
+
+  /** Everything below a dead launcher died with it. Another is started and what is wanted starts again. */
+  #onLauncherLost(epoch: number, reason: string): void {
+    if (this.#events === null || this.#launcher === null || epoch !== this.#epoch) return;
+    this.#launcher = null;
+    this.#options.reporter.report({ event: 'launcher.lost', reason });
+    for (const warm of [...this.#warm.values()]) this.#onGone(warm, 'its launcher is gone');
+    void this.#connectLauncher().catch((error: unknown) => this.#options.reporter.report({ event: 'failure', where: 'launcher', error: errorText(error) }));
+  }
+
+  // ── fork servers ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #start(versionId: VersionId): Promise<void> {
+    const { python, environment, home, importTimeoutSeconds } = this.#options;
+    const warm: Warm = {
+      id: randomUUID(), versionId, state: 'preparing', dagId: '', error: null, link: null, parked: [], expected: 0, running: new Set(), usedAt: monotonicMs(), refillPlanned: false,
+    };
+    this.#warm.set(versionId, warm);
+    try {
+      const version = await this.#options.prepare(versionId);
+      warm.dagId = version.dagId;
+      warm.state = 'starting';
+      const spec: ForkServerSpec & { import_timeout_seconds: number } = {
+        id: warm.id, version_id: versionId, dag_id: version.dagId, root: version.root, dag_file: version.dagFile, path: version.path,
+        python, env: environment, log_file: join(home, 'logs', 'imports.log'), import_timeout_seconds: importTimeoutSeconds,
+      };
+      if (this.#launcher === null) throw new AppError('bug', 'there is no launcher');
+      this.#launcher.send({ op: 'start', epoch: this.#epoch, fork_server: spec });
+    } catch (error) {
+      this.#onFailed(warm.id, { type: 'PrepareError', message: errorText(error) });
+    }
+  }
+
+  #onFailed(id: string, error: { type: string; message: string; traceback?: string }): void {
+    const warm = [...this.#warm.values()].find((one) => one.id === id);
+    if (warm === undefined) return;
+    warm.state = 'failed';
+    warm.error = `${error.type}: ${error.message}`;
+    warm.usedAt = monotonicMs();
+    this.#options.reporter.report({ event: 'fork_server.failed', id, dag_id: warm.dagId, error: warm.error });
+    this.#events?.onFailed(warm.versionId, error);
+  }
+
+  /** Connects to a fork server, ours or an older leader's. @returns what it runs, null when it is gone */
+  async #adopt(forkServer: RunningForkServer, importMs = 0): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
+    const warm: Warm = this.#warm.get(forkServer.version_id) ?? {
+      id: forkServer.id, versionId: forkServer.version_id, state: 'starting', dagId: '', error: null, link: null, parked: [], expected: 0, running: new Set(), usedAt: monotonicMs(), refillPlanned: false,
+    };
+    this.#warm.set(forkServer.version_id, warm);
+    const running = await this.#greetForkServer(warm, forkServer.socket);
+    if (running === null) {
+      this.#onGone(warm, 'its fork server does not answer');
+      return null;
+    }
+    warm.state = 'ready';
+    warm.usedAt = monotonicMs();
+    for (const { execution_id } of running) warm.running.add(execution_id);
+    this.#options.reporter.report({ event: 'fork_server.ready', id: warm.id, dag_id: warm.dagId, import_ms: importMs });
+    this.#refill(warm);
+    this.#events?.onReady(warm.versionId);
+    return running;
+  }
+
+  #greetForkServer(warm: Warm, socket: string): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
+    return new Promise((resolve) => {
+      connectLines(socket, {
+        onMessage: (raw) => {
+          const message = raw as FromForkServer;
+          if (message.op === 'hello') resolve(message.running);
+          else this.#onForkServer(warm, message);
+        },
+        onClose: (reason) => {
+          resolve(null);
+          if (warm.link !== null && this.#warm.get(warm.versionId) === warm) this.#onGone(warm, reason);
+        },
+      }).then((link) => {
+        warm.link = link;
+        link.send({ op: 'hello', epoch: this.#epoch, agent_socket: this.#options.agentSocket });
+      }, () => resolve(null));
+    });
+  }
+
+  #onForkServer(warm: Warm, message: Exclude<FromForkServer, { op: 'hello' }>): void {
+    const events = this.#events;
+    if (events === null) return;
+    switch (message.op) {
+      case 'begun': warm.running.add(message.execution_id); break;
+      case 'alive': events.onAlive(message.running); break;
+      case 'refused':
+        if (message.execution_id !== undefined) events.onLost([message.execution_id], `its fork server refused it: ${message.reason}`);
+        break;
+      case 'exited':
+        for (const child of message.children) {
+          if (child.execution_id !== null) {
+            warm.running.delete(child.execution_id);
+            events.onExited(child);
+          } else if (child.status !== 0) warm.expected = Math.max(0, warm.expected - 1);
+        }
+        this.#planRefill(warm);
+        break;
+    }
+  }
+
+  #onGone(warm: Warm, reason: string): void {
+    if (this.#warm.get(warm.versionId) !== warm) return;
+    this.#warm.delete(warm.versionId);
+    const lost = [...warm.running];
+    const { link } = warm;
+    warm.link = null;
+    link?.close();
+    for (const child of warm.parked) child.give(null);
+    this.#options.reporter.report({ event: 'fork_server.exited', id: warm.id, lost: lost.length });
+    this.#events?.onLost(lost, reason);
+  }
+
+  #endIdle(): void {
+    const now = monotonicMs();
+    for (const warm of this.#warm.values()) {
+      if (warm.state !== 'ready' || warm.running.size > 0 || now - warm.usedAt < this.#options.idleSeconds * 1000) continue;
+      this.#launcher?.send({ op: 'stop_fork_server', epoch: this.#epoch, id: warm.id });
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// The only reader of the environment: settings parsed by the table in contract/config.ts.
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type Config, SETTINGS, type SettingName } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
+
+/** Variables that others own: tests, and the task environment that a nested command may inherit. */
+const FOREIGN = /^LEOFLOW_(TEST|TASK|EXECUTION|CTX|PARSE)_/;
+
+type Overrides = Partial<Record<SettingName, string | number | boolean>>;
+
+/**
+ * Settings from the environment, then `overrides` (command-line flags).
+ * Throws `invalid_config` with every problem at once; an unknown `LEOFLOW_*` variable is one.
+ */
+export function readConfig(overrides: Overrides = {}, env: NodeJS.ProcessEnv = process.env): Config {
+  const problems: string[] = [];
+  const names = Object.keys(SETTINGS) as SettingName[];
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('LEOFLOW_') || FOREIGN.test(name)) continue;
+    const base = name.endsWith('_FILE') ? name.slice(0, -5) : name;
+    if (!names.includes(base as SettingName)) problems.push(`${name} is no setting${suggest(base, names)}`);
+  }
+  const values: Record<string, unknown> = {};
+  for (const name of names) {
+    const given = overrides[name] ?? readRaw(name, env, problems);
+    values[name] = given === undefined ? SETTINGS[name].default : parseSetting(name, String(given), problems);
+  }
+  if (problems.length > 0) throw new AppError('invalid_config', problems.join('\n'), { details: problems });
+  return values as Config;
+}
+
+function readRaw(name: SettingName, env: NodeJS.ProcessEnv, problems: string[]): string | undefined {
+  const file = env[`${name}_FILE`];
+  if (file !== undefined && 'secret' in SETTINGS[name]) {
+    try {
+      return readFileSync(file, 'utf8').trimEnd();
+    } catch (cause) {
+      problems.push(`${name}_FILE: cannot read ${file} (${cause instanceof Error ? cause.message : String(cause)})`);
+    }
+  }
+  const value = env[name];
+  return value === '' ? undefined : value;
+}
+
+function parseSetting(name: SettingName, raw: string, problems: string[]): unknown {
+  const setting = SETTINGS[name];
+  switch (setting.kind) {
+    case 'text': return raw;
+    case 'boolean':
+      if (/^(1|true|yes|on)$/i.test(raw)) return true;
+      if (!/^(0|false|no|off)$/i.test(raw)) problems.push(`${name}=${raw}: expected true or false`);
+      return false;
+    case 'choice':
+      if (!(setting.choices ?? []).some((choice) => choice === raw)) problems.push(`${name}=${raw}: expected one of ${(setting.choices ?? []).join(', ')}`);
+      return raw;
+    case 'integer': case 'number': {
+      const value = Number(raw);
+      const { min = 0, max = Number.MAX_SAFE_INTEGER } = setting;
+      if (!Number.isFinite(value) || (setting.kind === 'integer' && !Number.isInteger(value)) || value < min || value > max) problems.push(`${name}=${raw}: expected a number from ${min} to ${max}`);
+      return value;
+    }
+  }
+}
+
+/** ` (did you mean X?)` for the nearest known name, else nothing. */
+export function suggest(given: string, known: readonly string[]): string {
+  const scored = known.map((name) => ({ name, distance: editDistance(given, name) })).sort((a, b) => a.distance - b.distance);
+  const best = scored[0];
+  return best !== undefined && best.distance <= Math.max(2, given.length / 4) ? ` (did you mean ${best.name}?)` : '';
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** The home folder: data, logs, sockets. As root it is /var/lib/leoflow, since PostgreSQL runs as an unprivileged user that cannot enter /root. */
+export function homeFolder(config: Pick<Config, 'LEOFLOW_HOME'>, env: NodeJS.ProcessEnv = process.env): string {
+  if (config.LEOFLOW_HOME !== null) return config.LEOFLOW_HOME;
+  if (process.getuid?.() === 0) return '/var/lib/leoflow';
+  return join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'leoflow');
+}
+
+/** Environment that user code gets: this process's own, less everything that belongs to Leoflow. */
+export function userEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && !name.startsWith('LEOFLOW_')) passed[name] = value;
+  return passed;
+}
+
+/** True when colours may be written to this stream. */
+export function wantsColour(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): boolean {
+  return stream.isTTY === true && (env['NO_COLOR'] ?? '') === '';
+}

@@ -1,0 +1,130 @@
+// The only place that starts child processes. Never a shell; every child has bounded output and a time limit or an owner.
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { openSync, closeSync } from 'node:fs';
+
+export interface Finished {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  /** The output limit was reached and the child ended for it. */
+  readonly overflowed: boolean;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly maxOutputBytes?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly input?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs a program to its end. Its whole process group is killed on time-out, on too much output and on abort.
+ * Rejects only when the program cannot be started (ENOENT and the like).
+ */
+export function run(command: string, args: readonly string[], options: RunOptions): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, [...args], { ...spawnOptions(options), stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'], detached: true });
+    const limit = options.maxOutputBytes ?? 16 * 1024 * 1024;
+    const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+    let size = 0;
+    let timedOut = false;
+    let overflowed = false;
+    const kill = (): void => killGroup(child.pid, 'SIGKILL');
+    const timer = setTimeout(() => {
+      timedOut = true;
+      kill();
+    }, options.timeoutMs);
+    options.signal?.addEventListener('abort', kill, { once: true });
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name]?.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size <= limit) chunks[name].push(chunk);
+        else if (!overflowed) {
+          overflowed = true;
+          kill();
+        }
+      });
+    }
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.stdin?.on('error', () => undefined);
+    if (options.input !== undefined) child.stdin?.end(options.input);
+    child.on('close', (status, signal) => {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', kill);
+      resolve({ status, signal, timedOut, overflowed, stdout: Buffer.concat(chunks.stdout).toString('utf8'), stderr: Buffer.concat(chunks.stderr).toString('utf8') });
+    });
+  });
+}
+
+export interface Daemon {
+  readonly pid: number;
+  /** Resolves when it ends. */
+  readonly ended: Promise<{ status: number | null; signal: NodeJS.Signals | null }>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Starts a program that outlives the call, its output appended to `logFile`. In a session of its own, so that it survives this process. */
+export function startDaemon(command: string, args: readonly string[], options: Omit<RunOptions, 'timeoutMs'> & { logFile: string }): Promise<Daemon> {
+  return new Promise((resolve, reject) => {
+    const log = openSync(options.logFile, 'a', 0o600);
+    const child = spawn(command, [...args], { ...spawnOptions(options), stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+    child.on('error', reject);
+    child.on('spawn', () => {
+      child.unref();
+      resolve(daemonOf(child));
+    });
+  });
+}
+
+function daemonOf(child: ChildProcess): Daemon {
+  const ended = new Promise<{ status: number | null; signal: NodeJS.Signals | null }>((done) => child.on('exit', (status, signal) => done({ status, signal })));
+  return { pid: child.pid ?? 0, ended, kill: (signal) => void child.kill(signal) };
+}
+
+function spawnOptions(options: Partial<RunOptions>): SpawnOptions {
+  return {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: { ...options.env } }),
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.gid === undefined ? {} : { gid: options.gid }),
+  };
+}
+
+/** Signals a process group; a group that is gone is no error. */
+export function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The group ended by itself.
+  }
+}
+
+/** True while a process of this id exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** Signals one process; one that is gone is no error. */
+export function killProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended by itself.
+  }
+}

@@ -1,0 +1,62 @@
+// Newline-delimited JSON over a unix socket: how the server talks to its launcher and fork servers.
+import { connect, type Socket } from 'node:net';
+
+export interface LineSocket {
+  send(message: object): void;
+  close(): void;
+}
+
+interface Handlers {
+  readonly onMessage: (message: unknown) => void;
+  /** Called once, when the peer is gone or the stream makes no sense. */
+  readonly onClose: (reason: string) => void;
+}
+
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+
+/** Connects; rejects when nobody listens. Messages written in one turn leave in one packet. */
+export function connectLines(path: string, handlers: Handlers): Promise<LineSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve(wrap(socket, handlers));
+    });
+  });
+}
+
+function wrap(socket: Socket, handlers: Handlers): LineSocket {
+  let rest = '';
+  let closed = false;
+  const close = (reason: string): void => {
+    if (closed) return;
+    closed = true;
+    socket.destroy();
+    handlers.onClose(reason);
+  };
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MAX_LINE_BYTES) return close('a line is too long');
+    for (const line of lines) {
+      if (line === '') continue;
+      let message: unknown;
+      try {
+        message = JSON.parse(line);
+      } catch {
+        return close('a line is no JSON');
+      }
+      handlers.onMessage(message);
+    }
+  });
+  socket.on('error', (error) => close(error.message));
+  socket.on('close', () => close('the other side closed'));
+  return {
+    send(message) {
+      if (!closed) socket.write(`${JSON.stringify(message)}\n`);
+    },
+    close: () => close('closed here'),
+  };
+}

@@ -1,0 +1,124 @@
+// Natural group commit: what is decided while one commit is in flight makes up the next. No timers, no waiting on the path.
+import type { RunUuid } from '#contract/ids.ts';
+import { monotonicMs } from '#platform/clock.ts';
+import { errorText, type Reporter } from '#platform/report.ts';
+import type { RunSnapshot } from '#core/run-snapshot.ts';
+import { emptyBatch, type MoveBatch, type MoveResult } from '#store/task-attempts.ts';
+import { type CommitResult, fillBatch, newPending, type PendingRun } from './pending-run.ts';
+
+export interface CommitQueueOptions {
+  /** Sends one batch under this leader's epoch. */
+  readonly send: (batch: MoveBatch) => Promise<MoveResult>;
+  readonly reporter: Reporter;
+  /** A run's rows were not what memory believed: it must be read again. */
+  readonly onStale: (run: RunUuid) => void;
+  /** The database is away or leadership is over: nothing more can be written. */
+  readonly onBroken: (error: unknown) => void;
+  readonly isBroken: (error: unknown) => boolean;
+}
+
+/** One per term of leadership. */
+export class CommitQueue {
+  readonly #options: CommitQueueOptions;
+  #pending = new Map<RunUuid, PendingRun>();
+  #inFlight = new Map<RunUuid, PendingRun>();
+  #scheduled = false;
+  #closed = false;
+  readonly #idle = new Map<RunUuid, (() => void)[]>();
+
+  constructor(options: CommitQueueOptions) {
+    this.#options = options;
+  }
+
+  /** What the run's next commit will hold; it is sent as soon as the one in flight is done. */
+  pendingOf(run: RunSnapshot): PendingRun {
+    const found = this.#pending.get(run.id);
+    if (found !== undefined) return found;
+    const made = newPending(run);
+    this.#pending.set(run.id, made);
+    this.#schedule();
+    return made;
+  }
+
+  /** Drops what is not sent yet (the run is read again) and resolves when nothing of it is in flight. */
+  async discard(run: RunUuid, result: CommitResult): Promise<void> {
+    const pending = this.#pending.get(run);
+    this.#pending.delete(run);
+    if (pending !== undefined) finish(pending, result);
+    if (!this.#inFlight.has(run)) return;
+    await new Promise<void>((resolve) => this.#idle.set(run, [...(this.#idle.get(run) ?? []), resolve]));
+  }
+
+  /** Nothing is sent any more; everybody who waits is told. */
+  close(error: unknown): void {
+    this.#closed = true;
+    const left = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const pending of left) finish(pending, { kind: 'error', error });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#closed || this.#inFlight.size > 0) return;
+    this.#scheduled = true;
+    // One turn of the loop: everything that arrived in this one is in the batch.
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#inFlight.size === 0 && this.#pending.size > 0 && !this.#closed) void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    this.#inFlight = this.#pending;
+    this.#pending = new Map();
+    const runs = [...this.#inFlight.values()];
+    await this.#sendAll(runs);
+    this.#inFlight = new Map();
+    for (const [run, resolvers] of [...this.#idle]) {
+      this.#idle.delete(run);
+      for (const resolve of resolvers) resolve();
+    }
+    if (this.#pending.size > 0) this.#schedule();
+  }
+
+  /** All runs at once; when that misses, each for itself, so that one stale run does not undo the others. */
+  async #sendAll(runs: readonly PendingRun[]): Promise<void> {
+    const batch = emptyBatch();
+    for (const pending of runs) fillBatch(batch, pending);
+    const started = monotonicMs();
+    const result = await this.#send(batch);
+    const operations = batch.instances.length + batch.newInstances.length + batch.runs.length;
+    if (result.kind === 'moved') {
+      this.#options.reporter.report({ event: 'commit.done', operations, ms: monotonicMs() - started });
+      for (const pending of runs) for (const launch of pending.launches) launch();
+      for (const pending of runs) for (const waiter of pending.waiters) waiter(result);
+      return;
+    }
+    this.#options.reporter.report({ event: 'commit.stale', operations, run: runs.length === 1 ? (runs[0]?.run.id ?? null) : null });
+    if (runs.length === 1 || this.#closed) {
+      for (const pending of runs) {
+        finish(pending, result);
+        if (!this.#closed) this.#options.onStale(pending.run.id);
+      }
+      return;
+    }
+    for (const pending of runs) await this.#sendAll([pending]);
+  }
+
+  async #send(batch: MoveBatch): Promise<CommitResult> {
+    try {
+      return await this.#options.send(batch);
+    } catch (error) {
+      this.#options.reporter.report({ event: 'commit.failed', error: errorText(error) });
+      if (this.#options.isBroken(error)) {
+        this.#closed = true;
+        this.#options.onBroken(error);
+      }
+      return { kind: 'error', error };
+    }
+  }
+}
+
+function finish(pending: PendingRun, result: CommitResult): void {
+  for (const release of pending.releases) release();
+  for (const waiter of pending.waiters) waiter(result);
+}

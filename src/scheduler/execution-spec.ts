@@ -1,0 +1,83 @@
+// The job that an execution is handed.
+import { join } from 'node:path';
+import type { Config } from '#contract/config.ts';
+import type { ExecutionSpec } from '#contract/attempt.ts';
+import type { ExecutionId } from '#contract/ids.ts';
+import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import { isoOf } from '#platform/clock.ts';
+import type { RunRow } from '#store/dag-runs.ts';
+import type { RecentValues } from './recent-values.ts';
+
+/** Folders that an execution on this machine writes to. */
+export interface SpecFolders {
+  readonly logFile: (execution: ExecutionId) => string;
+  readonly outcomes: string;
+}
+
+interface SpecParts {
+  readonly run: RunRow;
+  readonly snapshot: RunSnapshot;
+  readonly instance: Instance;
+  readonly executionId: ExecutionId;
+  readonly token: string;
+  readonly config: Config;
+  readonly folders: SpecFolders;
+  readonly values: RecentValues;
+}
+
+const iso = (ms: number | null): string | null => (ms === null ? null : isoOf(ms));
+
+/** Builds the spec of one execution. Values of declared inputs travel with it when they are at hand. */
+export function buildSpec(parts: SpecParts): ExecutionSpec {
+  const { run, instance, snapshot, config } = parts;
+  const { task } = instance.task;
+  const xcoms = inputValues(parts);
+  const lengths = upstreamLengths(snapshot, instance);
+  return {
+    execution_id: parts.executionId,
+    attempt_id: instance.attemptId ?? ('' as ExecutionSpec['attempt_id']),
+    token: parts.token,
+    dag_id: run.dagId,
+    version_id: run.versionId,
+    task_id: task.task_id,
+    map_index: instance.mapIndex,
+    try_number: instance.tryNumber,
+    max_tries: instance.maxTries,
+    run: {
+      id: run.id, run_id: run.runId, run_type: run.runType, logical_date: iso(run.logicalDate), data_interval_start: iso(run.intervalStart), data_interval_end: iso(run.intervalEnd),
+      run_after: isoOf(run.runAfter), start_date: iso(snapshot.startDate), queued_at: iso(run.queuedAt), conf: run.conf, triggering_user_name: run.user,
+    },
+    ...(lengths === null ? {} : { lengths }),
+    log_file: parts.folders.logFile(parts.executionId),
+    outcome_file: join(parts.folders.outcomes, `${parts.executionId}.json`),
+    xcom_max_bytes: snapshot.graph.dag.xcom?.max_bytes ?? config.LEOFLOW_XCOM_MAX_BYTES,
+    ...(xcoms === null ? {} : { xcoms }),
+    ...(instance.startedAt === null ? {} : { first_start: isoOf(instance.startedAt) }),
+    ...(task.execution_timeout_seconds === undefined ? {} : { execution_timeout_seconds: task.execution_timeout_seconds }),
+  };
+}
+
+/** Values of unmapped upstreams that memory holds. */
+function inputValues({ instance, snapshot, values }: SpecParts): Record<string, string> | null {
+  let found: Record<string, string> | null = null;
+  for (const input of instance.task.task.inputs ?? []) {
+    const producer = snapshot.graph.tasks[snapshot.graph.byId.get(input.task_id) ?? -1];
+    if (producer === undefined || producer.expands.length > 0) continue;
+    const value = values.find({ taskId: input.task_id, key: input.key, mapIndex: -1 });
+    if (value === null) continue;
+    found ??= {};
+    found[`${input.task_id}/${input.key}`] = value;
+  }
+  return found;
+}
+
+/** Instance counts of the tasks that made this mapped instance's index. */
+function upstreamLengths(snapshot: RunSnapshot, instance: Instance): Record<string, number> | null {
+  if (instance.mapIndex < 0) return null;
+  const lengths: Record<string, number> = { [instance.task.id]: snapshot.tasks[instance.task.index]?.instances.size ?? 0 };
+  for (const index of instance.task.upstream) {
+    const upstream = snapshot.tasks[index];
+    if (upstream !== undefined && upstream.expanded) lengths[upstream.task.id] = upstream.instances.size;
+  }
+  return lengths;
+}

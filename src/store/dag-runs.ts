@@ -1,0 +1,179 @@
+// The table dag_runs: creating runs, and reading one whole for the planner.
+import { sql } from 'kysely';
+import type pg from 'pg';
+import type { SkipDecision } from '#contract/attempt.ts';
+import { type AttemptId, type ExecutionId, makeUuidV7, type RunUuid, type VersionId } from '#contract/ids.ts';
+import type { Cause, RunState, RunType, TaskState, TriggeredBy } from '#contract/states.ts';
+import { isoOf } from '#platform/clock.ts';
+import { type Database, translateDatabaseError, violatedConstraint } from './database.ts';
+
+/** Times are epoch milliseconds. */
+export interface NewRun {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly runType: RunType;
+  readonly logicalDate: number | null;
+  readonly interval: { readonly start: number; readonly end: number } | null;
+  readonly runAfter: number;
+  readonly conf: unknown;
+  readonly triggeredBy: TriggeredBy;
+  readonly user: string | null;
+  readonly note: string | null;
+}
+
+export interface RunRow {
+  readonly id: RunUuid;
+  readonly dagId: string;
+  readonly runId: string;
+  readonly runType: RunType;
+  readonly state: RunState;
+  readonly versionId: VersionId;
+  readonly logicalDate: number | null;
+  readonly intervalStart: number | null;
+  readonly intervalEnd: number | null;
+  readonly runAfter: number;
+  readonly queuedAt: number | null;
+  readonly startDate: number | null;
+  readonly endDate: number | null;
+  readonly conf: unknown;
+  readonly user: string | null;
+  readonly isPaused: boolean;
+}
+
+export type Created = { readonly kind: 'created'; readonly run: RunRow } | { readonly kind: 'duplicate'; readonly constraint: string } | { readonly kind: 'no_dag' };
+
+/** Inserts a queued run of the DAG's current version and wakes the leader. */
+export async function createRun(database: Database, run: NewRun): Promise<Created> {
+  const id = makeUuidV7<RunUuid>(database.clock.nowMs());
+  const iso = (ms: number | null | undefined): string | null => (ms === null || ms === undefined ? null : isoOf(ms));
+  try {
+    const { rows } = await sql<RawRun>`/* store/dag-runs.createRun */
+      with made as (
+        insert into dag_runs (id, dag_id, run_id, run_type, state, version_id, logical_date, data_interval_start, data_interval_end, run_after, conf, triggered_by, triggering_user, note)
+        select ${id}::uuid, d.dag_id, ${run.runId}, ${run.runType}, 'queued', d.version_id, ${iso(run.logicalDate)}::timestamptz, ${iso(run.interval?.start)}::timestamptz,
+          ${iso(run.interval?.end)}::timestamptz, ${isoOf(run.runAfter)}::timestamptz, ${JSON.stringify(run.conf ?? {})}::json, ${run.triggeredBy}, ${run.user}, ${run.note}
+        from dags d where d.tenant = 'default' and d.dag_id = ${run.dagId} and d.version_id is not null returning *
+      ), told as (select pg_notify('leoflow_run', id::text) from made)
+      select made.*, d.is_paused from made join dags d using (tenant, dag_id), told`.execute(database.kysely);
+    const row = rows[0];
+    return row === undefined ? { kind: 'no_dag' } : { kind: 'created', run: fromRow(row) };
+  } catch (error) {
+    const constraint = violatedConstraint(error);
+    if (constraint !== null) return { kind: 'duplicate', constraint };
+    throw translateDatabaseError(error);
+  }
+}
+
+interface RawRun {
+  id: string; dag_id: string; run_id: string; run_type: string; state: string; version_id: string; logical_date: Date | null; data_interval_start: Date | null;
+  data_interval_end: Date | null; run_after: Date; queued_at: Date | null; start_date: Date | null; end_date: Date | null; conf: unknown; triggering_user: string | null; is_paused: boolean;
+}
+
+const time = (date: Date | null): number | null => (date === null ? null : date.getTime());
+
+function fromRow(row: RawRun): RunRow {
+  return {
+    id: row.id as RunUuid, dagId: row.dag_id, runId: row.run_id, runType: row.run_type as RunType, state: row.state as RunState, versionId: row.version_id as VersionId,
+    logicalDate: time(row.logical_date), intervalStart: time(row.data_interval_start), intervalEnd: time(row.data_interval_end), runAfter: row.run_after.getTime(),
+    queuedAt: time(row.queued_at), startDate: time(row.start_date), endDate: time(row.end_date), conf: row.conf, user: row.triggering_user, isPaused: row.is_paused,
+  };
+}
+
+/** What a snapshot is built from. */
+export interface RunForPlanning {
+  readonly run: RunRow;
+  readonly instances: readonly PlannedInstance[];
+  /** Lengths of XComs of this run. */
+  readonly lengths: readonly { readonly taskId: string; readonly mapIndex: number; readonly key: string; readonly mappedLength: number | null }[];
+}
+
+export interface PlannedInstance {
+  readonly taskId: string;
+  readonly mapIndex: number;
+  readonly state: TaskState;
+  readonly tryNumber: number;
+  readonly maxTries: number;
+  readonly infraFailures: number;
+  readonly attemptId: AttemptId | null;
+  readonly executionId: ExecutionId | null;
+  readonly wakeAt: number | null;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly skips: SkipDecision | null;
+  readonly cause: Cause | null;
+  readonly reason: string | null;
+  readonly scheduledAt: number | null;
+  readonly hostname: string | null;
+  readonly pid: number | null;
+  readonly renderedMapIndex: string | null;
+}
+
+type Query = Pick<pg.Client, 'query'>;
+
+const READ_RUN = `/* store/dag-runs.readRun */
+select r.*, d.is_paused from dag_runs r join dags d using (tenant, dag_id) where r.id = $1`;
+const READ_INSTANCES = `/* store/dag-runs.readInstances */
+select task_id, map_index, state, try_number, max_tries, infra_failures, attempt_id, execution_id, wake_at, start_date, end_date, skips, cause, reason, scheduled_at,
+  hostname, pid, rendered_map_index from task_instances where run = $1`;
+const READ_LENGTHS = `/* store/dag-runs.readLengths */
+select task_id, map_index, key, mapped_length from xcoms where run = $1`;
+
+/** Reads a run with its instances; null when there is none. Lengths only when something of the DAG is mapped. */
+export async function findRunForPlanning(client: Query, id: RunUuid, want: { lengths: boolean }): Promise<RunForPlanning | null> {
+  const runs = await client.query({ name: 'readRun', text: READ_RUN, values: [id] });
+  const run = runs.rows[0] as RawRun | undefined;
+  if (run === undefined) return null;
+  const instances = await client.query({ name: 'readInstances', text: READ_INSTANCES, values: [id] });
+  const lengths = want.lengths && instances.rows.length > 0 ? (await client.query({ name: 'readLengths', text: READ_LENGTHS, values: [id] })).rows : [];
+  return {
+    run: fromRow(run),
+    instances: (instances.rows as RawInstance[]).map(instanceFromRow),
+    lengths: (lengths as { task_id: string; map_index: number; key: string; mapped_length: number | null }[]).map((row) => ({ taskId: row.task_id, mapIndex: row.map_index, key: row.key, mappedLength: row.mapped_length })),
+  };
+}
+
+interface RawInstance {
+  task_id: string; map_index: number; state: string | null; try_number: number; max_tries: number; infra_failures: number; attempt_id: string | null; execution_id: string | null;
+  wake_at: Date | null; start_date: Date | null; end_date: Date | null; skips: unknown; cause: string | null; reason: string | null; scheduled_at: Date | null;
+  hostname: string | null; pid: number | null; rendered_map_index: string | null;
+}
+
+function instanceFromRow(row: RawInstance): PlannedInstance {
+  return {
+    taskId: row.task_id, mapIndex: row.map_index, state: row.state as TaskState, tryNumber: row.try_number, maxTries: row.max_tries, infraFailures: row.infra_failures,
+    attemptId: row.attempt_id as AttemptId | null, executionId: row.execution_id as ExecutionId | null, wakeAt: time(row.wake_at), startedAt: time(row.start_date),
+    endedAt: time(row.end_date), skips: row.skips as SkipDecision | null, cause: row.cause as Cause | null, reason: row.reason, scheduledAt: time(row.scheduled_at),
+    hostname: row.hostname, pid: row.pid, renderedMapIndex: row.rendered_map_index,
+  };
+}
+
+const LIST_UNFINISHED = `/* store/dag-runs.listUnfinished */
+select id from dag_runs where not finished order by run_after, id`;
+
+/** Ids of all runs that are not finished, oldest first: what a new leader reads. */
+export async function listUnfinishedRuns(client: Query): Promise<RunUuid[]> {
+  const { rows } = await client.query(LIST_UNFINISHED);
+  return (rows as { id: RunUuid }[]).map((row) => row.id);
+}
+
+const LIST_QUEUED = `/* store/dag-runs.listQueued */
+select id from dag_runs where not finished and tenant = 'default' and dag_id = $1 order by run_after, id`;
+
+/** Unfinished runs of one DAG, oldest first. */
+export async function listUnfinishedRunsOf(client: Query, dagId: string): Promise<RunUuid[]> {
+  const { rows } = await client.query({ name: 'listQueued', text: LIST_QUEUED, values: [dagId] });
+  return (rows as { id: RunUuid }[]).map((row) => row.id);
+}
+
+const PREVIOUS = `/* store/dag-runs.readPrevious */
+with previous as (
+  select id from dag_runs where tenant = 'default' and dag_id = $1 and logical_date < $2 and ($3 or run_type = 'scheduled') order by logical_date desc limit 1
+)
+select t.task_id, bool_and(coalesce(t.state in ('success', 'skipped'), false)) as good from task_instances t join previous p on t.run = p.id group by t.task_id`;
+
+/** For depends_on_past: how each task ended in the run before (by logical date). Null when there is no earlier run. */
+export async function findPreviousStates(client: Query, run: { dagId: string; logicalDate: number; anyType: boolean }): Promise<Map<string, boolean> | null> {
+  const { rows } = await client.query({ name: 'readPrevious', text: PREVIOUS, values: [run.dagId, isoOf(run.logicalDate), run.anyType] });
+  if (rows.length === 0) return null;
+  return new Map((rows as { task_id: string; good: boolean }[]).map((row) => [row.task_id, row.good]));
+}

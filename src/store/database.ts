@@ -1,0 +1,75 @@
+// Connections to PostgreSQL: one pool for rows and lists, and how a lost database is told apart from a mistake.
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import pg from 'pg';
+import { LIMITS } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
+import { DatabaseClock, monotonicMs } from '#platform/clock.ts';
+import { errorText } from '#platform/report.ts';
+import type { Tables } from './tables.ts';
+
+/** What every store function takes first. */
+export interface Database {
+  readonly url: string;
+  readonly kysely: Kysely<Tables>;
+  readonly pool: pg.Pool;
+  readonly clock: DatabaseClock;
+  close(): Promise<void>;
+}
+
+// bigint columns are counters far below 2^53; JSON columns stay text where they are passed through.
+const types = new pg.TypeOverrides();
+types.setTypeParser(20, Number);
+
+/** Options of every connection: client-side limits, because a silent network never answers. */
+export function connectionOptions(url: string, applicationName: string): pg.ClientConfig {
+  return {
+    connectionString: url, application_name: applicationName, types: types,
+    query_timeout: LIMITS.databaseTimeoutMs, connectionTimeoutMillis: 5000, keepAlive: true, keepAliveInitialDelayMillis: 1000,
+    options: '-c TimeZone=UTC -c tcp_user_timeout=5000 -c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3',
+  };
+}
+
+/** Opens the pool. Connects lazily: `probeDatabase` says whether the database is there. */
+export function openDatabase(url: string): Database {
+  const pool = new pg.Pool({ ...connectionOptions(url, 'leoflow'), max: LIMITS.databaseConnections, idleTimeoutMillis: 30_000 });
+  // An idle connection that the server closes is replaced on next use.
+  pool.on('error', () => undefined);
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  return { url, kysely, pool, clock: new DatabaseClock(), close: () => kysely.destroy() };
+}
+
+/** Checks version and reachability and takes a reading of the database's clock. Throws `database_unavailable` or `database_too_old`. */
+export async function probeDatabase(database: Database): Promise<void> {
+  try {
+    const sent = monotonicMs();
+    const { rows } = await sql<{ version: number; now: number }>`/* store/database.probeDatabase */ select current_setting('server_version_num')::int as version, extract(epoch from clock_timestamp())::float8 * 1000 as now`.execute(database.kysely);
+    const row = rows[0];
+    if (row === undefined) return;
+    database.clock.adjust(row.now, sent, monotonicMs());
+    if (row.version < 150_000) throw new AppError('database_too_old', `PostgreSQL ${Math.floor(row.version / 10_000)} is too old`);
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+/** Codes that say "not reachable now": connection classes, shutdown, too many connections; and the driver's own words. */
+const UNAVAILABLE = /^(08|57P0|53300|ECONN|ENOENT|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)/;
+
+/** True when the failure is the database being away rather than the statement being wrong. */
+export function isUnavailable(error: unknown): boolean {
+  if (error instanceof AppError) return error.code === 'database_unavailable';
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return UNAVAILABLE.test(code) || /Connection terminated|timeout (expired|exceeded)|Query read timeout|not queryable/i.test(errorText(error));
+}
+
+/** A driver error as an AppError where it means something to people; others pass unchanged. */
+export function translateDatabaseError(error: unknown): unknown {
+  if (error instanceof AppError || !isUnavailable(error)) return error;
+  return new AppError('database_unavailable', `the database does not answer (${errorText(error)})`, { cause: error });
+}
+
+/** The unique constraint that a statement violated, else null. */
+export function violatedConstraint(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== '23505') return null;
+  return 'constraint' in error ? String(error.constraint) : '';
+}

@@ -1,0 +1,48 @@
+// The table executions as the leader reads it: what lives at take-over, and signs of life.
+import type pg from 'pg';
+import type { AttemptId, ExecutionId, RunUuid } from '#contract/ids.ts';
+
+type Query = Pick<pg.Client, 'query'>;
+
+export interface LiveExecution {
+  readonly id: ExecutionId;
+  readonly attemptId: AttemptId;
+  readonly run: RunUuid;
+  readonly host: string | null;
+  readonly handle: string | null;
+  readonly tokenHash: Buffer;
+}
+
+const LIST_LIVE = `/* store/executions.listLive */
+select id, attempt_id, run, host, handle, token_hash from executions where not ended`;
+
+/** Executions that nobody has closed: what a new leader asks its executors about. */
+export async function listLiveExecutions(client: Query): Promise<LiveExecution[]> {
+  const { rows } = await client.query(LIST_LIVE);
+  return (rows as { id: ExecutionId; attempt_id: AttemptId; run: RunUuid; host: string | null; handle: string | null; token_hash: Buffer | null }[]).map((row) => ({
+    id: row.id, attemptId: row.attempt_id, run: row.run, host: row.host, handle: row.handle, tokenHash: row.token_hash ?? Buffer.alloc(0),
+  }));
+}
+
+/** Records that these executions were heard of now. For people; nothing decides on it while the leader lives. */
+export async function recordHeartbeats(client: Query, ids: readonly ExecutionId[]): Promise<void> {
+  if (ids.length > 0) await client.query('/* store/executions.heartbeat */ update executions set heartbeat_at = clock_timestamp() where id = any($1::uuid[]) and not ended', [ids]);
+}
+
+export interface ClosedExecution {
+  readonly tokenHash: Buffer;
+  readonly state: string;
+}
+
+/** An execution by id, to answer a report of one that was closed. */
+export async function findExecution(client: Query, id: string): Promise<ClosedExecution | null> {
+  const { rows } = await client.query('/* store/executions.find */ select token_hash, state from executions where id = $1', [id]);
+  const row = (rows as { token_hash: Buffer | null; state: string }[])[0];
+  return row === undefined ? null : { tokenHash: row.token_hash ?? Buffer.alloc(0), state: row.state };
+}
+
+/** Keeps a late report of a closed execution as history. */
+export async function recordLateReport(client: Query, id: string, outcome: string): Promise<void> {
+  await client.query(`/* store/executions.late */ insert into attempt_events (run, task_id, map_index, attempt_id, execution_id, from_state, to_state, detail)
+    select a.run, a.task_id, a.map_index, a.id, e.id, e.state, e.state, $2 from executions e join task_attempts a on a.id = e.attempt_id where e.id = $1`, [id, `late report: ${outcome}`]);
+}

@@ -1,0 +1,64 @@
+// The leader's lock and epoch: the lock makes one server fast, the epoch in every statement makes it safe.
+import { hostname } from 'node:os';
+import pg from 'pg';
+import { AppError } from '#contract/errors.ts';
+import { connectionOptions } from './database.ts';
+
+/** The advisory lock that a leader's session holds: "LeoFlow" in ASCII, as the original had it. */
+const LOCK = 0x4c656f466c6f77n;
+
+export interface Leadership {
+  readonly epoch: number;
+  /** The session that holds the lock; the leader's statements run on it too, so losing one is losing both. */
+  readonly client: pg.Client;
+  /** Aborts when the session ends. */
+  readonly lost: AbortSignal;
+  /** Gives the lock back. */
+  resign(): Promise<void>;
+}
+
+/**
+ * Waits for the lock on a connection of its own, then raises the epoch.
+ * Rejects when the connection ends before (the caller tries again), and with `database_pooled` behind a transaction pooler.
+ * @param address where this server's agents and people find it
+ */
+export async function awaitLeadership(url: string, address: string, stop: AbortSignal): Promise<Leadership> {
+  const client = new pg.Client({ ...connectionOptions(url, 'leoflow-leader'), query_timeout: 0 });
+  const lost = new AbortController();
+  client.on('error', () => lost.abort());
+  client.on('end', () => lost.abort());
+  const cancel = (): void => void client.end().catch(() => undefined);
+  stop.addEventListener('abort', cancel, { once: true });
+  try {
+    await client.connect();
+    await refusePooler(client);
+    await client.query('/* store/leader.lock */ select pg_advisory_lock($1)', [LOCK]);
+    const { rows } = await client.query<{ epoch: string }>(
+      '/* store/leader.raise */ update leader set epoch = epoch + 1, holder = $1, address = $2, since = clock_timestamp() returning epoch', [`${hostname()}:${process.pid}`, address]);
+    const epoch = Number(rows[0]?.epoch);
+    // The batch statement joins JSON by key: estimates of 100 rows must not turn into scans. A stuck statement must not hold the fence.
+    await client.query("/* store/leader.settings */ set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off; set statement_timeout = '20s'");
+    return { epoch, client, lost: lost.signal, resign: () => client.end().catch(() => undefined) };
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  } finally {
+    stop.removeEventListener('abort', cancel);
+  }
+}
+
+/** Through a transaction pooler the session, and with it the lock, would be somebody else's at any moment. */
+async function refusePooler(client: pg.Client): Promise<void> {
+  const pids = new Set<number>();
+  for (let probe = 0; probe < 3; probe += 1) {
+    const { rows } = await client.query<{ pid: number }>('/* store/leader.probe */ select pg_backend_pid() as pid');
+    pids.add(rows[0]?.pid ?? 0);
+  }
+  if (pids.size > 1) throw new AppError('database_pooled', 'the database connection changes its server process between statements');
+}
+
+/** The epoch in force, to tell a lost epoch from a missed row. */
+export async function readEpoch(client: Pick<pg.Client, 'query'>): Promise<number> {
+  const { rows } = await client.query('/* store/leader.readEpoch */ select epoch from leader');
+  return Number((rows[0] as { epoch?: unknown } | undefined)?.epoch);
+}

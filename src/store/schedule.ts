@@ -1,0 +1,94 @@
+// The schedule's side of the table dags: which DAG is due, and making its run and its next date in one statement.
+import type pg from 'pg';
+import { makeUuidV7, type RunUuid, type VersionId } from '#contract/ids.ts';
+import { isoOf } from '#platform/clock.ts';
+import type { NextRun } from './dag-versions.ts';
+
+type Query = Pick<pg.Client, 'query'>;
+
+export interface DueDag {
+  readonly dagId: string;
+  readonly versionId: VersionId;
+  readonly next: NextRun;
+  readonly activeRuns: number;
+  readonly maxActiveRuns: number;
+}
+
+const LIST_DUE = `/* store/schedule.listDue */
+select d.dag_id, d.version_id, d.next_logical_date, d.next_interval_start, d.next_interval_end, d.next_run_after, d.max_active_runs,
+  (select count(*)::int from dag_runs r where r.tenant = d.tenant and r.dag_id = d.dag_id and not r.finished and r.run_type <> 'backfill') as active
+from dags d where not d.is_paused and not d.is_stale and d.next_run_after <= clock_timestamp() and d.version_id is not null
+order by d.next_run_after, d.dag_id limit $1`;
+
+/** DAGs whose next run is due, earliest first. */
+export async function listDueDags(client: Query, limit: number): Promise<DueDag[]> {
+  const { rows } = await client.query({ name: 'listDue', text: LIST_DUE, values: [limit] });
+  const ms = (date: unknown): number | null => (date instanceof Date ? date.getTime() : null);
+  return (rows as Record<string, unknown>[]).map((row) => ({
+    dagId: String(row['dag_id']), versionId: String(row['version_id']) as VersionId, activeRuns: Number(row['active']), maxActiveRuns: Number(row['max_active_runs']),
+    next: { logicalDate: ms(row['next_logical_date']), intervalStart: ms(row['next_interval_start']), intervalEnd: ms(row['next_interval_end']), runAfter: ms(row['next_run_after']) ?? 0 },
+  }));
+}
+
+const CREATE_DUE = `/* store/schedule.createDueRun */
+with fence as (select 1 from leader where epoch = $1 for share),
+moved as (
+  update dags d set next_logical_date = $4, next_interval_start = $5, next_interval_end = $6, next_run_after = $7 from fence
+  where d.tenant = 'default' and d.dag_id = $2 and d.next_run_after = $3 and not d.is_paused returning d.version_id
+), made as (
+  insert into dag_runs (id, dag_id, run_id, run_type, state, version_id, logical_date, data_interval_start, data_interval_end, run_after, triggered_by)
+  select $8, $2, $9, 'scheduled', 'queued', moved.version_id, $10, $11, $12, $3, 'timetable' from moved
+  on conflict do nothing returning id
+)
+select (select count(*)::int from moved) as moved, (select id from made) as id`;
+
+export type DueResult = { readonly kind: 'created'; readonly id: RunUuid } | { readonly kind: 'exists' } | { readonly kind: 'stale' };
+
+/** Makes the due run and plans the one after it. `exists`: a run of that date is there already; `stale`: somebody else was faster, or this leader's term is over. */
+export async function createDueRun(client: Query, epoch: number, due: { dag: DueDag; runId: string; after: NextRun | null; nowMs: number }): Promise<DueResult> {
+  const { dag, after } = due;
+  const iso = (ms: number | null | undefined): string | null => (ms === null || ms === undefined ? null : isoOf(ms));
+  const { rows } = await client.query({ name: 'createDueRun', text: CREATE_DUE, values: [
+    epoch, dag.dagId, isoOf(dag.next.runAfter), iso(after?.logicalDate), iso(after?.intervalStart), iso(after?.intervalEnd), iso(after?.runAfter),
+    makeUuidV7<RunUuid>(due.nowMs), due.runId, iso(dag.next.logicalDate), iso(dag.next.intervalStart), iso(dag.next.intervalEnd),
+  ] });
+  const row = (rows as { moved: number; id: RunUuid | null }[])[0];
+  if (row === undefined || row.moved === 0) return { kind: 'stale' };
+  return row.id === null ? { kind: 'exists' } : { kind: 'created', id: row.id };
+}
+
+const NEXT_DUE = `/* store/schedule.nextDue */
+select min(next_run_after) as at from dags where not is_paused and not is_stale and next_run_after is not null and next_run_after > $1`;
+
+/** When the earliest planned run after `afterMs` is due; null when nothing is planned. */
+export async function findNextDue(client: Query, afterMs: number): Promise<number | null> {
+  const { rows } = await client.query({ name: 'nextDue', text: NEXT_DUE, values: [isoOf(afterMs)] });
+  const at = (rows as { at: Date | null }[])[0]?.at;
+  return at?.getTime() ?? null;
+}
+
+/** Pause switches of all DAGs that are paused. */
+export async function listPausedDags(client: Query): Promise<string[]> {
+  const { rows } = await client.query('/* store/schedule.listPaused */ select dag_id from dags where is_paused');
+  return (rows as { dag_id: string }[]).map((row) => row.dag_id);
+}
+
+/** Whether a DAG is paused; true when it is gone. */
+export async function isDagPaused(client: Query, dagId: string): Promise<boolean> {
+  const { rows } = await client.query("/* store/schedule.isPaused */ select is_paused from dags where tenant = 'default' and dag_id = $1", [dagId]);
+  return (rows as { is_paused: boolean }[])[0]?.is_paused ?? true;
+}
+
+/** Plans the next run of a DAG anew, e.g. when it is unpaused after a long time. */
+export async function planNext(client: Query, epoch: number, plan: { dagId: string; next: NextRun | null }): Promise<void> {
+  const iso = (ms: number | null | undefined): string | null => (ms === null || ms === undefined ? null : isoOf(ms));
+  await client.query(`/* store/schedule.planNext */ update dags set next_logical_date = $3, next_interval_start = $4, next_interval_end = $5, next_run_after = $6
+    where tenant = 'default' and dag_id = $2 and exists (select 1 from leader where epoch = $1)`,
+  [epoch, plan.dagId, iso(plan.next?.logicalDate), iso(plan.next?.intervalStart), iso(plan.next?.intervalEnd), iso(plan.next?.runAfter)]);
+}
+
+/** Slots of every pool by name. */
+export async function readPoolSlots(client: Query): Promise<Map<string, number>> {
+  const { rows } = await client.query("/* store/schedule.poolSlots */ select name, slots from pools where tenant = 'default'");
+  return new Map((rows as { name: string; slots: number }[]).map((row) => [row.name, row.slots]));
+}

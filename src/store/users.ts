@@ -1,0 +1,45 @@
+// The tables users and login_failures: accounts with their roles, and failed logins of the last minute.
+import { sql } from 'kysely';
+import type { Role } from '#contract/roles.ts';
+import type { Database } from './database.ts';
+import { TENANT } from './list-query.ts';
+
+export interface UserRow {
+  readonly username: string;
+  /** PHC string of Argon2id. */
+  readonly passwordHash: string;
+  readonly role: Role;
+}
+
+/** One account; null when there is none. */
+export async function findUser(database: Database, username: string): Promise<UserRow | null> {
+  const row = await database.kysely.selectFrom('users').select(['username', 'password_hash', 'role']).where('tenant', '=', TENANT).where('username', '=', username).executeTakeFirst();
+  return row === undefined ? null : { username: row.username, passwordHash: row.password_hash, role: row.role as Role };
+}
+
+/** Makes an account or replaces its password and role. @returns whether it was made */
+export async function saveUser(database: Database, user: UserRow): Promise<{ kind: 'created' | 'changed' }> {
+  const { rows } = await sql<{ created: boolean }>`/* store/users.saveUser */
+    insert into users (tenant, username, password_hash, role) values (${TENANT}, ${user.username}, ${user.passwordHash}, ${user.role})
+    on conflict (tenant, username) do update set password_hash = excluded.password_hash, role = excluded.role returning (xmax = 0) as created`.execute(database.kysely);
+  return { kind: rows[0]?.created === true ? 'created' : 'changed' };
+}
+
+/** Makes an account unless there is one of this name. */
+export async function ensureUser(database: Database, user: UserRow): Promise<{ kind: 'created' | 'known' }> {
+  const made = await database.kysely.insertInto('users').values({ username: user.username, password_hash: user.passwordHash, role: user.role }).onConflict((oc) => oc.doNothing()).returning('username').executeTakeFirst();
+  return { kind: made === undefined ? 'known' : 'created' };
+}
+
+/** Failed logins of any of these subjects in the last minute, by the database's clock. */
+export async function countLoginFailures(database: Database, subjects: readonly string[]): Promise<number> {
+  const { rows } = await sql<{ most: number | null }>`/* store/users.countLoginFailures */
+    select max(n)::int as most from (select count(*) as n from login_failures where subject = any(${subjects}::text[]) and at > clock_timestamp() - interval '1 minute' group by subject) s`.execute(database.kysely);
+  return rows[0]?.most ?? 0;
+}
+
+/** Records a failed login under each subject and forgets what is older than an hour. */
+export async function recordLoginFailure(database: Database, subjects: readonly string[]): Promise<void> {
+  await sql`/* store/users.recordLoginFailure */ with old as (delete from login_failures where at < clock_timestamp() - interval '1 hour')
+    insert into login_failures (subject) select unnest(${subjects}::text[])`.execute(database.kysely);
+}
