@@ -168,5 +168,5 @@ export interface AttemptService {
   park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null>;
   report(token: string, report: ExecutionReport): Promise<ReportAnswer>;
   /** JSON text of one value (or a JSON list for all map indexes); null when none was ever pushed. Throws `xcom_lost` when recorded but gone. */
-  findXCom(token: string, request: XComRequest): Promise<string | null>;
+  findXCom(token: string, executionId: ExecutionId, request: XComRequest): Promise<string | null>;
 }

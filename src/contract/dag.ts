@@ -197,3 +197,22 @@ export const DAG_DEFAULTS = {
   maxActiveRuns: 16, maxActiveTasks: 16, retries: 0, retryDelaySeconds: 300, maxRetryDelaySeconds: 86_400,
   pool: 'default_pool', poolSlots: 1, priorityWeight: 1, queue: 'default', maxMapLength: 1024, infraRetries: 3,
 } as const;
+
+/** A TypeBox schema as plain JSON Schema 2020-12: named parts stand once in `$defs`, everything else refers to them. */
+export function plainSchema(schema: TSchema): Record<string, unknown> {
+  const defs: Record<string, unknown> = {};
+  const hoist = (value: unknown, isRoot: boolean): unknown => {
+    if (Array.isArray(value)) return value.map((item) => hoist(item, false));
+    if (typeof value !== 'object' || value === null) return value;
+    const { $id, ...rest } = value as Record<string, unknown>;
+    const name = typeof $id === 'string' && !isRoot ? $id : null;
+    if (name !== null && name in defs) return { $ref: `#/$defs/${name}` };
+    if (name !== null) defs[name] = {};
+    const plain = Object.fromEntries(Object.entries(rest).map(([key, item]) => [key, key === '$ref' ? `#/$defs/${String(item)}` : hoist(item, false)]));
+    if (name === null) return isRoot && $id !== undefined ? { $id, ...plain } : plain;
+    defs[name] = plain;
+    return { $ref: `#/$defs/${name}` };
+  };
+  const root = hoist(schema, true) as Record<string, unknown>;
+  return { $schema: 'https://json-schema.org/draft/2020-12/schema', ...root, $defs: defs };
+}

@@ -1,5 +1,5 @@
 // The leader's memory: a snapshot per unfinished run, what happens to it, and what follows. Rows are the truth.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Config } from '#contract/config.ts';
 import type { ExecutionReport, ExitedChild, ReportAnswer, ReportedError } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
@@ -18,6 +18,7 @@ import type { Executor, Slot } from '#executor/executor.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import { absorb, type CommitResult, recordMove } from './pending-run.ts';
 import { buildSnapshot } from './snapshots.ts';
+import { makeToken, tokenFits } from './tokens.ts';
 import { buildSpec, type SpecFolders } from './execution-spec.ts';
 import { RecentValues } from './recent-values.ts';
 
@@ -88,6 +89,11 @@ export class RunEngine {
   /** Numbers for people and tests. */
   get counts(): { runs: number; executions: number; waiting: number } {
     return { runs: this.#entries.size, executions: this.#live.size, waiting: this.#admission.waiting };
+  }
+
+  /** True when the run is in memory or being read. */
+  knows(run: RunUuid): boolean {
+    return this.#entries.has(run) || this.#loading.has(run);
   }
 
   /** Ends this term: timers stop, waiting reports are refused by the queue. */
@@ -369,8 +375,7 @@ export class RunEngine {
     if (entry === undefined || instance.attemptId === null) return slot.release();
     const now = this.#options.clock.nowMs();
     const executionId = makeUuidV7<ExecutionId>(now);
-    const token = randomBytes(24).toString('base64url');
-    const tokenHash = createHash('sha256').update(token).digest();
+    const { token, hash: tokenHash } = makeToken();
     const pending = this.#queue.pendingOf(run);
     const from = instance.state;
     if (!pending.changes.has(instance)) pending.changes.set(instance, { state: from, executionId: instance.executionId, mapIndex: instance.mapIndex });
@@ -432,8 +437,7 @@ export class RunEngine {
   authenticate(executionId: ExecutionId, token: string): Live | null {
     const live = this.#live.get(executionId);
     if (live === undefined) return null;
-    const hash = createHash('sha256').update(token).digest();
-    if (live.tokenHash.length !== hash.length || !timingSafeEqual(live.tokenHash, hash)) throw new AppError('unauthenticated', 'the token does not name this execution');
+    if (!tokenFits(token, live.tokenHash)) throw new AppError('unauthenticated', 'the token does not name this execution');
     live.heardAt = this.#options.clock.nowMs();
     return live;
   }

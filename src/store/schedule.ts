@@ -79,6 +79,13 @@ export async function isDagPaused(client: Query, dagId: string): Promise<boolean
   return (rows as { is_paused: boolean }[])[0]?.is_paused ?? true;
 }
 
+/** A DAG's current version and when its next run is planned (epoch ms); null when it has no version. */
+export async function findPlan(client: Query, dagId: string): Promise<{ versionId: VersionId; nextRunAfter: number | null } | null> {
+  const { rows } = await client.query("/* store/schedule.findPlan */ select version_id, next_run_after from dags where tenant = 'default' and dag_id = $1", [dagId]);
+  const row = (rows as { version_id: VersionId | null; next_run_after: Date | null }[])[0];
+  return row === undefined || row.version_id === null ? null : { versionId: row.version_id, nextRunAfter: row.next_run_after?.getTime() ?? null };
+}
+
 /** Plans the next run of a DAG anew, e.g. when it is unpaused after a long time. */
 export async function planNext(client: Query, epoch: number, plan: { dagId: string; next: NextRun | null }): Promise<void> {
   const iso = (ms: number | null | undefined): string | null => (ms === null || ms === undefined ? null : isoOf(ms));

@@ -74,9 +74,10 @@ class Server:
 class XComs:
     """Values of other tasks, as `run_task` asks for them."""
 
-    def __init__(self, server: Server, given: dict | None):
+    def __init__(self, server: Server, spec: dict):
         self._server = server
-        self._given = given or {}
+        self._execution = spec["execution_id"]
+        self._given = spec.get("xcoms") or {}
 
     def find_xcom(self, task_id, key, map_index, run_id=None, dag_id=None):
         """JSON text of one value, or of a list of all map indexes for None; None when nothing was pushed."""
@@ -84,7 +85,7 @@ class XComs:
             name = f"{task_id}/{key}" if map_index in (None, -1) else f"{task_id}/{key}/{map_index}"
             if name in self._given:
                 return self._given[name]
-        request = {"task_id": task_id, "key": key, "map_index": map_index}
+        request = {"execution_id": self._execution, "task_id": task_id, "key": key, "map_index": map_index}
         if run_id is not None:
             request["run_id"] = run_id
         if dag_id is not None:
@@ -96,7 +97,7 @@ def live(dag, server: Server, spec: dict) -> None:
     """Run one execution to its end and report it. Returns when the process may exit."""
     server.token = spec["token"]
     _prepare(spec)
-    report = run_task(dag, spec, XComs(server, spec.get("xcoms")))
+    report = run_task(dag, spec, XComs(server, spec))
     logs.flush()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _leave_outcome(spec, report)

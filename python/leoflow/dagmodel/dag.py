@@ -72,22 +72,18 @@ class DAG:
         self._set_dates(start_date, end_date)
         self.schedule, self.timetable = schedule, make_timetable(schedule, self.timezone)
         self.template_searchpath = [template_searchpath] if isinstance(template_searchpath, str) else list(template_searchpath or ())
-        self.template_undefined = template_undefined
+        self.template_undefined, self.jinja_environment_kwargs = template_undefined, jinja_environment_kwargs
         self.user_defined_macros, self.user_defined_filters = user_defined_macros, user_defined_filters
-        self.jinja_environment_kwargs = jinja_environment_kwargs
         self.render_template_as_native_obj = bool(render_template_as_native_obj)
         self.max_active_tasks, self.max_active_runs = int(max_active_tasks), int(max_active_runs)
         self.max_consecutive_failed_dag_runs = int(max_consecutive_failed_dag_runs)
         self.dagrun_timeout = _checked_timeout(dagrun_timeout)
         self.on_success_callback, self.on_failure_callback = _callbacks(on_success_callback), _callbacks(on_failure_callback)
-        self.doc_md = _read_doc(doc_md)
-        self.is_paused_upon_creation = is_paused_upon_creation
-        self.tags = _checked_tags(tags)
-        self.owner_links = owner_links or {}
+        self.doc_md, self.is_paused_upon_creation = _read_doc(doc_md), is_paused_upon_creation
+        self.tags, self.owner_links = _checked_tags(tags), owner_links or {}
         self.auto_register = bool(auto_register)
         self.allowed_run_types = _run_types(allowed_run_types)
-        self.dag_display_name = dag_display_name or dag_id
-        self.disable_bundle_versioning = disable_bundle_versioning
+        self.dag_display_name, self.disable_bundle_versioning = dag_display_name or dag_id, disable_bundle_versioning
         self.task_dict: dict[str, Any] = {}
         self.edge_info: dict[str, dict[str, dict[str, Any]]] = {}
         self.task_group = TaskGroup(dag=self)
@@ -293,7 +289,7 @@ def _run_types(value: Any) -> list[str] | None:
 
 def _read_doc(doc_md: str | None) -> str | None:
     if doc_md is None or not doc_md.endswith(".md"):
-        return inspect.cleandoc(doc_md) if doc_md else doc_md
+        return doc_md
     try:
         with open(doc_md, encoding="utf-8") as file:
             return file.read()

@@ -30,25 +30,24 @@ def check_call(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
     Raises `TypeError` as the call would, `ValueError` for a context name with a default other than None.
     """
     signature = inspect.signature(function)
-    parameters = []
-    for parameter in signature.parameters.values():
-        if parameter.name in CONTEXT_KEYS:
-            if parameter.default not in (None, parameter.empty):
-                raise ValueError(f"Context key parameter {parameter.name} can't have a default other than None")
-            parameter = parameter.replace(default=None)
-        parameters.append(parameter)
-    given = dict(kwargs)
+    parameters = [_with_context_default(p) for p in signature.parameters.values()]
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    seen_default, late = False, []
-    for i, parameter in enumerate(positional):
-        seen_default = seen_default or parameter.default is not parameter.empty
-        if seen_default and parameter.default is parameter.empty and i >= len(args) and parameter.name not in given:
-            late.append(parameter.name)
-    if late:
-        raise TypeError(f"missing required argument(s): {', '.join(sorted(late))}")
-    # A context name before a required one would make the signature invalid; what is left to check needs no order.
-    loose = [p.replace(default=None) if p in positional and seen_default and p.default is p.empty else p for p in parameters]
-    signature.replace(parameters=loose).bind(*args, **given)
+    first_default = next((i for i, p in enumerate(positional) if p.default is not p.empty), len(positional))
+    # A context name before a required one would make the signature invalid: give that a default too, and ask for it here.
+    late = [p.name for p in positional[first_default:] if p.default is p.empty]
+    missing = sorted(name for name in late if name not in kwargs and name not in [p.name for p in positional[: len(args)]])
+    if missing:
+        raise TypeError(f"missing required argument(s): {', '.join(missing)}")
+    loose = [p.replace(default=None) if p.name in late else p for p in parameters]
+    signature.replace(parameters=loose).bind(*args, **kwargs)
+
+
+def _with_context_default(parameter: inspect.Parameter) -> inspect.Parameter:
+    if parameter.name not in CONTEXT_KEYS or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        return parameter
+    if parameter.default not in (None, parameter.empty):
+        raise ValueError(f"Context key parameter {parameter.name} can't have a default other than None")
+    return parameter.replace(default=None)
 
 
 class _Decorated:

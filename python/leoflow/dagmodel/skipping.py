@@ -26,7 +26,8 @@ class SkipMixin:
         """Skip these tasks and everything after them, whatever the trigger rules."""
         task_ids = [task.task_id for task in tasks]
         if task_ids:
-            self._decide(ti, {"skipped": task_ids}, {"all": True}, task_ids)
+            direct = [task_id for task_id in task_ids if task_id in ti.task.downstream_task_ids]
+            self._decide(ti, {"skipped": task_ids}, {"skipped": direct, "all": True}, task_ids)
 
     def skip_all_except(self, ti: Any, branch_task_ids: None | str | Iterable[str]) -> None:
         """Skip every direct downstream task that is neither followed nor reached by a followed one."""

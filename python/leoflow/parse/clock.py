@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import time
 
 
 def shift_clock(seconds: float) -> None:
     """Shift `time.time`, `datetime.now`, `utcnow`, `today` and pendulum's now by some seconds, for the rest of the process."""
+    _load_before_shifting()
     real_time, real_time_ns = time.time, time.time_ns
     offset = dt.timedelta(seconds=seconds)
     real_datetime, real_date = dt.datetime, dt.date
@@ -55,3 +57,12 @@ def shift_clock(seconds: float) -> None:
     time.time = lambda: real_time() + seconds
     time.time_ns = lambda: real_time_ns() + int(seconds * 1e9)
     dt.datetime, dt.date = ShiftedDatetime, ShiftedDate
+
+
+def _load_before_shifting() -> None:
+    # pendulum derives from both datetime and date, which must still be the real ones; its now() asks the shifted ones.
+    for name in ("pendulum", "zoneinfo"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue

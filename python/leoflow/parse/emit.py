@@ -8,7 +8,7 @@ from leoflow.dagmodel.dag import DAG
 from leoflow.dagmodel.moments import instant, zone_name
 from leoflow.dagmodel.task_group import DEFAULT_COLOR, DEFAULT_TEXT_COLOR, TaskGroup
 from leoflow.parse.emit_task import emit_task
-from leoflow.parse.emit_values import emit_expand, emit_params, jsonable, seconds, unless, without_none
+from leoflow.parse.emit_values import emit_expand, emit_params, filled, jsonable, maybe, seconds, unless, without_none
 
 
 def emit_group(group: TaskGroup) -> dict[str, Any]:
@@ -43,36 +43,35 @@ def emit_dag(dag: DAG, file: str) -> dict[str, Any]:
     file: path of the DAG file inside its project, with /
     """
     callbacks = [name for name in ("success", "failure") if getattr(dag, f"on_{name}_callback")]
-    zone = zone_name(dag.timezone)
     return without_none({
         "schema_version": "1.0",
         "dag_id": dag.dag_id,
-        "display_name": dag.dag_display_name if dag.dag_display_name != dag.dag_id else None,
+        "display_name": unless(dag.dag_display_name, dag.dag_id),
         "description": dag.description,
         "doc_md": dag.doc_md,
-        "owners": sorted({task.owner for task in dag.tasks if task.owner}) or None,
-        "owner_links": dag.owner_links or None,
-        "tags": sorted(dag.tags) or None,
+        "owners": filled(sorted({task.owner for task in dag.tasks if task.owner})),
+        "owner_links": filled(dag.owner_links),
+        "tags": filled(sorted(dag.tags)),
         "fileloc": file,
         "runtime": "leoflow",
         "sources": [],
         "timetable": dag.timetable.to_json(),
-        "timezone": zone if zone != "UTC" else None,
-        "start_date": instant(dag.start_date) if dag.start_date else None,
-        "end_date": instant(dag.end_date) if dag.end_date else None,
-        "catchup": dag.catchup or None,
+        "timezone": unless(zone_name(dag.timezone), "UTC"),
+        "start_date": maybe(instant, dag.start_date),
+        "end_date": maybe(instant, dag.end_date),
+        "catchup": filled(dag.catchup),
         "max_active_runs": unless(dag.max_active_runs, 16),
         "max_active_tasks": unless(dag.max_active_tasks, 16),
         "max_consecutive_failed_dag_runs": unless(dag.max_consecutive_failed_dag_runs, 0),
-        "dagrun_timeout_seconds": seconds(dag.dagrun_timeout) if dag.dagrun_timeout else None,
-        "fail_fast": dag.fail_fast or None,
+        "dagrun_timeout_seconds": maybe(seconds, dag.dagrun_timeout),
+        "fail_fast": filled(dag.fail_fast),
         "is_paused_upon_creation": dag.is_paused_upon_creation,
-        "render_template_as_native_obj": dag.render_template_as_native_obj or None,
+        "render_template_as_native_obj": filled(dag.render_template_as_native_obj),
         "allowed_run_types": dag.allowed_run_types,
         "params": emit_params(dag.params),
-        "default_args": jsonable(dag.default_args) or None,
-        "callbacks": callbacks or None,
-        "task_groups": [emit_group(group) for group in dag.task_group_dict.values()] or None,
+        "default_args": filled(jsonable(dag.default_args)),
+        "callbacks": filled(callbacks),
+        "task_groups": filled([emit_group(group) for group in dag.task_group_dict.values()]),
         "edge_labels": emit_labels(dag),
         "tasks": [emit_task(task, file) for task in dag.tasks],
     })

@@ -13,7 +13,7 @@ from leoflow.dagmodel.sensor import BaseSensorOperator
 from leoflow.dagmodel.skipping import SkipMixin
 from leoflow.dagmodel.states import TriggerRule
 from leoflow.dagmodel.xcom_arg import iter_xcom_references
-from leoflow.parse.emit_values import emit_expand, emit_params, jsonable, seconds, unless, without_none
+from leoflow.parse.emit_values import emit_expand, emit_params, filled, jsonable, maybe, seconds, unless, without_none
 
 CALLBACKS = ("execute", "success", "failure", "retry", "skipped")
 
@@ -33,29 +33,29 @@ def emit_task(task: Any, file: str) -> dict[str, Any]:
         "body": _body(task, file),
         "depends_on": sorted(task.upstream_task_ids),
         "trigger_rule": unless(task.trigger_rule.value, TriggerRule.ALL_SUCCESS.value),
-        "task_group": task.task_group.group_id if task.task_group is not None else None,
+        "task_group": task.task_group.group_id,
         "expand": emit_expand(task.expand_input) if task.is_mapped else None,
         "inputs": _inputs(task),
         "map_index_template": task.map_index_template,
         **_execution(task),
-        "is_setup": task.is_setup or None,
-        "is_teardown": task.is_teardown or None,
-        "on_failure_fail_dagrun": task.on_failure_fail_dagrun or None,
-        "can_skip_downstream": issubclass(kind, SkipMixin) or None,
-        "ignore_downstream_trigger_rules": _ignores_rules(task) or None,
+        "is_setup": filled(task.is_setup),
+        "is_teardown": filled(task.is_teardown),
+        "on_failure_fail_dagrun": filled(task.on_failure_fail_dagrun),
+        "can_skip_downstream": filled(issubclass(kind, SkipMixin)),
+        "ignore_downstream_trigger_rules": filled(_ignores_rules(task)),
         "sensor": _sensor(task) if issubclass(kind, BaseSensorOperator) else None,
-        "do_xcom_push": None if task.do_xcom_push else False,
-        "multiple_outputs": task.multiple_outputs or None,
-        "template_fields": list(task.template_fields) or None,
+        "do_xcom_push": unless(task.do_xcom_push, True),
+        "multiple_outputs": filled(task.multiple_outputs),
+        "template_fields": filled(list(task.template_fields)),
         "owner": unless(task.owner, "airflow"),
         "doc_md": task.doc_md,
         "params": emit_params(task.own_params),
         "start_date": _date(task, "start_date"),
         "end_date": _date(task, "end_date"),
-        "inlets": [reference(asset) for asset in task.inlets] or None,
-        "outlets": [reference(asset) for asset in task.outlets] or None,
-        "extra_links": [link.name for link in kind.operator_extra_links] or None,
-        "callbacks": callbacks or None,
+        "inlets": filled([reference(asset) for asset in task.inlets]),
+        "outlets": filled([reference(asset) for asset in task.outlets]),
+        "extra_links": filled([link.name for link in kind.operator_extra_links]),
+        "callbacks": filled(callbacks),
         "ui_color": unless(task.ui_color, BaseOperator.ui_color),
         "ui_fgcolor": unless(task.ui_fgcolor, BaseOperator.ui_fgcolor),
     })
@@ -65,14 +65,14 @@ def _execution(task: Any) -> dict[str, Any]:
     """How the task is retried, limited and placed."""
     return {
         "retries": unless(task.retries, 0),
-        "retry_delay_seconds": seconds(task.retry_delay) if task.retry_delay != DEFAULT_RETRY_DELAY else None,
+        "retry_delay_seconds": maybe(seconds, unless(task.retry_delay, DEFAULT_RETRY_DELAY)),
         "retry_exponential_backoff": _backoff(task.retry_exponential_backoff),
-        "max_retry_delay_seconds": seconds(task.max_retry_delay) if task.max_retry_delay is not None else None,
-        "execution_timeout_seconds": seconds(task.execution_timeout) if task.execution_timeout is not None else None,
-        "depends_on_past": task.depends_on_past or None,
-        "wait_for_downstream": task.wait_for_downstream or None,
-        "ignore_first_depends_on_past": None if task.ignore_first_depends_on_past else False,
-        "wait_for_past_depends_before_skipping": task.wait_for_past_depends_before_skipping or None,
+        "max_retry_delay_seconds": maybe(seconds, task.max_retry_delay),
+        "execution_timeout_seconds": maybe(seconds, task.execution_timeout),
+        "depends_on_past": filled(task.depends_on_past),
+        "wait_for_downstream": filled(task.wait_for_downstream),
+        "ignore_first_depends_on_past": unless(task.ignore_first_depends_on_past, True),
+        "wait_for_past_depends_before_skipping": filled(task.wait_for_past_depends_before_skipping),
         "pool": unless(task.pool, "default_pool"),
         "pool_slots": unless(task.pool_slots, 1),
         "priority_weight": unless(task.priority_weight, 1),

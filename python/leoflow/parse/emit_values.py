@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,16 @@ def jsonable(value: Any) -> Any:
 def without_none(document: dict[str, Any]) -> dict[str, Any]:
     """The document without fields that have nothing to say."""
     return {key: value for key, value in document.items() if value is not None}
+
+
+def filled(value: Any) -> Any:
+    """The value, or None when it is empty, zero or false."""
+    return value or None
+
+
+def maybe(emit: Callable[[Any], Any], value: Any) -> Any:
+    """`emit(value)`, or None for None."""
+    return None if value is None else emit(value)
 
 
 def emit_params(params: ParamsDict) -> dict[str, Any] | None:

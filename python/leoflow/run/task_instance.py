@@ -178,17 +178,14 @@ class TaskInstance(RuntimeTaskInstance):
             raise UnsupportedFeature("xcom_pull(include_prior_dates=True)", "Name the run with run_id.")
         one_task = task_ids is None or isinstance(task_ids, str)
         ids = [self.task_id if task_ids is None else task_ids] if one_task else list(task_ids)
-        dag_id = None if dag_id == self.dag_id else dag_id
-        run_id = None if run_id == self.run_id else run_id
+        dag_id, run_id = _unless_own(dag_id, self.dag_id), _unless_own(run_id, self.run_id)
         if not is_arg_set(map_indexes):
             values = [value for task_id in ids for value in self._pull_every(task_id, key, run_id, dag_id, default)]
             return values[0] if one_task and len(values) == 1 else values
         one_index = map_indexes is None or isinstance(map_indexes, int)
-        indexes = [map_indexes] if one_index else list(map_indexes)
-        pulled = []
-        for task_id, index in product(ids, indexes):
-            text = self.find_one(task_id, key, -1 if index is None else index, run_id, dag_id)
-            pulled.append(default if text is None else decode(text))
+        indexes = [-1 if i is None else i for i in ([map_indexes] if one_index else map_indexes)]
+        texts = [self.find_one(task_id, key, index, run_id, dag_id) for task_id, index in product(ids, indexes)]
+        pulled = [default if text is None else decode(text) for text in texts]
         return pulled[0] if one_task and one_index else pulled
 
     def _pull_every(self, task_id: str, key: str, run_id: str | None, dag_id: str | None, default: Any) -> list[Any]:
@@ -263,3 +260,8 @@ class TaskInstance(RuntimeTaskInstance):
             known, _, _ = expand_input.select(self.context, index)
             self._group_arguments[id(expand_input)] = known
         return known[key]
+
+
+def _unless_own(given: str | None, own: str) -> str | None:
+    """A DAG or run id when it names another one than the task's."""
+    return None if given == own else given

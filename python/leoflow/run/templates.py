@@ -47,18 +47,22 @@ def render_value(operator: Any, value: Any, context: Any, untouched: set[int]) -
         return _render_text(operator, value, context)
     if not isinstance(value, os.PathLike) and hasattr(value, "resolve"):
         return value.resolve(context)
-    kind = type(value)
-    if kind in (tuple, list, set):
-        return kind(render_value(operator, item, context, untouched) for item in value) if value else value
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return kind(*(render_value(operator, item, context, untouched) for item in value))
-    if isinstance(value, dict):
-        return {key: render_value(operator, item, context, untouched) for key, item in value.items()} if value else value
+    if isinstance(value, (tuple, list, set, dict)):
+        return _render_collection(operator, value, context, untouched) if value else value
     if hasattr(value, "template_fields") and not isinstance(value, type):
         untouched.add(id(value))
         for name in value.template_fields:
             setattr(value, name, render_value(operator, getattr(value, name), context, untouched))
     return value
+
+
+def _render_collection(operator: Any, value: Any, context: Any, untouched: set[int]) -> Any:
+    if isinstance(value, dict):
+        return {key: render_value(operator, item, context, untouched) for key, item in value.items()}
+    items = (render_value(operator, item, context, untouched) for item in value)
+    if isinstance(value, tuple):
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return list(items) if isinstance(value, list) else set(items)
 
 
 def _render_text(operator: Any, text: str, context: Any) -> Any:

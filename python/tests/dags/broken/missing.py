@@ -1,0 +1,3 @@
+"""Fixture: a module nobody has."""
+
+import not_there_at_all

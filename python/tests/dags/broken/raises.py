@@ -1,0 +1,10 @@
+"""Fixture: raises at import."""
+
+print("on stdout")
+
+
+def f():
+    return 1 / 0
+
+
+f()

@@ -1,0 +1,4 @@
+"""Fixture: wrong syntax."""
+
+def f(:
+    pass

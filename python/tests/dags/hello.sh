@@ -1,0 +1,2 @@
+# Fixture: a template file.
+echo "from file {{ ds }}"

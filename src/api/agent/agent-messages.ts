@@ -1,0 +1,114 @@
+// What agents send, parsed at the edge: user code may have put anything into it.
+import type { ExecutionReport, ReportedError, ReportedXCom, SkipDecision, XComRequest } from '#contract/attempt.ts';
+import { LIMITS } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
+import { type ExecutionId, isUuid } from '#contract/ids.ts';
+import { type Cause, CAUSES } from '#contract/states.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const invalid = (what: string): AppError => new AppError('invalid_value', `the agent sent ${what}`);
+
+function fieldsOf(value: unknown, what: string): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} that is no object`);
+  return value as Fields;
+}
+
+/** PostgreSQL stores no NUL and no lone surrogate: both become U+FFFD. Cut to `limit` characters. */
+function textOf(value: unknown, what: string, limit: number = LIMITS.maxErrorTextBytes): string {
+  if (typeof value !== 'string') throw invalid(`${what} that is no text`);
+  return value.slice(0, limit).replaceAll('\u0000', '\uFFFD').toWellFormed();
+}
+
+function executionIdOf(value: unknown): ExecutionId {
+  if (typeof value !== 'string' || !isUuid(value)) throw invalid('no execution id');
+  return value as ExecutionId;
+}
+
+/** Body of `park`. */
+export function parsePark(body: unknown): { forkServerId: string; pid: number } {
+  const fields = fieldsOf(body, 'a park');
+  if (typeof fields['pid'] !== 'number') throw invalid('a park without pid');
+  return { forkServerId: textOf(fields['fork_server'], 'a fork server'), pid: fields['pid'] };
+}
+
+/** Body of `xcom`. */
+export function parseXComRequest(body: unknown): { executionId: ExecutionId; request: XComRequest } {
+  const fields = fieldsOf(body, 'an XCom request');
+  const index = fields['map_index'] ?? null;
+  if (index !== null && !Number.isInteger(index)) throw invalid('a map index that is no integer');
+  return {
+    executionId: executionIdOf(fields['execution_id']),
+    request: {
+      task_id: textOf(fields['task_id'], 'a task id'), key: textOf(fields['key'], 'a key'), map_index: index as number | null,
+      ...(fields['run_id'] === undefined ? {} : { run_id: textOf(fields['run_id'], 'a run id') }),
+      ...(fields['dag_id'] === undefined ? {} : { dag_id: textOf(fields['dag_id'], 'a DAG id') }),
+    },
+  };
+}
+
+const OUTCOMES = ['success', 'failed', 'skipped', 'up_for_reschedule'] as const;
+
+/** Body of `report`. */
+export function parseReport(body: unknown): ExecutionReport {
+  const fields = fieldsOf(body, 'a report');
+  const outcome = OUTCOMES.find((name) => name === fields['outcome']);
+  if (outcome === undefined) throw invalid(`an unknown outcome ${JSON.stringify(fields['outcome'])}`);
+  return {
+    execution_id: executionIdOf(fields['execution_id']),
+    outcome,
+    started_at: textOf(fields['started_at'], 'a time', 40),
+    ended_at: textOf(fields['ended_at'], 'a time', 40),
+    ...optional(fields, 'cause', (value) => CAUSES.find((cause) => cause === value) ?? ('user_error' satisfies Cause)),
+    ...optional(fields, 'no_retry', (value) => value === true),
+    ...optional(fields, 'error', parseError),
+    ...optional(fields, 'xcoms', parseXComs),
+    ...optional(fields, 'skips', parseSkips),
+    ...optional(fields, 'reschedule_in_seconds', (value) => (typeof value === 'number' && Number.isFinite(value) ? Math.max(0, value) : 60)),
+    ...optional(fields, 'rendered_map_index', (value) => textOf(value, 'a rendered map index', 250)),
+    ...optional(fields, 'rendered_fields', parseRendered),
+    ...optional(fields, 'exit_code', (value) => (Number.isInteger(value) ? (value as number) : 1)),
+  };
+}
+
+function optional<K extends string, V>(fields: Fields, key: K, parse: (value: unknown) => V): { [P in K]?: V } {
+  const value = fields[key];
+  return value === undefined || value === null ? {} : ({ [key]: parse(value) } as { [P in K]?: V });
+}
+
+function parseError(value: unknown): ReportedError {
+  const fields = fieldsOf(value, 'an error');
+  const traceback = fields['traceback'];
+  return {
+    type: textOf(fields['type'] ?? 'Error', 'an error type', 200), message: textOf(fields['message'] ?? '', 'an error message'),
+    ...(typeof traceback === 'string' ? { traceback: textOf(traceback, 'a traceback') } : {}),
+  };
+}
+
+function parseXComs(value: unknown): ReportedXCom[] {
+  if (!Array.isArray(value)) throw invalid('XComs that are no list');
+  return value.map((item) => {
+    const fields = fieldsOf(item, 'an XCom');
+    const { key, value: json, mapped_length: length = null } = fields;
+    if (typeof key !== 'string' || key === '' || key.length > 512 || key.includes('\u0000') || !key.isWellFormed()) throw invalid('an XCom key that is empty, too long or no proper text');
+    if (typeof json !== 'string' || !json.isWellFormed()) throw invalid(`an XCom value of ${key} that is no JSON text`);
+    if (length !== null && !Number.isInteger(length)) throw invalid(`a length of ${key} that is no integer`);
+    return { key, value: json, mapped_length: length as number | null };
+  });
+}
+
+function parseSkips(value: unknown): SkipDecision {
+  const fields = fieldsOf(value, 'a skip decision');
+  const ids = (list: unknown): string[] => (Array.isArray(list) ? list.map((id) => textOf(id, 'a task id', 250)) : []);
+  return {
+    ...(fields['followed'] === undefined || fields['followed'] === null ? {} : { followed: ids(fields['followed']) }),
+    ...(fields['skipped'] === undefined || fields['skipped'] === null ? {} : { skipped: ids(fields['skipped']) }),
+    ...(fields['all'] === true ? { all: true } : {}),
+  };
+}
+
+/** Rendered template fields are shown to people and never read back: bad characters are replaced in the JSON text itself. */
+function parseRendered(value: unknown): Record<string, unknown> {
+  const text = JSON.stringify(fieldsOf(value, 'rendered fields')).replaceAll('\\u0000', '\uFFFD').toWellFormed();
+  return JSON.parse(text.replace(/\\ud[89a-f][0-9a-f]{2}/gi, '\uFFFD')) as Record<string, unknown>;
+}

@@ -1,0 +1,86 @@
+// The agent API: what children and agents call. Plain node:http, because every execution pays for it.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { rmSync } from 'node:fs';
+import type { AttemptService } from '#contract/attempt.ts';
+import { LIMITS } from '#contract/config.ts';
+import { AppError, ERRORS } from '#contract/errors.ts';
+import { errorText, type Reporter } from '#platform/report.ts';
+import { parsePark, parseReport, parseXComRequest } from './agent-messages.ts';
+
+export interface AgentServer {
+  close(): Promise<void>;
+}
+
+type Handler = (service: AttemptService, call: { token: string; body: unknown; gone: AbortSignal }) => Promise<unknown>;
+
+/** Every call of the agent protocol, by path. */
+const CALLS: Readonly<Record<string, Handler>> = {
+  '/agent/v1/park': async (service, { body, gone }) => ({ spec: await service.park({ ...parsePark(body), gone }) }),
+  '/agent/v1/report': async (service, { token, body }) => {
+    const answer = await service.report(token, parseReport(body));
+    if (answer.kind === 'stale') throw new AppError('stale', 'this execution was closed before');
+    return answer;
+  },
+  '/agent/v1/xcom': async (service, { token, body }) => {
+    const { executionId, request } = parseXComRequest(body);
+    return { value: await service.findXCom(token, executionId, request) };
+  },
+};
+
+/** Listens on a unix socket that only this user may open. */
+export function startAgentServer(socketPath: string, service: AttemptService, reporter: Reporter): Promise<AgentServer> {
+  rmSync(socketPath, { force: true });
+  const server = createServer({ keepAlive: true, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 }, (request, response) => void answer(request, response, { service, reporter }));
+  server.timeout = 0;
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socketPath, () => resolve({ close: () => close(server, socketPath) }));
+  });
+}
+
+function close(server: Server, socketPath: string): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+    rmSync(socketPath, { force: true });
+  });
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, to: { service: AttemptService; reporter: Reporter }): Promise<void> {
+  const gone = new AbortController();
+  request.socket.once('close', () => gone.abort());
+  try {
+    const handler = request.method === 'POST' ? CALLS[request.url ?? ''] : undefined;
+    if (handler === undefined) throw new AppError('not_found', `there is no ${request.method} ${request.url}`);
+    const body: unknown = JSON.parse(await readBody(request));
+    send(response, 200, await handler(to.service, { token: (request.headers.authorization ?? '').replace(/^Bearer /, ''), body, gone: gone.signal }));
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    const failure = error instanceof SyntaxError ? new AppError('invalid_json', error.message) : error;
+    if (failure instanceof AppError) return send(response, ERRORS[failure.code].status, { code: failure.code, detail: failure.message });
+    to.reporter.report({ event: 'failure', where: `agent ${request.url}`, error: errorText(error) });
+    // The database refused what this report holds; asking again would not help. Everything else is worth another try.
+    const isData = error instanceof Error && 'code' in error && /^22/.test(String(error.code));
+    send(response, isData ? 422 : 503, { code: isData ? 'invalid_value' : 'database_unavailable', detail: errorText(error) });
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  const payload = Buffer.from(JSON.stringify(body), 'utf8');
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': payload.length });
+  response.end(payload);
+}
+
+function readBody(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > LIMITS.maxReportBytes) reject(new AppError('too_large', `the report is larger than ${LIMITS.maxReportBytes} bytes`));
+      else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    request.on('error', reject);
+  });
+}

@@ -1,0 +1,54 @@
+// The audit row of a request that changed something: who, what, with secrets masked.
+import { errorText } from '#platform/report.ts';
+import { recordAudit } from '#store/audit-log.ts';
+import type { RawCall, Services } from './operation.ts';
+import type { Route } from './routes.ts';
+
+const SECRET_NAME = /password|passwd|passphrase|secret|token|api_?key|private_?key|authorization|credential/i;
+const MAX_EXTRA_LENGTH = 64 * 1024;
+const MAX_DEPTH = 20;
+
+/** Clears ask first: a dry run changes nothing. */
+const SILENT_DRY_RUNS = new Set(['clear_dag_run', 'post_clear_task_instances']);
+
+/** Writes the row. The request was carried out: when the row cannot be written, the log says so and the answer stands. */
+export async function auditRequest(services: Services, route: Pick<Route, 'id' | 'method'>, call: RawCall): Promise<void> {
+  const body = recordOf(call.body);
+  if (SILENT_DRY_RUNS.has(route.id) && body['dry_run'] !== false) return;
+  const params = recordOf(call.params);
+  const facts = { ...body, ...params };
+  const extra = JSON.stringify({ ...maskSecrets(recordOf(call.query)), ...maskSecrets(params), ...maskSecrets(body), method: route.method });
+  try {
+    await recordAudit(services.database, {
+      event: route.id, owner: call.person.name, dagId: textOf(facts['dag_id']), taskId: textOf(facts['task_id']), runId: textOf(facts['dag_run_id']),
+      mapIndex: integerOf(facts['map_index']), tryNumber: null, extra: extra.length > MAX_EXTRA_LENGTH ? JSON.stringify({ ...params, method: route.method, note: 'the request was too long to keep' }) : extra,
+    });
+  } catch (error) {
+    services.reporter.report({ event: 'failure', where: `audit of ${route.id}`, error: errorText(error) });
+  }
+}
+
+/** The same value with `***` for everything that a telling name holds. */
+export function maskSecrets(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, SECRET_NAME.test(name) && item !== null ? '***' : maskValue(item, 1)]));
+}
+
+function maskValue(value: unknown, depth: number): unknown {
+  if (depth > MAX_DEPTH) return '…';
+  if (Array.isArray(value)) return value.map((item) => maskValue(item, depth + 1));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, SECRET_NAME.test(name) && item !== null ? '***' : maskValue(item, depth + 1)]));
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value !== '~' ? value : null;
+}
+
+function integerOf(value: unknown): number | null {
+  const read = typeof value === 'string' ? Number(value) : value;
+  return typeof read === 'number' && Number.isInteger(read) ? read : null;
+}

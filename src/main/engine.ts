@@ -1,0 +1,60 @@
+// The engine put together: database, scheduler, executor and agent API of one process.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '#contract/config.ts';
+import type { RunUuid } from '#contract/ids.ts';
+import type { Reporter } from '#platform/report.ts';
+import { userEnvironment } from '#platform/config.ts';
+import { startAgentServer } from '#api/agent/agent-server.ts';
+import { ProcessExecutor } from '#executor/process-executor.ts';
+import { logFile } from '#logs/file-log-store.ts';
+import { prepareVersion } from '#scheduler/prepare-version.ts';
+import { Scheduler } from '#scheduler/scheduler.ts';
+import { type Database, openDatabase } from '#store/database.ts';
+import { migrate } from '#store/migrate.ts';
+
+export interface EngineOptions {
+  readonly config: Config;
+  readonly home: string;
+  readonly databaseUrl: string;
+  readonly python: string;
+  readonly reporter: Reporter;
+  /** Further import folders of a DAG: the live project, in lite. */
+  readonly livePath?: (dagId: string) => readonly string[];
+  readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
+}
+
+export interface Engine {
+  readonly database: Database;
+  readonly scheduler: Scheduler;
+  /** Ends scheduling. With `endExecutions` also everything that runs. */
+  stop(how: { endExecutions: boolean }): Promise<void>;
+}
+
+/** Migrates, opens and starts everything but the public API. Throws what is wrong with database, Python or folders. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { config, home, reporter } = options;
+  for (const folder of ['run', 'logs', 'outcomes', 'versions']) mkdirSync(join(home, folder), { recursive: true, mode: 0o750 });
+  await migrate(options.databaseUrl);
+  const database = openDatabase(options.databaseUrl);
+  const agentAddress = join(home, 'run', `a${process.pid}.sock`);
+  const executor = new ProcessExecutor({
+    home, python: options.python, agentSocket: agentAddress, environment: userEnvironment(), parked: config.LEOFLOW_PARKED_CHILDREN,
+    idleSeconds: config.LEOFLOW_FORK_SERVER_IDLE_SECONDS, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS, reporter,
+    prepare: (versionId) => prepareVersion(database, versionId, { folder: join(home, 'versions'), livePath: options.livePath ?? (() => []) }),
+  });
+  const scheduler = new Scheduler({
+    config, home, database, reporter, executor, agentAddress, logFile: (execution) => logFile(home, execution),
+    ...(options.onRunFinished === undefined ? {} : { onRunFinished: options.onRunFinished }),
+  });
+  const agents = await startAgentServer(agentAddress, scheduler, reporter);
+  scheduler.start();
+  return {
+    database, scheduler,
+    async stop(how) {
+      await scheduler.stop(how);
+      await agents.close();
+      await database.close();
+    },
+  };
+}

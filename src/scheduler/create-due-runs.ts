@@ -1,0 +1,133 @@
+// The schedule: makes runs when they are due, driven by a timer at the next due date.
+import { LIMITS } from '#contract/config.ts';
+import type { RunUuid, VersionId } from '#contract/ids.ts';
+import { makeRunId, nextRun, type RunInfo } from '#core/timetable.ts';
+import type { Dag } from '#contract/dag.ts';
+import { callLater, type Clock, msOf } from '#platform/clock.ts';
+import { errorText, type Reporter } from '#platform/report.ts';
+import type { DueDag, DueResult } from '#store/schedule.ts';
+import type { NextRun } from '#store/dag-versions.ts';
+
+export interface ScheduleOptions {
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  readonly slotsPerPass: number;
+  readonly listDue: (limit: number) => Promise<DueDag[]>;
+  readonly createDue: (due: { dag: DueDag; runId: string; after: NextRun | null; nowMs: number }) => Promise<DueResult>;
+  readonly findNextDue: (afterMs: number) => Promise<number | null>;
+  readonly dagOf: (version: VersionId) => Promise<Dag | null>;
+  readonly onCreated: (run: RunUuid) => void;
+}
+
+/** The clock of schedules may jump: nothing sleeps longer than this without looking again. */
+const BACKSTOP_MS = 30_000;
+
+/** One per term of leadership. */
+export class Schedule {
+  readonly #options: ScheduleOptions;
+  /** DAGs whose next run waits because max_active_runs is reached; looked at again when one of their runs finishes. */
+  readonly #full = new Set<string>();
+  #callOff: () => void = () => undefined;
+  #running: Promise<void> | null = null;
+  #again = false;
+  #closed = false;
+
+  constructor(options: ScheduleOptions) {
+    this.#options = options;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#callOff();
+  }
+
+  /** Looks now: a DAG was registered or unpaused, or a run of it finished. */
+  poke(): Promise<void> {
+    if (this.#running !== null) {
+      this.#again = true;
+      return this.#running;
+    }
+    this.#running = this.#pass().finally(() => {
+      this.#running = null;
+      if (this.#again && !this.#closed) {
+        this.#again = false;
+        void this.poke();
+      }
+    });
+    return this.#running;
+  }
+
+  /** A run of the DAG finished: its schedule may go on. */
+  onRunFinished(dagId: string): void {
+    if (this.#full.delete(dagId)) void this.poke();
+  }
+
+  async #pass(): Promise<void> {
+    if (this.#closed) return;
+    this.#callOff();
+    const { clock, reporter } = this.#options;
+    try {
+      const due = await this.#options.listDue(LIMITS.maxRunsPerPass);
+      let made = 0;
+      for (const dag of due) made += await this.#createRuns(dag);
+      if (made > 0 && due.length >= LIMITS.maxRunsPerPass) this.#again = true;
+      const next = await this.#options.findNextDue(clock.nowMs());
+      this.#wakeIn(next === null ? BACKSTOP_MS : next - clock.nowMs());
+    } catch (error) {
+      reporter.report({ event: 'failure', where: 'schedule', error: errorText(error) });
+      this.#wakeIn(1000);
+    }
+  }
+
+  #wakeIn(ms: number): void {
+    if (!this.#closed) this.#callOff = callLater(Math.min(ms + 1, BACKSTOP_MS), () => void this.poke());
+  }
+
+  /** @returns how many runs were made: with catchup several at once, up to the limit and max_active_runs */
+  async #createRuns(due: DueDag): Promise<number> {
+    const dag = await this.#options.dagOf(due.versionId);
+    if (dag === null) return 0;
+    let { next, activeRuns } = due;
+    let made = 0;
+    while (made < this.#options.slotsPerPass && next.runAfter <= this.#options.clock.nowMs()) {
+      if (activeRuns >= due.maxActiveRuns) {
+        this.#full.add(due.dagId);
+        return made;
+      }
+      const nowMs = this.#options.clock.nowMs();
+      const after = nextRun(dag.timetable, { ...scheduleBounds(dag), now: nowMs, last: lastOf(next) });
+      const runId = makeRunId({ runType: 'scheduled', runAfter: next.runAfter, logicalDate: next.logicalDate, suffix: '' });
+      const result = await this.#options.createDue({ dag: { ...due, next }, runId, after, nowMs });
+      if (result.kind === 'stale') return made;
+      if (result.kind === 'created') {
+        this.#options.reporter.report({ event: 'run.created', dag_id: due.dagId, run_id: runId, run_type: 'scheduled' });
+        this.#options.onCreated(result.id);
+        activeRuns += 1;
+        made += 1;
+      }
+      if (after === null) return made;
+      next = after;
+    }
+    if (next.runAfter <= this.#options.clock.nowMs()) this.#again = true;
+    return made;
+  }
+}
+
+function lastOf(run: NextRun): Pick<RunInfo, 'intervalStart' | 'intervalEnd' | 'runAfter'> {
+  return { intervalStart: run.intervalStart, intervalEnd: run.intervalEnd, runAfter: run.runAfter };
+}
+
+/** A DAG's dates and catchup as the timetable functions take them. */
+export function scheduleBounds(dag: Dag): { start: number | null; end: number | null; catchup: boolean } {
+  return {
+    start: dag.start_date === undefined ? earliestTaskDate(dag, 'start_date') : msOf(dag.start_date),
+    end: dag.end_date === undefined ? null : msOf(dag.end_date),
+    catchup: dag.catchup ?? false,
+  };
+}
+
+/** Without a date of its own a DAG starts with its earliest task, as in Airflow. */
+function earliestTaskDate(dag: Dag, field: 'start_date'): number | null {
+  const dates = dag.tasks.flatMap((task) => (task[field] === undefined ? [] : [msOf(task[field])]));
+  return dates.length === 0 ? null : Math.min(...dates);
+}

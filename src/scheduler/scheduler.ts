@@ -1,0 +1,351 @@
+// A server's scheduling side: waits to lead, leads until the lock is lost, and starts over. Followers only wait.
+import { hostname } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '#contract/config.ts';
+import type { AttemptService, ExecutionReport, ExecutionSpec, ReportAnswer, XComRequest } from '#contract/attempt.ts';
+import { AppError } from '#contract/errors.ts';
+import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
+import type { Dag } from '#contract/dag.ts';
+import { buildGraph, type Graph } from '#core/graph.ts';
+import { nextRun } from '#core/timetable.ts';
+import { writeFileAtomic } from '#platform/atomic-file.ts';
+import { callEvery, isoOf, monotonicMs, sleep, wallMs } from '#platform/clock.ts';
+import { errorText, type Reporter } from '#platform/report.ts';
+import { type Database, isUnavailable, probeDatabase } from '#store/database.ts';
+import { findPreviousStates, findRunForPlanning, listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
+import { findLastScheduled, findSpec } from '#store/dag-versions.ts';
+import { findExecution, listLiveExecutions, recordHeartbeats, recordLateReport } from '#store/executions.ts';
+import { awaitLeadership, type Leadership, readEpoch } from '#store/leader.ts';
+import { listen, type Listening } from '#store/notifications.ts';
+import { createDueRun, findNextDue, findPlan, isDagPaused, listDueDags, planNext, readPoolSlots } from '#store/schedule.ts';
+import { moveTask } from '#store/task-attempts.ts';
+import { findXComValue } from '#store/xcom-values.ts';
+import type { Executor } from '#executor/executor.ts';
+import { CommitQueue } from './commit-queue.ts';
+import { Schedule, scheduleBounds } from './create-due-runs.ts';
+import type { SpecFolders } from './execution-spec.ts';
+import { RunEngine } from './run-engine.ts';
+import { tokenFits } from './tokens.ts';
+
+export interface SchedulerOptions {
+  readonly config: Config;
+  readonly home: string;
+  readonly database: Database;
+  readonly reporter: Reporter;
+  readonly executor: Executor;
+  /** Unix socket (or host:port) of this server's agent API. */
+  readonly agentAddress: string;
+  readonly logFile: SpecFolders['logFile'];
+  /** Called when a run reached its end. */
+  readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
+}
+
+/** Compiled graphs kept in memory. */
+const GRAPH_LIMIT = 2000;
+
+interface Term {
+  readonly leadership: Leadership;
+  readonly engine: RunEngine;
+  readonly schedule: Schedule;
+  readonly queue: CommitQueue;
+  /** All unfinished runs are in memory: from here on an unknown execution is a closed one. */
+  complete: boolean;
+}
+
+/** One per server. */
+export class Scheduler implements AttemptService {
+  readonly #options: SchedulerOptions;
+  readonly #stop = new AbortController();
+  readonly #graphs = new Map<VersionId, Graph>();
+  #pools = new Map<string, number>();
+  #term: Term | null = null;
+  #listening: Listening | null = null;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  get isLeading(): boolean {
+    return this.#term?.complete === true;
+  }
+
+  /** Numbers of the running term; null for a follower. */
+  get counts(): RunEngine['counts'] | null {
+    return this.#term?.engine.counts ?? null;
+  }
+
+  /** Starts waiting for the lock. Resolves at once. */
+  start(): void {
+    this.#done = this.#campaign();
+  }
+
+  /** Steps down. With `endExecutions` everything that runs is ended too (an orderly stop). */
+  async stop(how: { endExecutions: boolean }): Promise<void> {
+    this.#stop.abort();
+    const wasLeading = this.#term !== null;
+    if (how.endExecutions && wasLeading) await this.#options.executor.shutdown();
+    await this.#term?.leadership.resign();
+    await this.#done;
+  }
+
+  async #campaign(): Promise<void> {
+    const { database, reporter, agentAddress } = this.#options;
+    let downSince: number | null = null;
+    for (let delay = 20; !this.#stop.signal.aborted; delay = Math.min(delay * 2, 1000)) {
+      const asked = monotonicMs();
+      try {
+        await probeDatabase(database);
+        const leadership = await awaitLeadership(database.url, agentAddress, this.#stop.signal);
+        if (downSince !== null) reporter.report({ event: 'database.available', down_ms: monotonicMs() - downSince });
+        downSince = null;
+        delay = 20;
+        if (this.#stop.signal.aborted) return void (await leadership.resign());
+        reporter.report({ event: 'leader.elected', epoch: leadership.epoch, waited_ms: monotonicMs() - asked });
+        await this.#lead(leadership);
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        if (isUnavailable(error)) {
+          if (downSince === null) reporter.report({ event: 'database.unavailable', error: errorText(error) });
+          downSince ??= monotonicMs();
+        } else reporter.report({ event: 'failure', where: 'leadership', error: errorText(error) });
+      }
+      await sleep(delay, this.#stop.signal);
+    }
+  }
+
+  /** One term: take over, then decide until the lock is lost. */
+  async #lead(leadership: Leadership): Promise<void> {
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    leadership.lost.addEventListener('abort', end, { once: true });
+    const term = this.#openTerm(leadership, end);
+    this.#term = term;
+    const stops: (() => void)[] = [];
+    try {
+      this.#pools = await readPoolSlots(this.#options.database.pool);
+      await this.#takeOver(term);
+      this.#publishAddress(leadership.epoch);
+      this.#listening = this.#listen(term);
+      void term.schedule.poke();
+      stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)));
+      if (!over.signal.aborted && !this.#stop.signal.aborted) {
+        await new Promise<void>((resolve) => {
+          over.signal.addEventListener('abort', () => resolve(), { once: true });
+          this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+      }
+    } finally {
+      for (const stop of stops) stop();
+      this.#term = null;
+      term.engine.close();
+      term.schedule.close();
+      term.queue.close(new AppError('not_leading', 'this server does not lead any more'));
+      await this.#listening?.stop();
+      this.#options.executor.stepDown();
+      await leadership.resign();
+      this.#options.reporter.report({ event: 'leader.lost', epoch: leadership.epoch, reason: this.#stop.signal.aborted ? 'stopped' : 'the lock’s connection ended' });
+    }
+  }
+
+  #openTerm(leadership: Leadership, end: () => void): Term {
+    const { config, database, reporter, executor, home, logFile } = this.#options;
+    const { clock, pool } = database;
+    const queue: CommitQueue = new CommitQueue({
+      send: (batch) => this.#send(leadership, batch, end),
+      reporter,
+      onStale: (run) => void engine.loadRun(run),
+      onBroken: end,
+      isBroken: isUnavailable,
+    });
+    const engine: RunEngine = new RunEngine({
+      config, clock, reporter, executor, host: hostname(), folders: { logFile, outcomes: join(home, 'outcomes') },
+      graphOf: (version) => this.#graphOf(version),
+      readRun: (id, want) => findRunForPlanning(pool, id, want),
+      readPrevious: (run) => (run.logicalDate === null ? Promise.resolve(null) : findPreviousStates(pool, { dagId: run.dagId, logicalDate: run.logicalDate, anyType: run.graph.dag.catchup !== true })),
+      poolSlots: (name) => this.#pools.get(name) ?? null,
+      takeOutcome: (id) => Promise.resolve(this.#takeOutcome(id)),
+      onRunFinished: (run) => {
+        schedule.onRunFinished(run.dagId);
+        this.#options.onRunFinished?.({ id: run.id, dagId: run.dagId, runId: run.runId });
+      },
+    }, queue);
+    const schedule: Schedule = new Schedule({
+      clock, reporter, slotsPerPass: config.LEOFLOW_CATCHUP_SLOTS,
+      listDue: (limit) => listDueDags(pool, limit),
+      createDue: (due) => createDueRun(pool, leadership.epoch, due),
+      findNextDue: (after) => findNextDue(pool, after),
+      dagOf: async (version) => (await this.#graphOf(version))?.dag ?? null,
+      onCreated: (run) => void engine.loadRun(run),
+    });
+    return { leadership, engine, schedule, queue, complete: false };
+  }
+
+  async #send(leadership: Leadership, batch: Parameters<typeof moveTask>[2], end: () => void): ReturnType<typeof moveTask> {
+    const result = await moveTask(leadership.client, leadership.epoch, batch);
+    if (result.kind === 'stale' && (await readEpoch(leadership.client)) !== leadership.epoch) {
+      end();
+      throw new AppError('not_leading', 'another server leads now');
+    }
+    return result;
+  }
+
+  /** Reads every unfinished run and asks the executor what of it still runs. */
+  async #takeOver(term: Term): Promise<void> {
+    const { database, executor, reporter } = this.#options;
+    const { engine, leadership } = term;
+    const inventory = await executor.lead(leadership.epoch, {
+      onReady: (version) => engine.onVersionReady(version),
+      onFailed: (version, error) => engine.onVersionFailed(version, error),
+      onExited: (child) => void engine.onExited(child),
+      onLost: (ids, reason) => void engine.onLost(ids, reason),
+      onAlive: (ids) => engine.onAlive(ids),
+    });
+    const live = await listLiveExecutions(database.pool);
+    engine.rememberTokens(live);
+    const runs = await listUnfinishedRuns(database.pool);
+    for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).map((run) => engine.loadRun(run)));
+    term.complete = true;
+    const gone: ExecutionId[] = [];
+    for (const execution of live) {
+      if (inventory.running.has(execution.id)) reporter.report({ event: 'execution.adopted', execution_id: execution.id });
+      else if (execution.host === hostname()) gone.push(execution.id);
+    }
+    await engine.onLost(gone, 'it did not run any more when a leader took over');
+  }
+
+  /** Where running executions find the leader. */
+  #publishAddress(epoch: number): void {
+    writeFileAtomic(join(this.#options.home, 'run', 'agent.json'), JSON.stringify({ socket: this.#options.agentAddress, epoch, since: isoOf(wallMs()) }));
+  }
+
+  #listen(term: Term): Listening {
+    const { database } = this.#options;
+    return listen(database.url, {
+      onNotice: (channel, payload) => {
+        if (channel === 'leoflow_run') void term.engine.loadRun(payload as RunUuid);
+        else if (channel === 'leoflow_dag') void this.#onDagChanged(term, payload).catch((error: unknown) => this.#failed('dag notice', error));
+        else void this.#readPools(term);
+      },
+      // Notices may have been missed: runs that memory does not know are read.
+      onGap: () => void listUnfinishedRuns(database.pool).then((runs) => Promise.all(runs.map((run) => (term.engine.knows(run) ? undefined : term.engine.loadRun(run)))), (error: unknown) => this.#failed('catch up', error)),
+    });
+  }
+
+  #failed(where: string, error: unknown): void {
+    this.#options.reporter.report({ event: 'failure', where, error: errorText(error) });
+  }
+
+  async #onDagChanged(term: Term, dagId: string): Promise<void> {
+    const { pool } = this.#options.database;
+    const paused = await isDagPaused(pool, dagId);
+    if (!paused) await this.#planIfUnplanned(term, dagId);
+    term.engine.setPaused(dagId, paused);
+    for (const run of await listUnfinishedRunsOf(pool, dagId)) if (!term.engine.knows(run)) void term.engine.loadRun(run);
+    await term.schedule.poke();
+  }
+
+  /** A DAG whose planned date lies far back (it was paused) is planned from now: without catchup only its newest slot is due. */
+  async #planIfUnplanned(term: Term, dagId: string): Promise<void> {
+    const { database } = this.#options;
+    const plan = await findPlan(database.pool, dagId);
+    const dag = plan === null ? null : (await this.#graphOf(plan.versionId))?.dag;
+    if (plan === null || dag === null || dag === undefined) return;
+    const next = nextRun(dag.timetable, { ...scheduleBounds(dag), now: database.clock.nowMs(), last: await findLastScheduled(database, dagId) });
+    if ((next?.runAfter ?? null) !== plan.nextRunAfter) await planNext(database.pool, term.leadership.epoch, { dagId, next });
+  }
+
+  async #readPools(term: Term): Promise<void> {
+    this.#pools = await readPoolSlots(this.#options.database.pool);
+    term.engine.reopenPools();
+  }
+
+  #heartbeats = 0;
+
+  async #beat(term: Term): Promise<void> {
+    const { config, database } = this.#options;
+    const now = database.clock.nowMs();
+    const silent: ExecutionId[] = [];
+    const heard: ExecutionId[] = [];
+    for (const { id, heardAt } of term.engine.liveExecutions()) {
+      if (now - heardAt > config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS * 10_000) silent.push(id);
+      else if (now - heardAt < 10_000) heard.push(id);
+    }
+    if (silent.length > 0) await term.engine.onLost(silent, 'nobody has heard of it');
+    this.#heartbeats += 1;
+    if (this.#heartbeats % 10 === 0) await recordHeartbeats(database.pool, heard).catch(() => undefined);
+  }
+
+  async #graphOf(version: VersionId): Promise<Graph | null> {
+    const known = this.#graphs.get(version);
+    if (known !== undefined) return known;
+    const dag: Dag | null = await findSpec(this.#options.database, version);
+    if (dag === null) return null;
+    const graph = buildGraph(dag);
+    this.#graphs.set(version, graph);
+    for (const oldest of this.#graphs.keys()) {
+      if (this.#graphs.size <= GRAPH_LIMIT) break;
+      this.#graphs.delete(oldest);
+    }
+    return graph;
+  }
+
+  /** Reads and removes what an execution left when it could not report. */
+  #takeOutcome(id: ExecutionId): ExecutionReport | null {
+    const path = join(this.#options.home, 'outcomes', `${id}.json`);
+    try {
+      const report = JSON.parse(readFileSync(path, 'utf8')) as ExecutionReport;
+      rmSync(path, { force: true });
+      return report.execution_id === id ? report : null;
+    } catch {
+      // None was left, or it was cut short by the same death.
+      return null;
+    }
+  }
+
+  // ── the agent's side ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  #current(): Term {
+    if (this.#term === null || !this.#term.complete) throw new AppError('not_leading', 'this server does not lead');
+    return this.#term;
+  }
+
+  park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
+    return this.#term === null ? Promise.resolve(null) : this.#options.executor.park(child);
+  }
+
+  async report(token: string, report: ExecutionReport): Promise<ReportAnswer> {
+    const { engine } = this.#current();
+    const answer = await engine.report(token, report);
+    if (answer.kind === 'recorded') return answer;
+    return this.#answerLate(token, report);
+  }
+
+  /** A report of a closed execution is kept as history; one with a wrong token is refused. */
+  async #answerLate(token: string, report: ExecutionReport): Promise<ReportAnswer> {
+    const { pool } = this.#options.database;
+    const closed = await findExecution(pool, report.execution_id);
+    if (closed === null || !tokenFits(token, closed.tokenHash)) throw new AppError('unauthenticated', 'the token does not name this execution');
+    this.#options.reporter.report({ event: 'report.stale', execution_id: report.execution_id });
+    await recordLateReport(pool, report.execution_id, report.outcome);
+    return { kind: 'stale', state: null };
+  }
+
+  async findXCom(token: string, executionId: ExecutionId, request: XComRequest): Promise<string | null> {
+    const { engine } = this.#current();
+    const live = engine.authenticate(executionId, token);
+    const context = live === null ? null : engine.runOf(live);
+    if (context === null) throw new AppError('stale', 'this execution was closed');
+    if (request.run_id === undefined && request.dag_id === undefined && request.map_index !== null) {
+      const recent = context.values.find({ taskId: request.task_id, key: request.key, mapIndex: request.map_index });
+      if (recent !== null) return recent;
+    }
+    return findXComValue(this.#options.database.pool, { run: context.run.id, dagId: request.dag_id ?? context.run.dagId, runId: request.run_id ?? null, taskId: request.task_id, key: request.key, mapIndex: request.map_index });
+  }
+
+  /** What only the leader knows about a waiting instance. */
+  explain(run: RunUuid, taskId: string, mapIndex: number): string | null {
+    return this.#term?.engine.explain(run, taskId, mapIndex) ?? null;
+  }
+}

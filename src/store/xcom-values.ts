@@ -1,0 +1,46 @@
+// XCom values as an execution asks for them: the bytes as they went in, or an error when they are gone.
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import { AppError } from '#contract/errors.ts';
+
+export interface XComQuery {
+  readonly run: string;
+  readonly dagId: string;
+  /** Another run of `dagId`; null for the execution's own. */
+  readonly runId: string | null;
+  readonly taskId: string;
+  readonly key: string;
+  /** Null: all instances, in order. */
+  readonly mapIndex: number | null;
+}
+
+const READ = `/* store/xcom-values.find */
+select x.map_index, x.sha256, v.value from xcoms x left join xcom_values v using (run, task_id, key, map_index)
+where x.run = $1 and x.task_id = $2 and x.key = $3 and ($4::int is null or x.map_index = $4) order by x.map_index`;
+const FIND_RUN = `/* store/xcom-values.findRun */
+select id from dag_runs where tenant = 'default' and dag_id = $1 and run_id = $2`;
+
+/**
+ * JSON text of one value, or of a list of all instances' values; null when nothing was pushed.
+ * Throws `xcom_lost` when a value is recorded but missing or not what was recorded: never a silent None.
+ */
+export async function findXComValue(client: Pick<pg.Client, 'query'>, query: XComQuery): Promise<string | null> {
+  const run = query.runId === null ? query.run : await findRun(client, query.dagId, query.runId);
+  if (run === null) return null;
+  const { rows } = await client.query({ name: 'findXCom', text: READ, values: [run, query.taskId, query.key, query.mapIndex] });
+  const values = (rows as { map_index: number; sha256: Buffer; value: Buffer | null }[]).map((row) => checked(query, row));
+  if (query.mapIndex !== null) return values[0] ?? null;
+  return values.length === 0 ? null : `[${values.join(',')}]`;
+}
+
+async function findRun(client: Pick<pg.Client, 'query'>, dagId: string, runId: string): Promise<string | null> {
+  const { rows } = await client.query({ name: 'findXComRun', text: FIND_RUN, values: [dagId, runId] });
+  return (rows as { id: string }[])[0]?.id ?? null;
+}
+
+function checked(query: XComQuery, row: { map_index: number; sha256: Buffer; value: Buffer | null }): string {
+  const name = `${query.taskId}[${row.map_index}].${query.key}`;
+  if (row.value === null) throw new AppError('xcom_lost', `the XCom ${name} is recorded but its value is gone`);
+  if (!createHash('sha256').update(row.value).digest().equals(row.sha256)) throw new AppError('xcom_lost', `the XCom ${name} is not what was pushed`);
+  return row.value.toString('utf8');
+}
