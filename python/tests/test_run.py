@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import signal
 import sys
+import threading
 import unittest
 
 from tests.memory_engine import MemoryRun
+
+if importlib.util.find_spec("jinja2") is None or importlib.util.find_spec("pendulum") is None:
+    raise unittest.SkipTest("needs Jinja2 and pendulum: python3 -m pip install jinja2 pendulum")
 
 
 class TaskflowTest(unittest.TestCase):
@@ -118,6 +124,23 @@ class MappingTest(unittest.TestCase):
             self.assertEqual(run.run("numbers")["error"]["type"], error)
 
 
+class NestedTest(unittest.TestCase):
+    """Groups in groups."""
+
+    def test_nested_mapped_groups_use_both_indexes(self) -> None:
+        counts = {"outer.head": 2, "outer.inner.leaf": 6, "outer.inner.after": 6, "outer.collect": 2}
+        run = MemoryRun("nested.py", "nested").run_all(counts)
+        self.assertEqual([run.value("outer.inner.after", i) for i in range(6)], ["1<a>a!", "2<a>a!", "3<a>a!", "1<b>b!", "2<b>b!", "3<b>b!"])
+        self.assertEqual(run.value("outer.collect", 1), ["1<b>b!", "2<b>b!", "3<b>b!"])
+
+    def test_names(self) -> None:
+        dag = MemoryRun("nested.py", "nested").dag
+        self.assertEqual([t for t in dag.task_dict if not t.startswith("outer")], ["g.same", "g.same__1", "free", "again.same", "again__1.same"])
+        self.assertEqual(sorted(dag.task_group_dict), ["again", "again__1", "g", "g.deep", "outer", "outer.inner"])
+        self.assertEqual(dag.task_dict["g.same"].retries, 4)
+        self.assertEqual(dag.task_dict["again__1.same"].upstream_task_ids, {"again.same"})
+
+
 class BranchingTest(unittest.TestCase):
     """Skips of all kinds."""
 
@@ -203,6 +226,13 @@ class SensingTest(unittest.TestCase):
         report = self.run_.run("slow")
         self.assertEqual((report["outcome"], report["cause"], report["error"]["type"]), ("failed", "timeout", "AirflowTaskTimeout"))
         self.assertEqual(self.run_.run("hangs")["cause"], "timeout")
+
+    def test_cancelling_ends_what_the_task_started(self) -> None:
+        timer = threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.start()
+        report = self.run_.run("hangs", execution_timeout_seconds=30)
+        timer.join()
+        self.assertEqual((report["outcome"], report["cause"]), ("failed", "cancelled"))
 
     def test_bash(self) -> None:
         self.run_.run("lines"), self.run_.run("number"), self.run_.run("script")

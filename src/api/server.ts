@@ -133,7 +133,7 @@ function addProbes(app: FastifyInstance, services: Services): void {
 
 function addOperation(app: FastifyInstance, services: Services, route: Route): void {
   const greedy = GREEDY.find((name) => route.path.endsWith(`/{${name}}`));
-  const path = route.path.replace(/\{(\w+)\}/g, (_all, name: string) => (name === greedy ? '*' : `:${name}`));
+  const path = route.path.replace(/\{(\w+)\}/g, (_all: string, name: string) => (name === greedy ? '*' : `:${name}`));
   const needed = roleFor(route.access);
   app.route({
     method: route.method,

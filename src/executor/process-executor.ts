@@ -47,6 +47,7 @@ interface Warm {
 
 const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
 const LAUNCHER_START_MS = 10_000;
+const SHUTDOWN_MS = 5000;
 /** A version whose file does not import is tried again after this time. */
 const FAILED_AGAIN_MS = 5000;
 
@@ -56,6 +57,7 @@ export class ProcessExecutor implements Executor {
   readonly #options: ProcessExecutorOptions;
   readonly #warm = new Map<VersionId, Warm>();
   #launcher: LineSocket | null = null;
+  #launcherClosed: Promise<void> = Promise.resolve();
   #events: ExecutorEvents | null = null;
   #epoch = -1;
   #stopIdleCheck: () => void = () => undefined;
@@ -177,11 +179,13 @@ export class ProcessExecutor implements Executor {
 
   async shutdown(): Promise<void> {
     const launcher = this.#launcher;
-    if (launcher !== null) {
-      launcher.send({ op: 'shutdown', epoch: this.#epoch });
-      await sleep(20);
-    }
+    // From here on its end is wanted: nothing is lost, nothing is started again.
+    this.#launcher = null;
     this.stepDown();
+    if (launcher === null) return;
+    launcher.send({ op: 'shutdown', epoch: this.#epoch });
+    await Promise.race([this.#launcherClosed, sleep(SHUTDOWN_MS)]);
+    launcher.close();
   }
 
   // ── the launcher ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -217,6 +221,8 @@ export class ProcessExecutor implements Executor {
 
   async #greetLauncher(path: string): Promise<Extract<FromLauncher, { op: 'hello' }> | null> {
     const epoch = this.#epoch;
+    let closed: () => void = () => undefined;
+    const untilClosed = new Promise<void>((done) => void (closed = done));
     return new Promise((resolve) => {
       connectLines(path, {
         onMessage: (raw) => {
@@ -226,10 +232,12 @@ export class ProcessExecutor implements Executor {
         },
         onClose: (reason) => {
           resolve(null);
+          closed();
           this.#onLauncherLost(epoch, reason);
         },
       }).then((link) => {
         this.#launcher = link;
+        this.#launcherClosed = untilClosed;
         link.send({ op: 'hello', epoch });
       }, () => resolve(null));
     });

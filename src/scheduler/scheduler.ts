@@ -83,10 +83,13 @@ export class Scheduler implements AttemptService {
 
   /** Steps down. With `endExecutions` everything that runs is ended too (an orderly stop). */
   async stop(how: { endExecutions: boolean }): Promise<void> {
+    const term = this.#term;
+    // Rows of what still runs stay as they are: the next leader finds it gone and runs it again.
+    term?.engine.close();
+    const ended = how.endExecutions && term !== null ? this.#options.executor.shutdown() : Promise.resolve();
     this.#stop.abort();
-    const wasLeading = this.#term !== null;
-    if (how.endExecutions && wasLeading) await this.#options.executor.shutdown();
-    await this.#term?.leadership.resign();
+    await ended;
+    await term?.leadership.resign();
     await this.#done;
   }
 

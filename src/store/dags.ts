@@ -3,6 +3,7 @@ import { sql, type SqlBool } from 'kysely';
 import type { RunState } from '#contract/states.ts';
 import { type Database, translateDatabaseError } from './database.ts';
 import { cappedLimit, type Column, type Condition, inRange, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, TENANT, toDate } from './list-query.ts';
+import { BELOW_RUN } from './run-deletion.ts';
 
 export interface DagRow {
   readonly dagId: string;
@@ -138,7 +139,7 @@ export async function deleteDag(database: Database, dagId: string): Promise<{ ki
       const runs = sql`(select id from dag_runs where tenant = ${TENANT} and dag_id = ${dagId})`;
       const running = await sql`/* store/dags.running */ select 1 from task_instances where run in ${runs} and state = 'running' limit 1`.execute(trx);
       if (running.rows.length > 0) return { kind: 'running' };
-      for (const table of ['xcom_values', 'xcoms', 'attempt_events', 'executions', 'task_attempts', 'task_instances'] as const) {
+      for (const table of BELOW_RUN) {
         await sql`/* store/dags.deleteBelow */ delete from ${sql.table(table)} where run in ${runs}`.execute(trx);
       }
       await trx.deleteFrom('dag_runs').where('tenant', '=', TENANT).where('dag_id', '=', dagId).execute();

@@ -46,3 +46,9 @@ export async function recordLateReport(client: Query, id: string, outcome: strin
   await client.query(`/* store/executions.late */ insert into attempt_events (run, task_id, map_index, attempt_id, execution_id, from_state, to_state, detail)
     select a.run, a.task_id, a.map_index, a.id, e.id, e.state, e.state, $2 from executions e join task_attempts a on a.id = e.attempt_id where e.id = $1`, [id, `late report: ${outcome}`]);
 }
+
+/** Executions of one try, oldest first: their logs make up the try's log. */
+export async function listExecutionsOf(client: Query, attemptId: string): Promise<ExecutionId[]> {
+  const { rows } = await client.query('/* store/executions.listOf */ select id from executions where attempt_id = $1 order by id limit 1000', [attemptId]);
+  return (rows as { id: ExecutionId }[]).map((row) => row.id);
+}

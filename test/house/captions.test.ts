@@ -1,26 +1,15 @@
 // The first line of every file: one sentence that says what it is for. docs/map.md is made of these.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertNone, listFiles, readText } from './project.ts';
-
-/** Files whose first lines are read: everything that is program text of ours. */
-export function listCaptioned(): string[] {
-  return [...['src', 'test', 'bench'].flatMap((folder) => listFiles(folder, /\.(ts|py)$/)), ...listFiles('python', /\.py$/), ...listFiles('sql', /\.sql$/)]
-    .filter((path) => !/^test\/(fixtures|.*\/fixtures)\//.test(path));
-}
-
-/** The caption of a file: its first comment or docstring line without the marks. Null when it does not start with one. */
-export function findCaption(path: string, text: string): string | null {
-  const first = (text.startsWith('#!') ? text.slice(text.indexOf('\n') + 1) : text).split('\n', 1)[0] ?? '';
-  const pattern = path.endsWith('.py') ? /^r?"""(.+?)(?:""")?$/ : path.endsWith('.sql') ? /^-- (.+)$/ : /^\/\/ (.+)$/;
-  return pattern.exec(first)?.[1]?.trim() ?? null;
-}
+import { findCaption, listCaptioned } from './caption-of-file.ts';
+import { assertNone, readText } from './project.ts';
 
 /** What is wrong with a file's first line; null when nothing is. */
 export function checkCaption(path: string, text: string): string | null {
   const caption = findCaption(path, text);
   if (caption === null) return `${path}:1: the first line is no ${path.endsWith('.py') ? 'docstring' : 'comment'}`;
-  if (!/^[\p{Lu}\d`.@"]/u.test(caption) && !/^(dag|api)/.test(caption)) return `${path}:1: the caption is no sentence: it starts with a small letter`;
+  // A name may come first: `dag.json`, /docs, moveTask.
+  if (!/^[\p{Lu}\d`.@"/]|^\S*[a-z][.A-Z/]\S/u.test(caption)) return `${path}:1: the caption is no sentence: it starts with a small letter`;
   if (!/[.:?!]["`)]?$/.test(caption)) return `${path}:1: the caption is no sentence: it does not end on its line`;
   return caption.length < 12 ? `${path}:1: the caption says too little` : null;
 }

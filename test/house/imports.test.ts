@@ -1,6 +1,7 @@
 // Who may import whom, and how an import is written: the folders are the architecture.
 import assert from 'node:assert/strict';
 import { isBuiltin } from 'node:module';
+import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { assertNone, isTest, lineAt, listImports, readSources, readTable, readText, scan, type Source } from './project.ts';
 
@@ -26,10 +27,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 function checkSpecifier(path: string, specifier: string): string | null {
   if (specifier.startsWith('node:') || /^[@a-z]/.test(specifier)) return isBuiltin(specifier) && !specifier.startsWith('node:') ? 'is a module of Node: write node:' : null;
   if (specifier.startsWith('#')) return checkRoom(path, specifier);
-  if (/^\.\/[^/]+\.(ts|json)$/.test(specifier)) return null;
+  if (/^\.{1,2}\/.*\.(ts|json)$/.test(specifier) && roomOf(normalize(join(dirname(path), specifier))) === roomOf(path)) return null;
   if (isTest(path) && /^(\.\.\/)+(test\/)?(support|oracle|house)\/[^.][^:]*\.(ts|json)$/.test(specifier)) return null;
   if (/^test|^bench/.test(path) && /^(\.{1,2}\/)+[^.][^:]*\.(ts|json)$/.test(specifier)) return null;
-  return specifier.startsWith('.') ? 'crosses folders: write #folder/file.ts' : 'is neither a package, ./file.ts nor #folder/file.ts';
+  return specifier.startsWith('.') ? 'leaves its room, or has no extension: write #room/file.ts' : 'is neither a package, ./file.ts nor #folder/file.ts';
+}
+
+/** `src/api` of `src/api/v2/a.ts`: inside a room, paths may be relative. */
+function roomOf(path: string): string {
+  return path.split('/').slice(0, 2).join('/');
 }
 
 function checkRoom(path: string, specifier: string): string | null {
@@ -61,6 +67,7 @@ test('the rule can fail', () => {
   assert.equal(problemsOf('src/scheduler/a.ts', "import { b } from '#api/b.ts';"), 1);
   assert.equal(problemsOf('src/api/a.ts', "const b = await import('#scheduler/b.ts');"), 1, 'dynamic imports count');
   assert.equal(problemsOf('src/api/a.ts', "import { b } from '../store/b.ts';"), 1);
+  assert.equal(problemsOf('src/api/v2/a.ts', "import { b } from '../../store/b.ts';"), 1);
   assert.equal(problemsOf('src/api/a.ts', "import { b } from './b';"), 1);
   assert.equal(problemsOf('src/api/a.ts', "import { b } from '#api/b.ts';"), 1, 'same folder');
   assert.equal(problemsOf('src/api/a.ts', "import {\n  type b,\n} from 'fs';"), 1);
@@ -73,7 +80,7 @@ test('the rule can fail', () => {
 test('what is allowed passes', () => {
   const text = "// import { x } from '#main/x.ts'\nimport { a } from '#contract/a.ts';\nimport type { b } from './b.ts';\nimport c from 'pg';\nimport { d } from 'node:fs';\nimport { e } from '#store/sub/e.ts';\nexport const f = 'export default';";
   assert.deepEqual(checkImports(scan('src/scheduler/a.ts', text)), []);
-  assert.deepEqual(checkImports(scan('src/contract/airflow/a.ts', "import { b } from '#contract/b.ts';")), []);
+  assert.deepEqual(checkImports(scan('src/contract/airflow/a.ts', "import { b } from '#contract/b.ts'; import { c } from '../c.ts'; import { d } from './sub/d.ts';")), []);
 });
 
 test('every import keeps to the house', () => {

@@ -47,7 +47,7 @@ export function readSources(...folders: string[]): Source[] {
 
 /** True for a test beside its file, or anything below test/ and bench/. */
 export function isTest(path: string): boolean {
-  return /\.test\.ts$/.test(path) || /^(test|bench)\//.test(path);
+  return path.endsWith('.test.ts') || /^(test|bench)\//.test(path);
 }
 
 /** Line number, from 1, of an offset. */

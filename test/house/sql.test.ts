@@ -1,4 +1,4 @@
-// Every SQL statement says where it comes from: `/* store/file.function */` first, for logs and pg_stat_statements.
+// SQL: every statement says where it comes from (`/* store/file.function */`), and one function writes a task instance's state.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertNone, isTest, readSources, scan, type Source } from './project.ts';
@@ -35,5 +35,27 @@ test('marked statements, pieces and what is exempt pass', () => {
   const text = "const TEXT = `/* store/dag-runs.read */\nselect 1`;\nawait client.query('begin'); await client.query(`listen ${a}`);\nconst piece = sql`clock_timestamp()`; const message = 'select another DAG';\nthrow new Error('update the row first');";
   assert.deepEqual(checkMarks(scan('src/store/dag-runs.ts', text)), ["src/store/dag-runs.ts:4: the statement does not start with /* store/dag-runs.function */"], 'words that look like SQL are asked to look different');
 });
+
+/** Statements that write the state of a task instance, anywhere but in moveTask. */
+export function checkStateWriters(source: Source): string[] {
+  if (source.path === 'src/store/task-attempts.ts') return [];
+  const statements = source.literals.filter(({ text }) => /\binsert\s+into\s+task_instances\b|\bupdate\s+task_instances\b[\s\S]*?\bset\b[\s\S]*?\bstate\s*=/i.test(text));
+  const built = source.literals.filter(({ text, start }) => {
+    const call = /\b(updateTable|insertInto)\(.$/.exec(source.code.slice(0, start))?.[1];
+    return text === 'task_instances' && (call === 'insertInto' || (call === 'updateTable' && /^[^;]*\bstate\s*:/.test(source.code.slice(start))));
+  });
+  return [...statements, ...built].map(({ line }) => `${source.path}:${line}: a task instance's state is written by moveTask only`);
+}
+
+test('the rule about state writers can fail', () => {
+  const problemsOf = (text: string): number => checkStateWriters(scan('src/store/a.ts', text)).length;
+  assert.equal(problemsOf("sql`update task_instances t set note = 1, state = 'success' where true`"), 1);
+  assert.equal(problemsOf('const A = `with a as (insert into task_instances (run) values ($1)) select 1`;'), 1);
+  assert.equal(problemsOf("db.updateTable('task_instances').set({ state: null }).execute();"), 1);
+  assert.equal(problemsOf("db.insertInto('task_instances').values(row);"), 1);
+  assert.equal(problemsOf("sql`update task_instances set note = $1 where state is null`; db.updateTable('task_instances').set({ note }).execute(); const a = { state: 1 };"), 0);
+});
+
+test('the state of a task instance is written by moveTask only', () => assertNone(readSources('src').filter(({ path }) => !isTest(path)).flatMap(checkStateWriters)));
 
 test('every statement of the store is marked', () => assertNone(readSources('src/store').filter(({ path }) => !isTest(path)).flatMap(checkMarks)));

@@ -55,6 +55,11 @@ def _retries(value: Any) -> int:
     return retries
 
 
+def _backoff(value: Any) -> float:
+    # Airflow's True means doubling.
+    return 2.0 if value is True else float(value)
+
+
 def _execution_timeout(value: Any) -> timedelta | None:
     if value is not None and not isinstance(value, timedelta):
         raise ValueError(f"execution_timeout must be timedelta object but passed as type: {type(value)}")
@@ -103,7 +108,11 @@ def _positive(name: str) -> Callable[[Any], int | None]:
     return coerce
 
 
-def _callbacks(value: Any) -> list[Any]:
+def as_callbacks(value: Any) -> list[Any]:
+    """A list of functions from one, several or none.
+
+    Raises `TypeError` for something that cannot be called.
+    """
     callbacks = [] if value is None else list(value) if isinstance(value, (list, tuple, set)) else [value]
     for callback in callbacks:
         if not callable(callback):
@@ -124,7 +133,7 @@ OPERATOR_ARGUMENTS: dict[str, tuple[Any, Callable[[Any], Any] | None]] = {
     "owner": ("airflow", None),
     "retries": (0, _retries),
     "retry_delay": (DEFAULT_RETRY_DELAY, as_timedelta("retry_delay")),
-    "retry_exponential_backoff": (0, float),
+    "retry_exponential_backoff": (0, _backoff),
     "max_retry_delay": (None, as_timedelta("max_retry_delay")),
     "start_date": (None, _date),
     "end_date": (None, _date),
@@ -138,11 +147,11 @@ OPERATOR_ARGUMENTS: dict[str, tuple[Any, Callable[[Any], Any] | None]] = {
     "pool": ("default_pool", _pool),
     "pool_slots": (1, _pool_slots),
     "execution_timeout": (None, _execution_timeout),
-    "on_execute_callback": ((), _callbacks),
-    "on_failure_callback": ((), _callbacks),
-    "on_success_callback": ((), _callbacks),
-    "on_retry_callback": ((), _callbacks),
-    "on_skipped_callback": ((), _callbacks),
+    "on_execute_callback": ((), as_callbacks),
+    "on_failure_callback": ((), as_callbacks),
+    "on_success_callback": ((), as_callbacks),
+    "on_retry_callback": ((), as_callbacks),
+    "on_skipped_callback": ((), as_callbacks),
     "pre_execute": (None, None),
     "post_execute": (None, None),
     "trigger_rule": (TriggerRule.ALL_SUCCESS, _trigger_rule),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -47,12 +48,12 @@ class Asset(BaseAsset):
         return AssetRef(name=name, uri=uri)
 
     def to_condition(self) -> dict[str, Any]:
-        return {"__type": "asset", "name": self.name, "uri": self.uri, "group": self.group, "extra": self.extra}
+        return {"__type": "asset", "name": self.name, "uri": self.uri, "group": self.group, "extra": _plain_extra(self.extra)}
 
     def to_reference(self) -> dict[str, Any]:
         """The asset as an inlet or outlet of a task in dag.json."""
         reference: dict[str, Any] = {"name": self.name, "uri": self.uri, "group": self.group}
-        return {**reference, "extra": self.extra} if self.extra else reference
+        return {**reference, "extra": _plain_extra(self.extra)} if self.extra else reference
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, Asset) and (self.name, self.uri) == (other.name, other.uri)
@@ -157,6 +158,13 @@ def reference(item: Any) -> dict[str, Any]:
     if isinstance(item, (Asset, AssetRef, AssetAlias)):
         return item.to_reference()
     raise TypeError(f"inlets and outlets must be assets, got {item!r}")
+
+
+def _plain_extra(extra: dict[str, Any]) -> Any:
+    try:
+        return json.loads(json.dumps(extra, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"extra of an asset must be JSON: {error}") from None
 
 
 def _checked_uri(uri: str) -> str:

@@ -21,14 +21,21 @@ _plans: dict[Any, tuple[bool, tuple[str, ...], tuple[str, ...]]] = {}
 
 def call_plan(function: Callable[..., Any]) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
     """Whether a function takes any keyword, the names it takes, and its positional names. Worked out once per function."""
-    plan = _plans.get(function)
+    try:
+        plan = _plans.get(function)
+    except TypeError:
+        return _make_plan(function)
     if plan is None:
-        parameters = list(inspect.signature(function).parameters.values())
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        names = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
-        positional = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
-        plan = _plans[function] = (takes_any, names, positional)
+        plan = _plans[function] = _make_plan(function)
     return plan
+
+
+def _make_plan(function: Callable[..., Any]) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+    parameters = list(inspect.signature(function).parameters.values())
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    names = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+    positional = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+    return takes_any, names, positional
 
 
 def choose_kwargs(function: Callable[..., Any], args: Any, given: Mapping[str, Any], context: Any) -> dict[str, Any]:

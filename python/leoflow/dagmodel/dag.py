@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from leoflow.dagmodel import stack
-from leoflow.dagmodel.arguments import _callbacks, validate_key
+from leoflow.dagmodel.arguments import as_callbacks, validate_key
 from leoflow.dagmodel.errors import AirflowException, DuplicateTaskIdFound, TaskNotFound, UnsupportedFeature
 from leoflow.dagmodel.moments import convert_to_utc, utc
 from leoflow.dagmodel.notices import author_location, warn
@@ -78,7 +78,7 @@ class DAG:
         self.max_active_tasks, self.max_active_runs = int(max_active_tasks), int(max_active_runs)
         self.max_consecutive_failed_dag_runs = int(max_consecutive_failed_dag_runs)
         self.dagrun_timeout = _checked_timeout(dagrun_timeout)
-        self.on_success_callback, self.on_failure_callback = _callbacks(on_success_callback), _callbacks(on_failure_callback)
+        self.on_success_callback, self.on_failure_callback = as_callbacks(on_success_callback), as_callbacks(on_failure_callback)
         self.doc_md, self.is_paused_upon_creation = _read_doc(doc_md), is_paused_upon_creation
         self.tags, self.owner_links = _checked_tags(tags), owner_links or {}
         self.auto_register = bool(auto_register)

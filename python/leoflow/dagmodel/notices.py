@@ -27,7 +27,8 @@ def author_location() -> tuple[str, int]:
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((PACKAGE_ROOT, "<frozen", "<string")) and "importlib" not in name:
+        ours = frame.f_globals.get("__name__", "").partition(".")[0] == "leoflow"
+        if not (ours or name.startswith((PACKAGE_ROOT, "<frozen", "<string")) or "importlib" in name):
             return name, frame.f_lineno
         frame = frame.f_back
     return "<unknown>", 0

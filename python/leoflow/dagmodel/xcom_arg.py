@@ -251,7 +251,11 @@ def _element(container: Any, index: int) -> Any:
     return next(islice(iter(container), index, None)) if isinstance(container, dict) else container[index]
 
 
-class _Mapped(Sequence):
+class LazySequence(Sequence):
+    """A sequence whose elements are worked out when they are taken; as an XCom it is a plain list."""
+
+
+class _Mapped(LazySequence):
     def __init__(self, value: Any, callables: list[Callable[[Any], Any]]) -> None:
         self._value, self._callables = value, callables
 
@@ -265,7 +269,7 @@ class _Mapped(Sequence):
         return value
 
 
-class _Zipped(Sequence):
+class _Zipped(LazySequence):
     def __init__(self, values: list[Any], fillvalue: Any) -> None:
         self._values, self._fillvalue = values, fillvalue
 
@@ -279,7 +283,7 @@ class _Zipped(Sequence):
         return tuple(value[index] if index < len(value) else self._fillvalue for value in self._values)
 
 
-class _Concatenated(Sequence):
+class _Concatenated(LazySequence):
     def __init__(self, values: list[Any]) -> None:
         self._values = values
 

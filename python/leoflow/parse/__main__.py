@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         shift_clock(shift)
     document = parse_file(arguments.file, arguments.root, arguments.dag, arguments.path)
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    with os.fdopen(document_fd, "w", encoding="utf-8") as out:
+    with os.fdopen(document_fd, "w", encoding="utf-8", errors="backslashreplace") as out:
         out.write(text + "\n")
     sys.stdout.flush()
     return 0

@@ -86,10 +86,9 @@ def _execution(task: Any) -> dict[str, Any]:
 
 
 def _backoff(multiplier: float) -> float | int | None:
-    # Airflow's `True` means doubling; it arrives here as 1.0, which as a multiplier would never grow.
-    if multiplier == 1:
-        return 2
-    return None if multiplier <= 0 else int(multiplier) if multiplier == int(multiplier) else multiplier
+    if multiplier <= 0:
+        return None
+    return int(multiplier) if multiplier == int(multiplier) else multiplier
 
 
 def _body(task: Any, file: str) -> dict[str, Any]:

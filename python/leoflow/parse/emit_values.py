@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -21,8 +22,10 @@ def seconds(value: timedelta) -> float | int:
 
 def jsonable(value: Any) -> Any:
     """A value as JSON can hold it: durations as seconds, dates as text, sets sorted, functions by name, other things by repr of their type."""
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, timedelta):
@@ -33,10 +36,9 @@ def jsonable(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, dict):
         return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(item) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((jsonable(item) for item in value), key=repr)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = [jsonable(item) for item in value]
+        return items if isinstance(value, (list, tuple)) else sorted(items, key=repr)
     if callable(value):
         return f"<callable {getattr(value, '__qualname__', type(value).__name__)}>"
     return f"<{type(value).__name__}>"
@@ -63,7 +65,7 @@ def emit_params(params: ParamsDict) -> dict[str, Any] | None:
     for name, param in params.params():
         document: dict[str, Any] = {}
         if is_arg_set(param.value):
-            document["default"] = param.value
+            document["default"] = jsonable(param.value)
         if param.description is not None:
             document["description"] = param.description
         if param.schema:

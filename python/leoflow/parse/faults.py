@@ -68,9 +68,13 @@ def fault_of(error: BaseException, root: str, dag_file: str) -> Fault:
 
 def _author_line(error: BaseException, root: str, dag_file: str) -> tuple[str, int]:
     """The innermost frame in the project, else the innermost that is not ours."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((PACKAGE_ROOT, "<"))]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_ours(f.filename)]
     inside = [f for f in frames if os.path.realpath(f.filename).startswith(root + os.sep) and "site-packages" not in f.filename]
     for candidates in (inside, frames):
         if candidates:
             return candidates[-1].filename, candidates[-1].lineno or 0
     return dag_file, 0
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith("<") or os.path.abspath(file).startswith(PACKAGE_ROOT)

@@ -10,7 +10,7 @@ from typing import Any
 
 from leoflow.dagmodel import stack
 from leoflow.dagmodel.dag import DAG
-from leoflow.dagmodel.notices import take_notices
+from leoflow.dagmodel.notices import PACKAGE_ROOT, take_notices
 from leoflow.parse.check import check_dag
 from leoflow.parse.emit import emit_dag
 from leoflow.parse.faults import Fault, fault_of
@@ -87,7 +87,7 @@ def _local_modules(root: str, dag_file: str, before: set[str]) -> list[str]:
     found = set()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name == own or name in before or not isinstance(file, str):
+        if name == own or name in before or not isinstance(file, str) or file.startswith(PACKAGE_ROOT):
             continue
         path = os.path.relpath(os.path.realpath(file), root).replace(os.sep, "/")
         parts = path.split("/")

@@ -169,6 +169,11 @@ def install(fd: int) -> None:
     logging.captureWarnings(True)
 
 
+def note(level: str, event: str, logger: str = "leoflow") -> None:
+    """Write one line of our own, without going through logging."""
+    write(make_line(level, logger, event))
+
+
 def flush() -> None:
     """Write what print left without a newline. Nothing is buffered after this."""
     for stream in (sys.stdout, sys.stderr):

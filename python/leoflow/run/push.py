@@ -11,7 +11,7 @@ from leoflow.dagmodel.errors import (
     XComForMappingNotPushed,
     XComTooLarge,
 )
-from leoflow.dagmodel.xcom_arg import RETURN_KEY
+from leoflow.dagmodel.xcom_arg import RETURN_KEY, LazySequence
 
 MAX_MAP_LENGTH = 1024
 _KEPT = "_mapped_over"
@@ -75,7 +75,7 @@ def reported_xcoms(ti: Any) -> list[dict[str, Any]]:
     ]
 
 
-_SIZED = (list, dict, tuple, set, frozenset)
+_SIZED = (list, dict, tuple, set, frozenset, LazySequence)
 
 
 def mapped_over(dag: Any) -> frozenset[str]:

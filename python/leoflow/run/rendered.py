@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 # Airflow's max_templated_field_length.
@@ -16,12 +17,17 @@ def rendered_fields(operator: Any) -> dict[str, Any]:
 
 def _shown(value: Any) -> Any:
     if type(value) in _SCALARS:
-        return _cut(value) if isinstance(value, str) else value
+        return _cut(value) if isinstance(value, str) else _finite(value)
     if not value and isinstance(value, (list, tuple, dict)):
         return {} if isinstance(value, dict) else []
     plain = _plain(value, 0)
     text = str(plain)
     return plain if len(text) <= MAX_FIELD_CHARS else _cut(text)
+
+
+def _finite(value: Any) -> Any:
+    # JSON has no NaN and no infinity, and the report must be JSON for any reader.
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
 
 
 def _cut(text: str) -> str:
@@ -30,7 +36,7 @@ def _cut(text: str) -> str:
 
 def _plain(value: Any, depth: int) -> Any:
     if type(value) in _SCALARS:
-        return value
+        return _finite(value)
     if depth < 8:
         if isinstance(value, dict):
             return {str(key): _plain(item, depth + 1) for key, item in value.items()}

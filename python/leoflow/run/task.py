@@ -81,7 +81,7 @@ class _Run:
             if self.task.__class__.__dict__.get("overwrite_rtif_after_execution"):
                 self.fields = rendered_fields(self.task)
             push_result(self.ti, self.task, result)
-        except (AirflowTaskTimeout, AirflowTaskTerminated):
+        except (AirflowTaskTimeout, AirflowTaskTerminated, KeyboardInterrupt):
             _shield()
             _try_to_kill(self.task)
             raise
@@ -201,7 +201,7 @@ def _failure(error: BaseException) -> dict[str, Any]:
     cause = "user_error"
     if isinstance(error, AirflowTaskTimeout):
         cause = "timeout"
-    elif isinstance(error, AirflowTaskTerminated):
+    elif isinstance(error, (AirflowTaskTerminated, KeyboardInterrupt)):
         cause = "cancelled"
     message = _message(error)
     failure: dict[str, Any] = {
@@ -209,8 +209,8 @@ def _failure(error: BaseException) -> dict[str, Any]:
         "cause": cause,
         "error": {
             "type": type(error).__name__,
-            "message": message[:MAX_MESSAGE_CHARS],
-            "traceback": "".join(traceback.format_exception(error))[-MAX_TRACEBACK_CHARS:],
+            "message": _printable(message[:MAX_MESSAGE_CHARS]),
+            "traceback": _printable("".join(traceback.format_exception(error))[-MAX_TRACEBACK_CHARS:]),
         },
     }
     if isinstance(error, (AirflowFailException, AirflowSensorTimeout, UnsupportedFeature)):
@@ -227,6 +227,11 @@ def _message(error: BaseException) -> str:
         return str(error) or type(error).__name__
     except Exception:
         return f"<{type(error).__name__} without a text>"
+
+
+def _printable(text: str) -> str:
+    # Half a character (a surrogate) has no UTF-8 form.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _text(moment: datetime) -> str:
@@ -254,7 +259,10 @@ def _raiser(kind: type[BaseException]) -> Any:
 def _shield() -> None:
     # A second signal must not interrupt the clean-up that the first one started.
     for number, _ in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        try:
+            signal.signal(number, signal.SIG_IGN)
+        except ValueError:
+            return
 
 
 def _give_signals_back(handlers: list[tuple[int, Any]]) -> None:

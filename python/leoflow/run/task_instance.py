@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import product
 from typing import Any
@@ -13,11 +13,11 @@ from leoflow.dagmodel.expansion import Product
 from leoflow.dagmodel.moments import as_pendulum
 from leoflow.dagmodel.notset import NOTSET, is_arg_set
 from leoflow.dagmodel.task_types import RuntimeTaskInstance
-from leoflow.dagmodel.xcom_arg import RETURN_KEY, ResolveMixin
+from leoflow.dagmodel.xcom_arg import RETURN_KEY, LazySequence, ResolveMixin
 from leoflow.run.values import decode, encode, unpack
 
 
-class LazyXComSequence(Sequence):
+class LazyXComSequence(LazySequence):
     """What all instances of a mapped task pushed, in index order; read on first use, each element opened when it is taken."""
 
     def __init__(self, ti: TaskInstance, task_id: str, key: str) -> None:
@@ -47,10 +47,6 @@ class LazyXComSequence(Sequence):
 
     __str__ = __repr__
     __hash__ = None
-
-    def serialize(self) -> list[Any]:
-        """A plain list, for passing the sequence on as an XCom."""
-        return list(self)
 
 
 class TaskInstance(RuntimeTaskInstance):
@@ -183,10 +179,13 @@ class TaskInstance(RuntimeTaskInstance):
             values = [value for task_id in ids for value in self._pull_every(task_id, key, run_id, dag_id, default)]
             return values[0] if one_task and len(values) == 1 else values
         one_index = map_indexes is None or isinstance(map_indexes, int)
-        indexes = [-1 if i is None else i for i in ([map_indexes] if one_index else map_indexes)]
-        texts = [self.find_one(task_id, key, index, run_id, dag_id) for task_id, index in product(ids, indexes)]
-        pulled = [default if text is None else decode(text) for text in texts]
+        indexes = [map_indexes] if one_index else list(map_indexes)
+        pulled = [self._pull_at(task_id, key, index, run_id, dag_id, default) for task_id, index in product(ids, indexes)]
         return pulled[0] if one_task and one_index else pulled
+
+    def _pull_at(self, task_id: str, key: str, map_index: int | None, run_id: str | None, dag_id: str | None, default: Any) -> Any:
+        text = self.find_one(task_id, key, -1 if map_index is None else map_index, run_id, dag_id)
+        return default if text is None else decode(text)
 
     def _pull_every(self, task_id: str, key: str, run_id: str | None, dag_id: str | None, default: Any) -> list[Any]:
         if dag_id is None and self._is_single(task_id):

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import enum
 import json
+import re
 import sys
 import uuid
 from collections.abc import Callable
@@ -13,9 +14,11 @@ from decimal import Decimal
 from typing import Any
 
 from leoflow.dagmodel.errors import XComUnserializable
+from leoflow.dagmodel.xcom_arg import LazySequence
 
 CLASS, VERSION, DATA = "__classname__", "__version__", "__data__"
 MAX_DEPTH = 64
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PLAIN = (str, int, float, bool, type(None))
 _FIXED_ZONE, _NAMED_ZONE = "pendulum.tz.timezone.FixedTimezone", "pendulum.tz.timezone.Timezone"
 
@@ -26,7 +29,11 @@ def encode(value: Any) -> str:
     Raises `XComUnserializable` naming the type, and where in the value it is.
     """
     packed = value if type(value) in _PLAIN else _pack(value, "", 0)
-    return json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
+    if not text.isascii() and _SURROGATE.search(text):
+        # Half a character has no UTF-8 form; its escape has.
+        return json.dumps(packed, separators=(",", ":"))
+    return text
 
 
 def decode(text: str) -> Any:
@@ -50,7 +57,7 @@ def _pack(value: Any, where: str, depth: int) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
-    if isinstance(value, list):
+    if isinstance(value, (list, LazySequence)):
         return [_pack(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(value)]
     if isinstance(value, dict):
         return _pack_dict(value, where, depth)

@@ -201,6 +201,11 @@ HINTS = {
     "ExternalTaskSensor": "Schedule on an asset that the other DAG writes, or",
     "ExternalTaskMarker": "Schedule on an asset that the other DAG writes, or",
     "KubernetesPodOperator": "Run the task in the image of its DAG, or",
+    "cncf": "Run the task in the image of its DAG, or",
+    "external_task": "Schedule on an asset that the other DAG writes, or",
+    "trigger_dagrun": "Start the other DAG with a request to the REST API, or",
+    "hitl": "Split the DAG where a person decides and trigger the second part by hand, or",
+    "triggers": "Use mode='reschedule' of a sensor, or",
     "Metadata": "Extra of asset events is not carried. Leave it out, or",
     "CronPartitionTimetable": "Partitioned schedules are not carried. Use CronTriggerTimetable, or",
 }

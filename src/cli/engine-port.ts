@@ -1,0 +1,34 @@
+// What the commands that run an engine are handed by the composition root: they know its shape, not its parts.
+import type { Config } from '#contract/config.ts';
+import type { Event } from '#contract/events.ts';
+import type { RunUuid } from '#contract/ids.ts';
+import type { CompiledDag } from '#compile/compiled.ts';
+import type { Database } from '#store/database.ts';
+import type { Registered } from '#store/dag-versions.ts';
+
+export interface EngineRequest {
+  readonly config: Config;
+  readonly home: string;
+  /** `throwaway`: a private store that is gone afterwards. `embedded`: the one of the home folder, unless LEOFLOW_DATABASE_URL names another. */
+  readonly store: 'throwaway' | 'embedded' | 'external';
+  readonly python: string;
+  /** Receives the server's own JSON log lines. */
+  readonly writeLog: (line: string) => void;
+  /** Import folders of a DAG beside its version's sources. */
+  readonly livePath?: (dagId: string) => readonly string[];
+}
+
+export interface OpenEngine {
+  readonly database: Database;
+  register(dag: CompiledDag, how: { bundle: string; active: boolean; parseMs: number | null }): Promise<Registered>;
+  onEvent(listener: (event: Event) => void): void;
+  onRunFinished(listener: (run: { id: RunUuid; dagId: string; runId: string }) => void): void;
+  /** The text of an execution's log, as structured messages. */
+  readLog(attemptId: string): Promise<readonly { readonly event: string; readonly level?: string }[]>;
+  /** Serves the public API. Throws `address_in_use`. */
+  serve(where: { host: string; port: number }): Promise<{ readonly url: string }>;
+  /** Ends it; with `endExecutions` everything that runs is ended too. */
+  stop(how: { endExecutions: boolean }): Promise<void>;
+}
+
+export type OpenEngineFunction = (request: EngineRequest) => Promise<OpenEngine>;

@@ -1,0 +1,24 @@
+// What the commands that run an engine on this machine get from the composition root.
+import type { Config, SettingName } from '#contract/config.ts';
+import type { OpenEngineFunction } from './engine-port.ts';
+import type { RunScreen } from './run-once.ts';
+
+export interface LocalContext {
+  /** Settings; flags override the environment. Throws `invalid_config`. */
+  readonly readConfig: (overrides?: Partial<Record<SettingName, string | number | boolean>>) => Config;
+  readonly homeOf: (config: Config) => string;
+  readonly openEngine: OpenEngineFunction;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly outIsTerminal: boolean;
+  readonly errIsTerminal: boolean;
+  readonly coloured: boolean;
+  /** Aborts on SIGINT and SIGTERM. */
+  readonly stop: AbortSignal;
+  readonly version: string;
+}
+
+/** Where a run is shown: progress on standard error, the result on standard output. */
+export function screenOf(context: LocalContext, quiet = false): RunScreen {
+  return { out: context.out, progress: quiet ? null : context.err, live: context.errIsTerminal, coloured: context.coloured };
+}

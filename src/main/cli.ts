@@ -1,0 +1,48 @@
+// The command line: arguments in, an exit code out. The one place that turns errors into text and codes.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CommanderError } from 'commander';
+import { createProgram } from '#cli/commands.ts';
+import type { LocalContext } from '#cli/local-context.ts';
+import { AppError, ERRORS } from '#contract/errors.ts';
+import { homeFolder, readConfig, wantsColour } from '#platform/config.ts';
+import { openEngine } from './open-engine.ts';
+
+const stop = new AbortController();
+let signals = 0;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    signals += 1;
+    // The second one does not wait for an orderly end.
+    if (signals > 1) process.exit(130);
+    stop.abort(signal);
+  });
+}
+// A reader that went away (`leoflow … | head`) ends the command quietly.
+process.stdout.on('error', () => process.exit(0));
+
+const context: LocalContext = {
+  readConfig, homeOf: homeFolder, openEngine,
+  out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text),
+  outIsTerminal: process.stdout.isTTY === true, errIsTerminal: process.stderr.isTTY === true, coloured: wantsColour(process.stdout),
+  stop: stop.signal,
+  version: (JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8')) as { version: string }).version,
+};
+
+/** Exit code of a failure, its text written to standard error. */
+function fail(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64;
+  if (error instanceof AppError) {
+    context.err(`leoflow: ${error.message}\n${error.code === 'run_failed' ? '' : `  → ${error.hint}\n`}`);
+    return ERRORS[error.code].exit;
+  }
+  context.err(`leoflow: unexpected failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return ERRORS.bug.exit;
+}
+
+try {
+  await createProgram(context).parseAsync(process.argv);
+  process.exitCode ??= 0;
+} catch (error) {
+  process.exitCode = fail(error);
+}

@@ -1,0 +1,61 @@
+// The engine that commands open: store, scheduler, executor, agent API, and the public API when asked for.
+import { join } from 'node:path';
+import type { EngineRequest, OpenEngine } from '#cli/engine-port.ts';
+import type { RunUuid } from '#contract/ids.ts';
+import { AppError } from '#contract/errors.ts';
+import { createFileLogStore } from '#logs/file-log-store.ts';
+import { LOG_START } from '#logs/log-store.ts';
+import { LIMITS } from '#contract/config.ts';
+import { createReporter } from '#platform/report.ts';
+import { startEmbeddedPostgres, startThrowawayPostgres } from '#store/embedded-postgres.ts';
+import { listExecutionsOf } from '#store/executions.ts';
+import { startEngine } from './engine.ts';
+import { registerDag } from './register-dag.ts';
+import { serveApi } from './serve-api.ts';
+
+interface Store { readonly url: string; stop(): Promise<void> }
+
+async function openStore(request: EngineRequest): Promise<Store> {
+  const { config, home, store } = request;
+  if (store === 'throwaway') return startThrowawayPostgres(join(home, '..', 'template'), join(home, 'postgres'));
+  if (config.LEOFLOW_DATABASE_URL !== null) return { url: config.LEOFLOW_DATABASE_URL, stop: () => Promise.resolve() };
+  if (store === 'external') throw new AppError('usage', 'leoflow server needs a database', { hint: 'Set LEOFLOW_DATABASE_URL. For one machine, `leoflow lite` brings its own.' });
+  return startEmbeddedPostgres(join(home, 'postgres'));
+}
+
+/** Opens an engine. Whatever was started before a failure is stopped again. */
+export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
+  const reporter = createReporter(request.config.LEOFLOW_LOG_LEVEL, request.writeLog);
+  const finished: ((run: { id: RunUuid; dagId: string; runId: string }) => void)[] = [];
+  const store = await openStore(request);
+  const closers: (() => Promise<void>)[] = [];
+  try {
+    const engine = await startEngine({
+      config: request.config, home: request.home, databaseUrl: store.url, python: request.python, reporter,
+      ...(request.livePath === undefined ? {} : { livePath: request.livePath }),
+      onRunFinished: (run) => finished.forEach((listener) => listener(run)),
+    });
+    const { database } = engine;
+    const logs = createFileLogStore(request.home);
+    return {
+      database,
+      register: (dag, how) => registerDag(database, dag, how),
+      onEvent: (listener) => reporter.listen(listener),
+      onRunFinished: (listener) => void finished.push(listener),
+      readLog: async (attemptId) => (await logs.readLog(await listExecutionsOf(database.pool, attemptId), { position: LOG_START, maxBytes: LIMITS.maxLogReadBytes })).messages,
+      async serve(where) {
+        const api = await serveApi({ where, engine, config: request.config, home: request.home, logs, reporter });
+        closers.push(() => api.close());
+        return { url: api.url };
+      },
+      async stop(how) {
+        for (const close of closers) await close();
+        await engine.stop(how);
+        await store.stop();
+      },
+    };
+  } catch (error) {
+    await store.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,14 @@
+// Whether some server leads now: the leader's session holds an advisory lock for as long as it lives.
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+
+/** The lock of leader.ts as `pg_locks` shows it: its upper and lower half. */
+const LOCK_UPPER = 0x4c656f;
+const LOCK_LOWER = 0x466c6f77;
+
+/** True while a leader's session is alive. */
+export async function isLed(database: Database): Promise<boolean> {
+  const { rows } = await sql`/* store/leader-health.isLed */ select 1 from pg_locks
+    where locktype = 'advisory' and granted and classid = ${LOCK_UPPER}::oid and objid = ${LOCK_LOWER}::oid and database = (select oid from pg_database where datname = current_database()) limit 1`.execute(database.kysely);
+  return rows.length > 0;
+}
