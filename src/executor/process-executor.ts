@@ -184,7 +184,9 @@ export class ProcessExecutor implements Executor {
     this.stepDown();
     if (launcher === null) return;
     launcher.send({ op: 'shutdown', epoch: this.#epoch });
-    await Promise.race([this.#launcherClosed, sleep(SHUTDOWN_MS)]);
+    const waited = new AbortController();
+    await Promise.race([this.#launcherClosed, sleep(SHUTDOWN_MS, waited.signal)]);
+    waited.abort();
     launcher.close();
   }
 

@@ -4,7 +4,6 @@ import { DAGVersionPushBody, DagVersionResponse } from '#contract/airflow/dag-ve
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import { checkDag } from '#core/check-dag.ts';
-
 import { describeTimetable, nextRun } from '#core/timetable.ts';
 import { monotonicMs, msOf } from '#platform/clock.ts';
 import { findVersion } from '#store/dag-version-lists.ts';
@@ -24,7 +23,7 @@ export const createDagVersion = operation({
     const began = monotonicMs();
     const { database, config } = services;
     const checked = checkDag(body.dag);
-    if (checked.kind === 'invalid') throw invalid(checked.problems.map(({ path, message }) => ({ type: 'invalid_dag', loc: ['body', 'dag', ...path.split(/[./]/).filter((part) => part !== '')], msg: message, input: null })));
+    if (checked.kind === 'invalid') throw invalid(checked.problems.map(({ path, message }) => ({ type: 'invalid_dag', loc: ['body', 'dag', ...readPath(path)], msg: message, input: null })));
     const { dag } = checked;
     if (dag.dag_id !== params.dag_id) throw new AppError('invalid_value', `the path names the DAG ${params.dag_id}, the body ${dag.dag_id}`);
     const sources = readSources(dag, body);
@@ -37,6 +36,11 @@ export const createDagVersion = operation({
     return json(renderVersion(version), registered.created ? 201 : 200);
   },
 });
+
+/** `$.tasks[3].depends_on[0]` as the steps it takes. */
+function readPath(path: string): (string | number)[] {
+  return [...path.matchAll(/\.([^.[\]]+)|\[(\d+)\]/g)].map(([, name, index]) => (index === undefined ? (name ?? '') : Number(index)));
+}
 
 /** The files, each with the digest that dag.json names; no more and no fewer. */
 function readSources(dag: Dag, body: DAGVersionPushBody): SourceFile[] {
