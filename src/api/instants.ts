@@ -1,5 +1,6 @@
 // Instants at the edge of the API: reading what callers send, writing what Airflow's clients expect.
 
+/** A text read as an instant, or why it is none. */
 export type ParsedInstant =
   | { readonly kind: 'ok'; /** ISO 8601 with an offset, as precise as it was given. */ readonly text: string; readonly hasOffset: boolean }
   | { readonly kind: 'invalid'; readonly reason: string };

@@ -120,9 +120,13 @@ export const empty: Answer = { kind: 'empty' };
 
 /** Path parameters that many operations share. */
 export const NO_PARAMS = EMPTY;
+/** Path parameters of a DAG. */
 export const DAG_PARAMS = T.Object({ dag_id: T.String() });
+/** Path parameters of a run. */
 export const RUN_PARAMS = T.Object({ dag_id: T.String(), dag_run_id: T.String() });
+/** Path parameters of a task instance. */
 export const INSTANCE_PARAMS = T.Object({ dag_id: T.String(), dag_run_id: T.String(), task_id: T.String() });
+/** Path parameters of a task instance with its map index. */
 export const MAPPED_PARAMS = T.Object({ dag_id: T.String(), dag_run_id: T.String(), task_id: T.String(), map_index: T.Integer() });
 /** `map_index` as a query parameter, −1 when it is not given. */
 export const MAP_INDEX_QUERY = T.Object({ map_index: T.Integer({ default: -1 }) });

@@ -52,6 +52,7 @@ export function uniqueViolation(): HttpProblem {
   });
 }
 
+/** A failure as an HTTP answer. */
 export interface ErrorAnswer {
   readonly status: number;
   /** Body: JSON when it is an object, else plain text. */
@@ -67,7 +68,13 @@ export function answerOf(error: unknown): ErrorAnswer {
     const detail = error.details ?? (error.hint === '' ? error.message : `${error.message}. ${error.hint}`);
     return { status: ERRORS[error.code].status, body: { detail }, isBug: false };
   }
-  return fastifyAnswer(error) ?? { status: 500, body: 'Internal Server Error', isBug: true };
+  return fastifyAnswer(error) ?? valueAnswer(error) ?? { status: 500, body: 'Internal Server Error', isBug: true };
+}
+
+/** PostgreSQL's refusals of values that no check of ours foresees: U+0000 in a text, a date outside its range. */
+function valueAnswer(error: unknown): ErrorAnswer | null {
+  if (!(error instanceof Error) || !('code' in error) || !['22021', '22P05', '22007', '22008'].includes(String(error.code))) return null;
+  return { status: 422, body: { detail: 'A text or a date in the request cannot be stored' }, isBug: false };
 }
 
 /** Fastify's own refusals: a body that is too large, a URL that cannot be decoded. */

@@ -42,6 +42,7 @@ import { getTask, getTasks } from './v2/tasks/get-tasks.ts';
 import { getXcomEntries } from './v2/xcom-entries/get-xcom-entries.ts';
 import { getXcomEntry } from './v2/xcom-entries/get-xcom-entry.ts';
 
+/** One operation of the API. */
 export interface Route {
   /** Airflow's operationId. */
   readonly id: string;

@@ -3,7 +3,8 @@ import compress from '@fastify/compress';
 import formbody from '@fastify/formbody';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify';
 import { Readable } from 'node:stream';
-import type { Config } from '#contract/config.ts';
+import { type Config, LIMITS } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
 import type { LogStore } from '#logs/log-store.ts';
 import { callLater, monotonicMs } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
@@ -31,6 +32,7 @@ const PUBLIC = [
   'GET /api/v2/monitor/health', 'GET /api/v2/version', 'GET /api/v2/auth/login', 'GET /api/v2/auth/logout',
 ];
 
+/** What the composition root hands over. */
 export interface ApiOptions {
   readonly database: Database;
   readonly config: Config;
@@ -82,6 +84,7 @@ function readBodies(app: FastifyInstance): void {
     if (text === '') return undefined;
     const type = request.headers['content-type'];
     if (type !== undefined && !/json/i.test(type)) return text;
+    if (isTooDeep(text)) throw new AppError('invalid_json', `the body is nested deeper than ${LIMITS.maxJsonDepth} levels`, { hint: 'Send a flatter one.' });
     try {
       return JSON.parse(text);
     } catch {
@@ -97,6 +100,17 @@ function readBodies(app: FastifyInstance): void {
       }
     });
   }
+}
+
+/** Brackets open at once, outside of strings. Deep nesting ends the stack of whoever writes the value later. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
+    if (token === '[' || token === '{') depth += 1;
+    else if (token === ']' || token === '}') depth -= 1;
+    if (depth > LIMITS.maxJsonDepth) return true;
+  }
+  return false;
 }
 
 /** Where the text stops being JSON, as far as the parser tells. */

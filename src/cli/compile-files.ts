@@ -6,6 +6,7 @@ import { AppError } from '#contract/errors.ts';
 import { userEnvironment } from '#platform/config.ts';
 import type { CompiledDag, CompileProblem, CompileRequest } from '#compile/compiled.ts';
 import { findDagFiles } from '#compile/find-dag-files.ts';
+import { applyProject, readProject } from '#compile/project-file.ts';
 import { compilePython, findNondeterminism } from '#compile/from-python.ts';
 
 export interface CompiledFiles {
@@ -36,11 +37,13 @@ export function resolveDagPath(path: string): { root: string; files: string[] } 
  * @param how `deterministic` parses twice: a difference is a warning, an error with `strict`
  */
 export async function compileFiles(path: string, tools: { config: Config; python: string }, how: { deterministic: boolean; strict: boolean }): Promise<CompiledFiles> {
-  const { root, files } = resolveDagPath(path);
+  const { root, files: all } = resolveDagPath(path);
   const dags: CompiledDag[] = [];
   const problems: CompileProblem[] = [];
   const warnings: CompileProblem[] = [];
   const owners = new Map<string, string>();
+  const project = readProject(root);
+  const files = all.filter((file) => !project.excludePaths.some((excluded) => file === excluded || file.startsWith(`${excluded.replace(/\/$/, '')}/`)));
   for (const file of files) {
     const request = compileRequest(tools.config, tools.python, { root, file });
     const compiled = await compilePython(request);
@@ -51,7 +54,7 @@ export async function compileFiles(path: string, tools: { config: Config; python
       const owner = owners.get(one.dag.dag_id);
       if (owner === undefined) {
         owners.set(one.dag.dag_id, file);
-        dags.push(one);
+        dags.push({ ...one, dag: applyProject(one.dag, project) });
       } else problems.push({ file, line: null, message: `the DAG ${one.dag.dag_id} is also in ${owner}`, hint: 'Rename one of them.' });
     }
   }

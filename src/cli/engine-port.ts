@@ -6,10 +6,11 @@ import type { CompiledDag } from '#compile/compiled.ts';
 import type { Database } from '#store/database.ts';
 import type { Registered } from '#store/dag-versions.ts';
 
+/** How an engine is to be opened. */
 export interface EngineRequest {
   readonly config: Config;
   readonly home: string;
-  /** `throwaway`: a private store that is gone afterwards. `embedded`: the one of the home folder, unless LEOFLOW_DATABASE_URL names another. */
+  /** `throwaway`: a private store that is gone afterwards. `embedded`: the one of the home folder, unless LEOFLOW_DATABASE_URL names another. `external`: only LEOFLOW_DATABASE_URL. */
   readonly store: 'throwaway' | 'embedded' | 'external';
   readonly python: string;
   /** Receives the server's own JSON log lines. */
@@ -18,17 +19,27 @@ export interface EngineRequest {
   readonly livePath?: (dagId: string) => readonly string[];
 }
 
+/** The public API while it is served. */
+export interface ServedUrl {
+  readonly url: string;
+  /** A token of the user admin, for commands on this machine. */
+  makeToken(lifeSeconds: number): Promise<string>;
+}
+
+/** An engine that runs. */
 export interface OpenEngine {
   readonly database: Database;
   register(dag: CompiledDag, how: { bundle: string; active: boolean; parseMs: number | null }): Promise<Registered>;
   onEvent(listener: (event: Event) => void): void;
   onRunFinished(listener: (run: { id: RunUuid; dagId: string; runId: string }) => void): void;
-  /** The text of an execution's log, as structured messages. */
+  report(event: Event): void;
+  /** The messages of a try's log. */
   readLog(attemptId: string): Promise<readonly { readonly event: string; readonly level?: string }[]>;
   /** Serves the public API. Throws `address_in_use`. */
-  serve(where: { host: string; port: number }): Promise<{ readonly url: string }>;
+  serve(where: { host: string; port: number }): Promise<ServedUrl>;
   /** Ends it; with `endExecutions` everything that runs is ended too. */
   stop(how: { endExecutions: boolean }): Promise<void>;
 }
 
+/** Opens an engine; the composition root implements it. */
 export type OpenEngineFunction = (request: EngineRequest) => Promise<OpenEngine>;

@@ -41,6 +41,8 @@ export interface ExecutionSpec {
   /** First start of this try (ISO), for sensors in reschedule mode. */
   readonly first_start?: string;
   readonly execution_timeout_seconds?: number;
+  /** Set in the task's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface ReportedXCom {

@@ -1,5 +1,6 @@
 // The roles of people, weakest first, as in Airflow's simple auth manager.
 
+/** Weakest first: each includes those before it. */
 export const ROLES = ['viewer', 'user', 'op', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 

@@ -29,7 +29,10 @@ export interface AdmissionRules {
 export class Admission {
   readonly #resources = new Map<string, Resource>();
   readonly #open = new Heap();
-  readonly #parked = new Map<string, Heap>();
+  /** Behind each resource, one heap per number of slots asked for: who asks for many must not hide who asks for one. */
+  readonly #parked = new Map<string, Map<number, Heap>>();
+  /** Names of the resources that belong to one run. */
+  readonly #ofRun = new Map<string, Set<string>>();
   readonly #queued = new Map<Instance, Entry>();
   #arrivals = 0;
   readonly #rules: AdmissionRules;
@@ -62,15 +65,15 @@ export class Admission {
     for (;;) {
       const entry = this.#open.pop();
       if (entry === undefined) return null;
-      if (!entry.live) continue;
-      const blocked = this.findBlocked(entry);
-      // It was let through by one resource and met another: the slot it leaves behind is the next waiter's.
-      if (blocked !== null && entry.behind !== null && entry.behind !== blocked.resource) this.#reopen(entry.behind, 1);
-      if (blocked === null) {
+      const blocked = entry.live ? this.findBlocked(entry) : null;
+      if (entry.live && blocked === null) {
         this.#queued.delete(entry.instance);
         this.occupy(entry, 1);
         return entry;
       }
+      // It was let through by one resource and met another, or is wanted no more: what it leaves behind is the next waiter's.
+      if (entry.behind !== null && entry.behind !== blocked?.resource) this.#reopen(entry.behind);
+      if (blocked === null) continue;
       this.#park(blocked.resource, entry);
       if (blocked.resource === 'parallelism') return null;
     }
@@ -93,17 +96,24 @@ export class Admission {
   /** Gives an instance's slots back and lets the best waiter of each resource compete again. */
   release(candidate: Candidate): void {
     this.occupy(candidate, -1);
-    for (const { name, slots } of this.#needs(candidate)) this.#reopen(name, slots);
+    for (const { name } of this.#needs(candidate)) this.#reopen(name);
   }
 
   /** After a pool was resized or a DAG unpaused: everybody behind it is looked at again. */
   reopenAll(): void {
-    for (const name of [...this.#parked.keys()]) this.#reopen(name, Number.POSITIVE_INFINITY);
+    for (const [name, heaps] of this.#parked) {
+      this.#parked.delete(name);
+      for (const heap of heaps.values()) for (let entry = heap.pop(); entry !== undefined; entry = heap.pop()) this.#open.push(entry);
+    }
   }
 
   /** Drops the counters of a run that is finished. */
   forgetRun(run: RunSnapshot): void {
-    for (const name of this.#resources.keys()) if (name.endsWith(`@${run.id}`)) this.#resources.delete(name);
+    for (const name of this.#ofRun.get(run.id) ?? []) {
+      this.#resources.delete(name);
+      this.#parked.delete(name);
+    }
+    this.#ofRun.delete(run.id);
   }
 
   /** The first limit in a candidate's way, null when it may start. */
@@ -116,24 +126,39 @@ export class Admission {
   }
 
   #park(resource: string, entry: Entry): void {
-    const heap = this.#parked.get(resource) ?? new Heap();
+    const heaps = this.#parked.get(resource) ?? new Map<number, Heap>();
+    this.#parked.set(resource, heaps);
     entry.behind = resource;
+    const slots = this.#needs(entry).find((need) => need.name === resource)?.slots ?? 1;
+    const heap = heaps.get(slots) ?? new Heap();
+    heaps.set(slots, heap);
     heap.push(entry);
-    this.#parked.set(resource, heap);
   }
 
-  #reopen(resource: string, slots: number): void {
-    const heap = this.#parked.get(resource);
-    if (heap === undefined) return;
-    for (let freed = 0; freed < slots; freed += 1) {
-      const entry = heap.pop();
-      if (entry === undefined) {
-        this.#parked.delete(resource);
-        return;
+  /** Lets as many waiters compete again as the resource's free slots would hold, the best of each size. */
+  #reopen(resource: string): void {
+    const heaps = this.#parked.get(resource);
+    if (heaps === undefined) return;
+    for (const [slots, heap] of heaps) {
+      const free = this.#free(resource);
+      for (let room = slots; room <= free; ) {
+        const entry = heap.pop();
+        if (entry === undefined) {
+          heaps.delete(slots);
+          break;
+        }
+        if (!entry.live) continue;
+        this.#open.push(entry);
+        room += slots;
       }
-      if (entry.live) this.#open.push(entry);
-      else freed -= 1;
     }
+    if (heaps.size === 0) this.#parked.delete(resource);
+  }
+
+  #free(resource: string): number {
+    const found = this.#resources.get(resource);
+    if (found === undefined || found.limit < 0) return Number.POSITIVE_INFINITY;
+    return found.limit - found.used;
   }
 
   #needs({ run, instance }: Candidate): { name: string; slots: number }[] {
@@ -157,6 +182,7 @@ export class Admission {
     }
     const made = { used: 0, limit: this.#limit(name, run, instance) };
     this.#resources.set(name, made);
+    if (name.endsWith(`@${run.id}`)) this.#ofRun.set(run.id, (this.#ofRun.get(run.id) ?? new Set()).add(name));
     return made;
   }
 

@@ -1,8 +1,8 @@
 // Whether one instance may run: past runs, skip memory, mapped upstreams, setups, then its trigger rule (contract §5.4).
 import { isFinished } from '#contract/states.ts';
 import type { GraphTask } from './graph.ts';
-import { relevantRange } from './map-length.ts';
-import { progressOf, type Instance, type RunSnapshot, type TaskProgress } from './run-snapshot.ts';
+import { dependentRange, expandedLength, relevantRange } from './map-length.ts';
+import { progressOf, xcomLength, type Instance, type RunSnapshot, type TaskProgress } from './run-snapshot.ts';
 import { evaluateTriggerRule, explainTriggerRule, type UpstreamCounts } from './trigger-rule.ts';
 
 export type Verdict =
@@ -16,7 +16,7 @@ const RUN: Verdict = Object.freeze({ kind: 'run' });
 export function dependencyVerdict(run: RunSnapshot, instance: Instance): Verdict {
   const { task } = instance;
   if (run.pastBlocked?.has(task.id) === true) return { kind: 'wait', reason: () => 'depends_on_past: the task did not succeed in the previous run' };
-  return skipMemory(run, instance) ?? mappedUpstreams(run, instance) ?? setupStates(run, task) ?? triggerRule(run, instance) ?? teardownScope(run, task) ?? RUN;
+  return skipMemory(run, instance) ?? mappedUpstreams(run, instance) ?? setupStates(run, instance) ?? triggerRule(run, instance) ?? teardownScope(run, instance) ?? RUN;
 }
 
 /** Airflow's NotPreviouslySkipped: a branch or short circuit upstream that did not choose this task. */
@@ -24,7 +24,7 @@ function skipMemory(run: RunSnapshot, instance: Instance): Verdict | null {
   for (const index of instance.task.upstream) {
     const upstream = run.tasks[index];
     if (upstream === undefined || upstream.task.task.can_skip_downstream !== true) continue;
-    const parent = upstream.instances.get(sameGroup(upstream.task, instance.task) ? instance.mapIndex : -1) ?? upstream.instances.get(-1);
+    const parent = upstream.instances.get(instance.mapIndex) ?? upstream.instances.get(-1);
     if (parent === undefined || !isFinished(parent.state) || parent.skips === null) continue;
     const { followed, skipped } = parent.skips;
     const isSkipped = followed === undefined ? skipped?.includes(instance.task.id) === true : !followed.includes(instance.task.id);
@@ -46,16 +46,17 @@ function mappedUpstreams(run: RunSnapshot, instance: Instance): Verdict | null {
   return null;
 }
 
-/** Every setup that holds the task must have succeeded, whatever its trigger rule. Teardowns are judged by their own rule. */
-function setupStates(run: RunSnapshot, task: GraphTask): Verdict | null {
-  if (task.task.is_teardown === true) return null;
-  for (const index of task.setups) {
+/** Every indirect setup that holds the task must have succeeded, whatever its trigger rule. Teardowns are judged by their own rule. */
+function setupStates(run: RunSnapshot, instance: Instance): Verdict | null {
+  if (instance.task.task.is_teardown === true) return null;
+  for (const index of instance.task.indirectSetups) {
     const setup = run.tasks[index];
     if (setup === undefined) continue;
-    const total = setup.instances.size;
-    if (setup.failed + setup.upstreamFailed > 0) return { kind: 'set', state: 'upstream_failed', reason: () => `its setup ${setup.task.id} failed` };
-    if (setup.skipped > 0) return { kind: 'set', state: 'skipped', reason: () => `its setup ${setup.task.id} was skipped` };
-    if (setup.success < total) return { kind: 'wait', reason: () => `waits for its setup ${setup.task.id}` };
+    const counts = emptySum();
+    addRelevant(counts, run, { upstream: setup, instance });
+    if (counts.failed + counts.upstreamFailed > 0) return { kind: 'set', state: 'upstream_failed', reason: () => `its setup ${setup.task.id} failed` };
+    if (counts.skipped > 0) return { kind: 'set', state: 'skipped', reason: () => `its setup ${setup.task.id} was skipped` };
+    if (counts.success < counts.total - (instance.mapIndex >= 0 ? counts.removed : 0)) return { kind: 'wait', reason: () => `waits for its setup ${setup.task.id}` };
   }
   return null;
 }
@@ -71,49 +72,67 @@ function triggerRule(run: RunSnapshot, instance: Instance): Verdict | null {
 }
 
 /** A teardown whose rule passes also waits for everything between its setups and itself. */
-function teardownScope(run: RunSnapshot, task: GraphTask): Verdict | null {
-  const open = task.scope.filter((index) => {
-    const progress = run.tasks[index];
-    return progress !== undefined && finishedCount(progress) < progress.instances.size;
-  });
-  if (open.length === 0) return null;
-  return { kind: 'wait', reason: () => `waits for ${open.length} tasks between its setup and itself` };
+function teardownScope(run: RunSnapshot, instance: Instance): Verdict | null {
+  let open = 0;
+  for (const index of instance.task.scope) {
+    const between = run.tasks[index];
+    if (between === undefined) continue;
+    const counts = emptySum();
+    addRelevant(counts, run, { upstream: between, instance });
+    if (counts.success + counts.skipped + counts.failed + counts.upstreamFailed + counts.removed < counts.total) open += 1;
+  }
+  return open === 0 ? null : { kind: 'wait', reason: () => `waits for ${open} tasks between its setup and itself` };
 }
 
-function finishedCount(progress: TaskProgress): number {
-  return progress.success + progress.skipped + progress.failed + progress.upstreamFailed + progress.removed;
-}
-
-function sameGroup(a: GraphTask, b: GraphTask): boolean {
-  return a.mappedGroups.length > 0 && a.mappedGroups[0] === b.mappedGroups[0];
-}
-
+/** Rules that one upstream decides look at all instances of a mapped group, unless the upstream is what the group maps over. */
 const ALL_INSTANCES_RULES = new Set(['one_success', 'one_failed', 'one_done']);
 
 /** States of the upstream instances that matter to this one, counted. */
 export function upstreamCounts(run: RunSnapshot, instance: Instance): UpstreamCounts {
-  const sum = { total: 0, success: 0, skipped: 0, failed: 0, upstreamFailed: 0, removed: 0 };
+  const sum = emptySum();
   for (const index of instance.task.upstream) {
     const upstream = run.tasks[index];
-    if (upstream === undefined) continue;
-    if (countsByIndex(upstream, instance)) addRange(sum, run, { upstream, instance });
-    else addAll(sum, upstream);
+    if (upstream !== undefined) addRelevant(sum, run, { upstream, instance });
   }
   if (instance.task.directSetups.length === 0) return sum;
-  const setups = { total: 0, success: 0, skipped: 0, failed: 0, upstreamFailed: 0, removed: 0 };
+  const setups = emptySum();
   for (const index of instance.task.directSetups) {
     const setup = run.tasks[index];
-    if (setup !== undefined) addAll(setups, setup);
+    if (setup !== undefined) addRelevant(setups, run, { upstream: setup, instance });
   }
   return { ...sum, setups };
 }
 
-function countsByIndex(upstream: TaskProgress, instance: Instance): boolean {
-  if (instance.mapIndex < 0 || !upstream.expanded || !sameGroup(upstream.task, instance.task)) return false;
-  return !ALL_INSTANCES_RULES.has(instance.task.rule) || instance.task.lengthSources.has(upstream.task.index);
+type Sum = { total: number; success: number; skipped: number; failed: number; upstreamFailed: number; removed: number };
+type Pair = { readonly upstream: TaskProgress; readonly instance: Instance };
+
+function emptySum(): Sum {
+  return { total: 0, success: 0, skipped: 0, failed: 0, upstreamFailed: 0, removed: 0 };
 }
 
-type Sum = { total: number; success: number; skipped: number; failed: number; upstreamFailed: number; removed: number };
+function addRelevant(sum: Sum, run: RunSnapshot, pair: Pair): void {
+  if (pair.instance.mapIndex >= 0 && pair.upstream.expanded && countsByIndex(pair.upstream.task, pair.instance.task)) addRange(sum, run, pair);
+  else addAll(sum, pair.upstream);
+}
+
+function countsByIndex(upstream: GraphTask, task: GraphTask): boolean {
+  if (sharedGroups(upstream, task) === 0) return false;
+  return !task.isInMappedGroup || !ALL_INSTANCES_RULES.has(task.rule) || task.lengthSources.has(upstream.index);
+}
+
+/** How many mapped groups hold both tasks. */
+function sharedGroups(a: GraphTask, b: GraphTask): number {
+  let count = 0;
+  while (count < a.mappedGroups.length && a.mappedGroups[count] === b.mappedGroups[count]) count += 1;
+  return count;
+}
+
+/** Which instances of a task look at this one. */
+export function affectedIndexes(run: RunSnapshot, instance: Instance, dependent: TaskProgress): { from: number; to: number } | 'all' {
+  if (instance.mapIndex < 0 || !dependent.expanded || !countsByIndex(instance.task, dependent.task)) return 'all';
+  const upstream = progressOf(run, instance.task);
+  return dependentRange(instance.mapIndex, { upstream: upstream.instances.size, shared: sharedCount(run, { upstream, task: dependent.task }), own: dependent.instances.size });
+}
 
 function addAll(sum: Sum, progress: TaskProgress): void {
   sum.total += progress.instances.size;
@@ -124,10 +143,9 @@ function addAll(sum: Sum, progress: TaskProgress): void {
   sum.removed += progress.removed;
 }
 
-function addRange(sum: Sum, run: RunSnapshot, pair: { upstream: TaskProgress; instance: Instance }): void {
-  const { upstream, instance } = pair;
+function addRange(sum: Sum, run: RunSnapshot, { upstream, instance }: Pair): void {
   const own = progressOf(run, instance.task).instances.size;
-  const shared = sharedCount(run, upstream.task, instance.task);
+  const shared = sharedCount(run, { upstream, task: instance.task });
   const range = relevantRange(instance.mapIndex, { upstream: upstream.instances.size, shared, own });
   for (let index = range.from; index < range.to; index += 1) {
     sum.total += 1;
@@ -140,9 +158,11 @@ function addRange(sum: Sum, run: RunSnapshot, pair: { upstream: TaskProgress; in
   }
 }
 
-/** Instances of the mapped groups that both tasks are in: the smaller of the two counts holds it when one maps further. */
-function sharedCount(run: RunSnapshot, a: GraphTask, b: GraphTask): number {
-  const plainest = [a, b].find((task) => task.task.expand === undefined && task.mappedGroups.length === Math.min(a.mappedGroups.length, b.mappedGroups.length));
-  if (plainest !== undefined) return progressOf(run, plainest).instances.size;
-  return Math.min(progressOf(run, a).instances.size, progressOf(run, b).instances.size);
+/** Instances that the mapped groups around both tasks make. */
+function sharedCount(run: RunSnapshot, { upstream, task }: { upstream: TaskProgress; task: GraphTask }): number {
+  const own = progressOf(run, task).instances.size;
+  const groups = sharedGroups(upstream.task, task);
+  if (upstream.task.expands.length === groups) return upstream.instances.size;
+  if (task.expands.length === groups) return own;
+  return expandedLength(task.expands.slice(0, groups), (taskId, key) => xcomLength(run, taskId, key)) ?? Math.min(upstream.instances.size, own);
 }

@@ -20,11 +20,17 @@ export interface GraphTask {
   readonly lengthSources: ReadonlySet<number>;
   /** XCom keys of this task that others map over. */
   readonly mappedKeys: ReadonlySet<string>;
-  /** Setups among its transitive upstreams whose scope holds it (their teardown is reachable from it). */
+  /** Setups above it whose scope holds it: their teardown is reachable from it, or they have none. */
   readonly setups: readonly number[];
+  /** Those that are no direct upstream. A direct one is an upstream like any other: the trigger rule judges it. */
+  readonly indirectSetups: readonly number[];
   readonly directSetups: readonly number[];
   /** Teardowns only: tasks between its setups and itself. */
   readonly scope: readonly number[];
+  /** Tasks that are not direct downstream and yet look at this one's state: by a setup, a teardown's scope, or a mapping over its XCom. */
+  readonly watchers: readonly number[];
+  /** Its own group is mapped (a group further out may be as well). */
+  readonly isInMappedGroup: boolean;
   readonly priorityWeight: number;
 }
 
@@ -55,6 +61,10 @@ export function buildGraph(dag: Dag): Graph {
   const mappedKeys = collectMappedKeys(dag, byId, expandsOf);
   const walk = { tasks: dag.tasks, upstream, downstream };
   const scopes = setupScopes(walk);
+  const mappedGroups = new Set((dag.task_groups ?? []).flatMap((group) => (group.expand === undefined ? [] : [group.group_id])));
+  const lengthSources = dag.tasks.map((task) => new Set(expandsOf(task).flatMap(sourceTasks).map((id) => indexOf(byId, id))));
+  const indirect = (index: number): number[] => (scopes.setups[index] ?? []).filter((setup) => upstream[index]?.includes(setup) !== true);
+  const watchers = collectWatchers({ downstream, watched: dag.tasks.map((_, index) => [...indirect(index), ...(scopes.between[index] ?? []), ...(lengthSources[index] ?? [])]) });
   const tasks = dag.tasks.map((task, index): GraphTask => ({
     index, id: task.task_id, task,
     rule: task.trigger_rule ?? 'all_success',
@@ -63,11 +73,14 @@ export function buildGraph(dag: Dag): Graph {
     isEmpty: task.body.kind === 'empty',
     expands: expandsOf(task),
     mappedGroups: (groups.get(task.task_group ?? '') ?? []).map((group) => group.id),
-    lengthSources: new Set(expandsOf(task).flatMap(sourceTasks).map((id) => indexOf(byId, id))),
+    lengthSources: lengthSources[index] ?? new Set(),
     mappedKeys: mappedKeys[index] ?? new Set(),
     setups: scopes.setups[index] ?? [],
+    indirectSetups: indirect(index),
     directSetups: (upstream[index] ?? []).filter((up) => dag.tasks[up]?.is_setup === true),
     scope: scopes.between[index] ?? [],
+    watchers: watchers[index] ?? [],
+    isInMappedGroup: mappedGroups.has(task.task_group ?? ''),
     priorityWeight: weights[index] ?? 1,
   }));
   return { dag, tasks, byId, leaves: findLeaves(tasks), hasPastDependencies: dag.tasks.some((task) => task.depends_on_past === true || task.wait_for_downstream === true) };
@@ -120,6 +133,15 @@ function collectMappedKeys(dag: Dag, byId: ReadonlyMap<string, number>, expandsO
 
 interface Walk { readonly tasks: readonly Task[]; readonly upstream: readonly (readonly number[])[]; readonly downstream: readonly (readonly number[])[] }
 
+/** Turns "this task looks at those" around, without what is direct downstream anyway. */
+function collectWatchers(by: { downstream: readonly (readonly number[])[]; watched: readonly (readonly number[])[] }): number[][] {
+  const watchers = by.watched.map(() => new Set<number>());
+  by.watched.forEach((indexes, watcher) => indexes.forEach((index) => {
+    if (by.downstream[index]?.includes(watcher) !== true) watchers[index]?.add(watcher);
+  }));
+  return watchers.map((set) => [...set]);
+}
+
 /** Setups that hold each task, and for each teardown the tasks of its scope. Only DAGs with setups pay for the closure. */
 function setupScopes(walk: Walk): { setups: number[][]; between: number[][] } {
   const setups: number[][] = walk.tasks.map(() => []);
@@ -138,8 +160,7 @@ function setupScopes(walk: Walk): { setups: number[][]; between: number[][] } {
       }
     }
     const holds = teardowns.length === 0 ? below : scope;
-    for (const index of holds) if (walk.tasks[index]?.is_teardown !== true && !(walk.upstream[index] ?? []).includes(setup)) setups[index]?.push(setup);
-    for (const down of walk.downstream[setup] ?? []) if (walk.tasks[down]?.is_teardown !== true) setups[down]?.push(setup);
+    for (const index of holds) if (walk.tasks[index]?.is_teardown !== true) setups[index]?.push(setup);
   });
   return { setups, between };
 }
@@ -155,10 +176,9 @@ function reach(edges: readonly (readonly number[])[], start: number): Set<number
   return seen;
 }
 
-/** Leaves without teardowns, unless those say so; a DAG of teardowns only is judged by its plain leaves. */
+/** Tasks below which only ignorable teardowns come, themselves no such; a DAG of teardowns only is judged by its plain leaves. Source: `DagRun._tis_for_dagrun_state`. */
 function findLeaves(tasks: readonly GraphTask[]): number[] {
-  const isTeardown = (index: number): boolean => tasks[index]?.task.is_teardown === true;
-  const counts = (task: GraphTask): boolean => !isTeardown(task.index) || task.task.on_failure_fail_dagrun === true;
-  const effective = tasks.filter((task) => counts(task) && task.downstream.every(isTeardown)).map((task) => task.index);
+  const isIgnored = (index: number): boolean => tasks[index]?.task.is_teardown === true && tasks[index].task.on_failure_fail_dagrun !== true;
+  const effective = tasks.filter((task) => !isIgnored(task.index) && task.downstream.every(isIgnored)).map((task) => task.index);
   return effective.length > 0 ? effective : tasks.filter((task) => task.downstream.length === 0).map((task) => task.index);
 }

@@ -36,11 +36,6 @@ function sourceLength(source: MapSource, lengthOf: LengthOf): number | null {
   }
 }
 
-/** True when every length is written in the DAG, so that the instances exist from the run's creation. */
-export function isLiteralOnly(expands: readonly Expand[]): boolean {
-  return expandedLength(expands, () => null) !== null;
-}
-
 /**
  * Which instances of an upstream task matter to instance `mapIndex` of a task in the same mapped group (contract §5.4).
  * @param counts instances of the upstream, of the shared mapped groups, and of the task itself
@@ -50,4 +45,15 @@ export function relevantRange(mapIndex: number, counts: { upstream: number; shar
   const shared = Math.floor((mapIndex * counts.shared) / counts.own);
   const perShared = Math.max(1, Math.floor(counts.upstream / counts.shared));
   return { from: shared * perShared, to: (shared + 1) * perShared };
+}
+
+/**
+ * The reverse: which instances of a task in the same mapped group look at upstream instance `mapIndex`.
+ * @returns half-open range of the task's map indexes
+ */
+export function dependentRange(mapIndex: number, counts: { upstream: number; shared: number; own: number }): { from: number; to: number } {
+  const perShared = Math.max(1, Math.floor(counts.upstream / counts.shared));
+  const shared = Math.floor(mapIndex / perShared);
+  const first = (part: number): number => Math.ceil((part * counts.own) / counts.shared);
+  return { from: first(shared), to: Math.min(counts.own, first(shared + 1)) };
 }

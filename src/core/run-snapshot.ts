@@ -133,6 +133,21 @@ export function recordLength(run: RunSnapshot, instance: Pick<Instance, 'task' |
   lengths.set(xcom.key, byIndex);
 }
 
+/** Forgets what an instance pushed: its next try starts without the values of the one before. */
+export function forgetLengths(run: RunSnapshot, instance: Pick<Instance, 'task' | 'mapIndex'>): void {
+  for (const byIndex of progressOf(run, instance.task).lengths.values()) byIndex.delete(instance.mapIndex);
+}
+
+/** Length of a pushed XCom: of an unmapped task the value's own, of a mapped task the count of its pushed values. */
+export function xcomLength(run: RunSnapshot, taskId: string, key: string): number | null {
+  const progress = run.tasks[run.graph.byId.get(taskId) ?? -1];
+  if (progress === undefined) return null;
+  const lengths = progress.lengths.get(key);
+  if (progress.task.expands.length === 0) return lengths?.get(-1) ?? null;
+  if (lengths === undefined || progress.removed === 0) return lengths?.size ?? 0;
+  return [...lengths.keys()].filter((index) => progress.instances.get(index)?.state !== 'removed').length;
+}
+
 /** A fresh instance of a task. */
 export function newInstance(task: GraphTask, mapIndex: number): Instance {
   return {

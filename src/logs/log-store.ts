@@ -9,6 +9,7 @@ export interface LogMessage {
   readonly [key: string]: unknown;
 }
 
+/** A place in the logs of several executions. */
 export interface LogPosition {
   /** Index into the executions asked for. */
   readonly execution: number;
@@ -16,6 +17,7 @@ export interface LogPosition {
   readonly offset: number;
 }
 
+/** What one read gave. */
 export interface LogPortion {
   readonly messages: readonly LogMessage[];
   /** Where to go on; what was written meanwhile is found there. */
@@ -24,6 +26,7 @@ export interface LogPortion {
   readonly atEnd: boolean;
 }
 
+/** Where executions’ logs are kept. */
 export interface LogStore {
   /**
    * Reads from `position` through the executions in order, whole lines only, at most about `maxBytes`.

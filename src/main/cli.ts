@@ -1,12 +1,11 @@
 // The command line: arguments in, an exit code out. The one place that turns errors into text and codes.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { createProgram } from '#cli/commands.ts';
 import type { LocalContext } from '#cli/local-context.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { homeFolder, readConfig, wantsColour } from '#platform/config.ts';
 import { openEngine } from './open-engine.ts';
+import { VERSION } from './version.ts';
 
 const stop = new AbortController();
 let signals = 0;
@@ -26,7 +25,7 @@ const context: LocalContext = {
   out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text),
   outIsTerminal: process.stdout.isTTY === true, errIsTerminal: process.stderr.isTTY === true, coloured: wantsColour(process.stdout),
   stop: stop.signal,
-  version: (JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8')) as { version: string }).version,
+  version: VERSION,
 };
 
 /** Exit code of a failure, its text written to standard error. */

@@ -34,7 +34,7 @@ export interface Engine {
 /** Migrates, opens and starts everything but the public API. Throws what is wrong with database, Python or folders. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { config, home, reporter } = options;
-  for (const folder of ['run', 'logs', 'outcomes', 'versions']) mkdirSync(join(home, folder), { recursive: true, mode: 0o750 });
+  for (const folder of ['run', 'logs', 'outcomes', 'versions']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   await migrate(options.databaseUrl);
   const database = openDatabase(options.databaseUrl);
   const agentAddress = join(home, 'run', `a${process.pid}.sock`);

@@ -12,6 +12,7 @@ import { listExecutionsOf } from '#store/executions.ts';
 import { startEngine } from './engine.ts';
 import { registerDag } from './register-dag.ts';
 import { serveApi } from './serve-api.ts';
+import { VERSION } from './version.ts';
 
 interface Store { readonly url: string; stop(): Promise<void> }
 
@@ -40,13 +41,14 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
     return {
       database,
       register: (dag, how) => registerDag(database, dag, how),
+      report: (event) => reporter.report(event),
       onEvent: (listener) => reporter.listen(listener),
       onRunFinished: (listener) => void finished.push(listener),
       readLog: async (attemptId) => (await logs.readLog(await listExecutionsOf(database.pool, attemptId), { position: LOG_START, maxBytes: LIMITS.maxLogReadBytes })).messages,
       async serve(where) {
-        const api = await serveApi({ where, engine, config: request.config, home: request.home, logs, reporter });
+        const api = await serveApi({ where, database, config: request.config, logs, reporter, version: VERSION });
         closers.push(() => api.close());
-        return { url: api.url };
+        return api;
       },
       async stop(how) {
         for (const close of closers) await close();

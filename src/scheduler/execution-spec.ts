@@ -53,6 +53,7 @@ export function buildSpec(parts: SpecParts): ExecutionSpec {
     xcom_max_bytes: snapshot.graph.dag.xcom?.max_bytes ?? config.LEOFLOW_XCOM_MAX_BYTES,
     ...(xcoms === null ? {} : { xcoms }),
     ...(instance.startedAt === null ? {} : { first_start: isoOf(instance.startedAt) }),
+    ...(task.env === undefined ? {} : { env: task.env }),
     ...(task.execution_timeout_seconds === undefined ? {} : { execution_timeout_seconds: task.execution_timeout_seconds }),
   };
 }

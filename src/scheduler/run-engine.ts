@@ -7,7 +7,8 @@ import { type AttemptId, type ExecutionId, makeUuidV7, type RunUuid, type Versio
 import { isFinished } from '#contract/states.ts';
 import { Admission, type Candidate } from '#core/admission.ts';
 import type { Graph } from '#core/graph.ts';
-import { beginPlan, createInstances, instancesOf, markAll, type Outcome, type Plan, type PlanLimits, recordOutcome, settle, startRun, timeOutRun, wakeInstances } from '#core/plan-run.ts';
+import { beginPlan, instancesOf, type Plan, type PlanLimits } from '#core/plan.ts';
+import { createInstances, markAll, type Outcome, recordOutcome, settle, startRun, timeOutRun, wakeInstances } from '#core/plan-run.ts';
 import { type Instance, recordLength, type RunSnapshot } from '#core/run-snapshot.ts';
 import { callLater } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';

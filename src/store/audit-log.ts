@@ -3,6 +3,7 @@ import { sql, type SqlBool } from 'kysely';
 import type { Database } from './database.ts';
 import { cappedLimit, type Column, type Condition, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, TENANT, toDate } from './list-query.ts';
 
+/** An entry to be written. */
 export interface AuditEntry {
   readonly event: string;
   readonly owner: string | null;
@@ -15,6 +16,7 @@ export interface AuditEntry {
   readonly extra: string | null;
 }
 
+/** An entry as it is listed. */
 export interface AuditRow extends AuditEntry {
   readonly id: number;
   readonly at: Date;
@@ -22,6 +24,7 @@ export interface AuditRow extends AuditEntry {
   readonly logicalDate: Date | null;
 }
 
+/** What entries must match; null and empty lists match all. */
 export interface AuditFilter {
   readonly dagId: string | null;
   readonly taskId: string | null;

@@ -3,10 +3,11 @@ import { sql, type SqlBool } from 'kysely';
 import type { RunState, RunType, TriggeredBy } from '#contract/states.ts';
 import type { Database } from './database.ts';
 import {
-  cappedLimit, type Column, type Condition, inRange, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, secondsBetween, TENANT, toDate,
+  cappedLimit, type Column, type Condition, inRange, isAnyOf, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, secondsBetween, TENANT, toDate,
 } from './list-query.ts';
 import type { VersionRow } from './dag-version-lists.ts';
 
+/** A run with its DAG’s name and its version. */
 export interface RunListRow {
   readonly id: string;
   readonly dagId: string;
@@ -30,6 +31,7 @@ export interface RunListRow {
   readonly version: VersionRow;
 }
 
+/** What runs must match; null and empty lists match all. */
 export interface RunFilter {
   readonly dagIds: readonly string[] | null;
   readonly states: readonly (string | null)[] | null;

@@ -1,12 +1,26 @@
 // dag.json of versions, kept in memory: a version never changes, and most answers of the API need a word of it.
+import type pg from 'pg';
 import type { Dag } from '#contract/dag.ts';
 import type { Database } from './database.ts';
 
 const MAX_KEPT = 256;
 const kept = new WeakMap<Database, Map<string, Dag>>();
 
+type ReadRows = (versionIds: readonly string[]) => Promise<readonly { id: string; spec: unknown }[]>;
+
 /** dag.json by version id, for those that exist. Keeps the last 256 that were asked for. */
-export async function readSpecs(database: Database, versionIds: Iterable<string | null>): Promise<ReadonlyMap<string, Dag>> {
+export function readSpecs(database: Database, versionIds: Iterable<string | null>): Promise<ReadonlyMap<string, Dag>> {
+  return readKept(database, versionIds, (missing) => database.kysely.selectFrom('dag_versions').select(['id', 'spec']).where('id', 'in', missing).execute());
+}
+
+const READ = '/* store/dag-specs.readSpecsOn */ select id, spec from dag_versions where id = any($1::uuid[])';
+
+/** The same on a connection in hand: who holds one and waits for another from the same pool may wait for himself. */
+export function readSpecsOn(database: Database, client: Pick<pg.ClientBase, 'query'>, versionIds: Iterable<string | null>): Promise<ReadonlyMap<string, Dag>> {
+  return readKept(database, versionIds, async (missing) => (await client.query(READ, [missing])).rows as { id: string; spec: unknown }[]);
+}
+
+async function readKept(database: Database, versionIds: Iterable<string | null>, readRows: ReadRows): Promise<ReadonlyMap<string, Dag>> {
   const cache = kept.get(database) ?? new Map<string, Dag>();
   kept.set(database, cache);
   const found = new Map<string, Dag>();
@@ -18,8 +32,7 @@ export async function readSpecs(database: Database, versionIds: Iterable<string 
     else found.set(id, spec);
   }
   if (missing.length > 0) {
-    const rows = await database.kysely.selectFrom('dag_versions').select(['id', 'spec']).where('id', 'in', missing).execute();
-    for (const row of rows) found.set(row.id, row.spec as Dag);
+    for (const row of await readRows(missing)) found.set(row.id, row.spec as Dag);
   }
   for (const [id, spec] of found) {
     cache.delete(id);

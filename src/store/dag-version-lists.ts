@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Database } from './database.ts';
 import { cappedLimit, type Column, type Condition, isEqual, type Listed, type OrderKeys, orderTerms, type Page, TENANT, toDate } from './list-query.ts';
 
+/** A version without its spec. */
 export interface VersionRow {
   readonly id: string;
   readonly dagId: string;

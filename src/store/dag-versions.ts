@@ -134,3 +134,9 @@ export async function findLastScheduled(database: Database, dagId: string): Prom
   const start = row.data_interval_start ?? row.run_after;
   return { intervalStart: start.getTime(), intervalEnd: (row.data_interval_end ?? start).getTime(), runAfter: row.run_after.getTime() };
 }
+
+/** DAGs whose file is gone: no new runs, hidden from lists; what runs goes on and history stays. */
+export async function markStale(database: Database, dagIds: readonly string[]): Promise<void> {
+  if (dagIds.length === 0) return;
+  await database.kysely.updateTable('dags').set({ is_stale: true }).where('tenant', '=', 'default').where('dag_id', 'in', [...dagIds]).execute();
+}

@@ -5,6 +5,7 @@ import { type Database, translateDatabaseError } from './database.ts';
 import { cappedLimit, type Column, type Condition, inRange, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, TENANT, toDate } from './list-query.ts';
 import { BELOW_RUN } from './run-deletion.ts';
 
+/** A DAG without its version’s spec. */
 export interface DagRow {
   readonly dagId: string;
   readonly displayName: string;
@@ -30,6 +31,7 @@ export interface DagRow {
   readonly hasImportErrors: boolean;
 }
 
+/** What DAGs must match; null and empty lists match all. */
 export interface DagFilter {
   readonly tags: readonly string[];
   readonly tagsMode: 'any' | 'all';
@@ -168,6 +170,7 @@ export async function listTags(database: Database, pattern: string | null, page:
   return { rows: rows.flatMap((row) => (row.tag === null ? [] : [row.tag])), total: rows[0]?.total ?? 0 };
 }
 
+/** A DAG’s runs, counted by state. */
 export interface DagStats {
   readonly dagId: string;
   readonly displayName: string;

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Database } from './database.ts';
 import { cappedLimit, type Column, isLike, type Listed, type OrderKeys, orderTerms, type Page, TENANT, toDate } from './list-query.ts';
 
+/** A file that could not be compiled, and why. */
 export interface ImportErrorRow {
   readonly id: number;
   readonly at: Date;

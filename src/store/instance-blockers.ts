@@ -1,5 +1,6 @@
 // Why a task instance waits, and how it came to its state: read from rows, judged by the same rules as the planner's.
 import { sql } from 'kysely';
+import { DAG_DEFAULTS } from '#contract/dag.ts';
 import type { RunUuid } from '#contract/ids.ts';
 import { dependencyVerdict } from '#core/dependencies.ts';
 import { buildGraph } from '#core/graph.ts';
@@ -97,20 +98,28 @@ function nameOf(reason: string): string {
 }
 
 async function slotBlockers(database: Database, row: InstanceListRow, run: RunSnapshot): Promise<Blocker[]> {
-  const found: Blocker[] = [];
+  return [...(await poolBlockers(database, row)), ...(await concurrencyBlockers(database, row, run))];
+}
+
+async function poolBlockers(database: Database, row: InstanceListRow): Promise<Blocker[]> {
+  const name = 'Pool Slots Available';
   const pool = await findPool(database, row.pool);
-  if (pool === null) found.push({ name: 'Pool Slots Available', reason: `there is no pool ${row.pool}` });
-  else if (pool.slots >= 0) {
-    const used = pool.running + pool.queued + (pool.includeDeferred ? pool.deferred : 0);
-    if (used + row.poolSlots > pool.slots) found.push({ name: 'Pool Slots Available', reason: `pool ${row.pool}: ${used} of ${pool.slots} slots are taken and the task needs ${row.poolSlots}` });
-  }
-  const limits = run.graph.tasks[run.graph.byId.get(row.taskId) ?? -1]?.task;
-  const counts = await countActive(database, row);
-  const maxTasks = run.graph.dag.max_active_tasks ?? 16;
-  if (maxTasks > 0 && counts.run >= maxTasks) found.push({ name: 'Task Instance Slots Available', reason: `${counts.run} tasks of the run are active and max_active_tasks is ${maxTasks}` });
-  if (limits?.max_active_tis_per_dag !== undefined && counts.taskInDag >= limits.max_active_tis_per_dag) found.push({ name: 'Task Concurrency', reason: `${counts.taskInDag} instances of the task are active and max_active_tis_per_dag is ${limits.max_active_tis_per_dag}` });
-  if (limits?.max_active_tis_per_dagrun !== undefined && counts.taskInRun >= limits.max_active_tis_per_dagrun) found.push({ name: 'Task Concurrency', reason: `${counts.taskInRun} instances of the task are active in this run and max_active_tis_per_dagrun is ${limits.max_active_tis_per_dagrun}` });
-  return found;
+  if (pool === null) return [{ name, reason: `there is no pool ${row.pool}` }];
+  const used = pool.running + pool.queued + (pool.includeDeferred ? pool.deferred : 0);
+  if (pool.slots < 0 || used + row.poolSlots <= pool.slots) return [];
+  return [{ name, reason: `pool ${row.pool}: ${used} of ${pool.slots} slots are taken and the task needs ${row.poolSlots}` }];
+}
+
+async function concurrencyBlockers(database: Database, row: InstanceListRow, run: RunSnapshot): Promise<Blocker[]> {
+  const task = run.graph.tasks[run.graph.byId.get(row.taskId) ?? -1]?.task;
+  const active = await countActive(database, row);
+  const limits = [
+    { name: 'Task Instance Slots Available', count: active.run, limit: run.graph.dag.max_active_tasks ?? DAG_DEFAULTS.maxActiveTasks, what: 'tasks of the run', setting: 'max_active_tasks' },
+    { name: 'Task Concurrency', count: active.taskInDag, limit: task?.max_active_tis_per_dag ?? 0, what: 'instances of the task', setting: 'max_active_tis_per_dag' },
+    { name: 'Task Concurrency', count: active.taskInRun, limit: task?.max_active_tis_per_dagrun ?? 0, what: 'instances of the task in this run', setting: 'max_active_tis_per_dagrun' },
+  ];
+  return limits.filter(({ count, limit }) => limit > 0 && count >= limit)
+    .map(({ name, count, limit, what, setting }) => ({ name, reason: `${count} ${what} are active and ${setting} is ${limit}` }));
 }
 
 async function countActive(database: Database, row: InstanceListRow): Promise<{ run: number; taskInRun: number; taskInDag: number }> {
@@ -124,20 +133,25 @@ async function countActive(database: Database, row: InstanceListRow): Promise<{ 
 
 /** Why an instance is where it is, in sentences. */
 export async function explainInstance(database: Database, row: InstanceListRow): Promise<readonly string[]> {
-  const last = await database.kysely.selectFrom('attempt_events').select(['cause', 'detail']).where('run', '=', row.run).where('task_id', '=', row.taskId).where('map_index', '=', row.mapIndex)
-    .orderBy('id', 'desc').limit(1).executeTakeFirst();
   switch (row.state) {
-    case null: case 'scheduled': case 'up_for_retry': case 'up_for_reschedule': {
-      const blockers = await findBlockers(database, row);
-      const own = row.reason === null ? [] : [row.reason];
-      return blockers.length > 0 ? [...own, ...blockers.map((blocker) => `${blocker.name}: ${blocker.reason}`)] : [...own, 'nothing holds it back: it starts with the next decision of the scheduler'];
-    }
+    case null: case 'scheduled': case 'up_for_retry': case 'up_for_reschedule': return explainWaiting(database, row);
     case 'queued': return ['handed to the executor and not started yet'];
     case 'running': return [`running${row.hostname === null ? '' : ` on ${row.hostname}`}${row.pid === null ? '' : `, process ${row.pid}`}`];
-    default: {
-      const reasons = [row.reason, last?.cause === null || last?.cause === undefined ? null : `cause: ${last.cause}`, last?.detail ?? null];
-      const known = [...new Set(reasons.filter((reason) => reason !== null && reason !== ''))];
-      return known.length > 0 ? known.map(String) : [`the task ended as ${row.state}`];
-    }
+    default: return explainEnded(database, row);
   }
+}
+
+async function explainWaiting(database: Database, row: InstanceListRow): Promise<string[]> {
+  const blockers = await findBlockers(database, row);
+  const told = [...(row.reason === null ? [] : [row.reason]), ...blockers.map((blocker) => `${blocker.name}: ${blocker.reason}`)];
+  return blockers.length > 0 ? told : [...told, 'nothing holds it back: it starts with the next decision of the scheduler'];
+}
+
+/** What its last move left behind. */
+async function explainEnded(database: Database, row: InstanceListRow): Promise<string[]> {
+  const last = await database.kysely.selectFrom('attempt_events').select(['cause', 'detail']).where('run', '=', row.run).where('task_id', '=', row.taskId).where('map_index', '=', row.mapIndex)
+    .orderBy('id', 'desc').limit(1).executeTakeFirst();
+  const cause = last?.cause ?? null;
+  const known = [row.reason, cause === null ? null : `cause: ${cause}`, last?.detail ?? null].flatMap((reason) => (reason === null || reason === '' ? [] : [reason]));
+  return known.length > 0 ? [...new Set(known)] : [`the task ended as ${row.state ?? 'none'}`];
 }

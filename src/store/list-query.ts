@@ -6,6 +6,7 @@ import { AppError } from '#contract/errors.ts';
 /** The tenant of every row until there are several. */
 export const TENANT = 'default';
 
+/** Which rows of a list, in which order. */
 export interface Page {
   readonly limit: number;
   readonly offset: number;
@@ -19,6 +20,7 @@ export interface Listed<R> {
   readonly total: number;
 }
 
+/** Bounds; null leaves one open. */
 export interface Range<V> {
   readonly gte: V | null;
   readonly gt: V | null;
@@ -26,6 +28,7 @@ export interface Range<V> {
   readonly lt: V | null;
 }
 
+/** A condition over the columns of a list. */
 export type Condition = Expression<SqlBool>;
 /** A column or an expression over columns. */
 export type Column = RawBuilder<unknown>;

@@ -5,16 +5,18 @@ import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import { isFinished, type RunState, type TaskState } from '#contract/states.ts';
 import { type Database, translateDatabaseError } from './database.ts';
-import { readSpecs } from './dag-specs.ts';
+import { readSpecsOn } from './dag-specs.ts';
 import { addVersionSwitch } from './person-version-switch.ts';
 import { emptyBatch, type InstanceState, type MoveBatch, moveTask } from './task-attempts.ts';
 
+/** A task instance by its key. */
 export interface InstanceRef {
   readonly run: string;
   readonly taskId: string;
   readonly mapIndex: number;
 }
 
+/** States that a person may give. */
 export type MarkedState = 'success' | 'failed' | 'skipped';
 
 /** Everything one action changes. */
@@ -36,6 +38,7 @@ export interface PersonAction {
 /** An action that changes nothing, to be filled. */
 export const NO_ACTION: PersonAction = { clear: [], mark: [], runs: [], resetRuns: true, useLatestVersion: false, refuseRunning: false, by: '' };
 
+/** How an action ended. */
 export type ActionResult =
   | { readonly kind: 'done' }
   /** `refuseRunning`, and this one runs. */
@@ -134,7 +137,7 @@ async function lockScene(database: Database, client: pg.PoolClient, action: Pers
   const instances = (await client.query(LOCK_INSTANCES, [JSON.stringify(refs.map((ref) => ({ run: ref.run, task_id: ref.taskId, map_index: ref.mapIndex })))])).rows as LockedInstance[];
   const open = instances.flatMap((row) => (row.attempt_id === null || isFinished(row.state as TaskState) ? [] : [row.attempt_id]));
   const attempts = open.length === 0 ? [] : ((await client.query(READ_ATTEMPTS, [open])).rows as KnownAttempt[]);
-  const specs = await readSpecs(database, runs.flatMap((run) => [run.version_id, ...(action.useLatestVersion ? [run.current_version_id] : [])]));
+  const specs = await readSpecsOn(database, client, runs.flatMap((run) => [run.version_id, ...(action.useLatestVersion ? [run.current_version_id] : [])]));
   return {
     action, specs, now: database.clock.nowMs(),
     runs: new Map(runs.map((run) => [run.id, run])),

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { type Database, violatedConstraint } from './database.ts';
 import { cappedLimit, type Condition, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, TENANT } from './list-query.ts';
 
+/** A pool and the use of its slots. */
 export interface PoolRow {
   readonly name: string;
   /** −1 is without limit. */
@@ -53,6 +54,7 @@ async function selectPools(database: Database, conditions: readonly Condition[],
   };
 }
 
+/** What of a pool can be changed. */
 export interface PoolWrite {
   readonly slots: number;
   readonly description: string | null;

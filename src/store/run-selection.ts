@@ -5,6 +5,7 @@ import type { TaskState } from '#contract/states.ts';
 import type { Database } from './database.ts';
 import { type Condition, TENANT } from './list-query.ts';
 
+/** A task instance and where it stands. */
 export interface SelectedInstance {
   readonly run: string;
   readonly taskId: string;
@@ -12,6 +13,7 @@ export interface SelectedInstance {
   readonly state: TaskState;
 }
 
+/** Which task instances an action is about. */
 export interface InstanceSelection {
   readonly dagId: string;
   /** One run; null for all of the date range. */

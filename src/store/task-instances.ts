@@ -3,10 +3,11 @@ import { sql, type SqlBool } from 'kysely';
 import type { TaskState } from '#contract/states.ts';
 import type { Database } from './database.ts';
 import {
-  cappedLimit, type Column, type Condition, inRange, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, secondsBetween, TENANT, toDate,
+  cappedLimit, type Column, type Condition, inRange, isAnyOf, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, secondsBetween, TENANT, toDate,
 } from './list-query.ts';
 import type { VersionRow } from './dag-version-lists.ts';
 
+/** A task instance with its run’s dates and version. */
 export interface InstanceListRow {
   readonly run: string;
   readonly dagId: string;
@@ -37,6 +38,7 @@ export interface InstanceListRow {
   readonly version: VersionRow;
 }
 
+/** What instances must match; null and empty lists match all. */
 export interface InstanceFilter {
   readonly dagIds: readonly string[] | null;
   readonly runIds: readonly string[] | null;
@@ -111,6 +113,7 @@ export async function listInstances(database: Database, filter: InstanceFilter, 
   return { rows: rows.map(fromRow), total: counted.total };
 }
 
+/** A task instance by the names in a path. */
 export interface InstanceKey {
   readonly dagId: string;
   readonly runId: string;

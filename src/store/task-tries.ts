@@ -3,6 +3,7 @@ import type { TaskState } from '#contract/states.ts';
 import type { Database } from './database.ts';
 import type { InstanceListRow } from './task-instances.ts';
 
+/** One try of a task instance. */
 export interface TryRow {
   readonly id: string;
   readonly tryNumber: number;

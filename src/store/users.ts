@@ -4,6 +4,7 @@ import type { Role } from '#contract/roles.ts';
 import type { Database } from './database.ts';
 import { TENANT } from './list-query.ts';
 
+/** An account. */
 export interface UserRow {
   readonly username: string;
   /** PHC string of Argon2id. */
@@ -31,15 +32,24 @@ export async function ensureUser(database: Database, user: UserRow): Promise<{ k
   return { kind: made === undefined ? 'known' : 'created' };
 }
 
-/** Failed logins of any of these subjects in the last minute, by the database's clock. */
-export async function countLoginFailures(database: Database, subjects: readonly string[]): Promise<number> {
-  const { rows } = await sql<{ most: number | null }>`/* store/users.countLoginFailures */
-    select max(n)::int as most from (select count(*) as n from login_failures where subject = any(${subjects}::text[]) and at > clock_timestamp() - interval '1 minute' group by subject) s`.execute(database.kysely);
+/**
+ * Counts an attempt under each subject before its password is looked at, so that guesses sent at once count as well.
+ * Forgets what is older than an hour. @returns its time, by which `forgetAttempt` finds it
+ */
+export async function recordAttempt(database: Database, subjects: readonly string[]): Promise<string> {
+  const { rows } = await sql<{ at: string }>`/* store/users.recordAttempt */ with old as (delete from login_failures where at < now() - interval '1 hour')
+    insert into login_failures (subject, at) select unnest(${subjects}::text[]), now() returning at::text`.execute(database.kysely);
+  return rows[0]?.at ?? '';
+}
+
+/** Attempts of the last minute that were not forgotten: the most that one of the subjects has. */
+export async function countAttempts(database: Database, subjects: readonly string[]): Promise<number> {
+  const { rows } = await sql<{ most: number | null }>`/* store/users.countAttempts */
+    select max(n)::int as most from (select count(*) as n from login_failures where subject = any(${subjects}::text[]) and at > now() - interval '1 minute' group by subject) s`.execute(database.kysely);
   return rows[0]?.most ?? 0;
 }
 
-/** Records a failed login under each subject and forgets what is older than an hour. */
-export async function recordLoginFailure(database: Database, subjects: readonly string[]): Promise<void> {
-  await sql`/* store/users.recordLoginFailure */ with old as (delete from login_failures where at < clock_timestamp() - interval '1 hour')
-    insert into login_failures (subject) select unnest(${subjects}::text[])`.execute(database.kysely);
+/** Takes an attempt back: it succeeded, or was not looked at. */
+export async function forgetAttempt(database: Database, subjects: readonly string[], at: string): Promise<void> {
+  await sql`/* store/users.forgetAttempt */ delete from login_failures where subject = any(${subjects}::text[]) and at = ${at}::timestamptz`.execute(database.kysely);
 }

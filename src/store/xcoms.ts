@@ -4,6 +4,7 @@ import { AppError } from '#contract/errors.ts';
 import type { Database } from './database.ts';
 import { cappedLimit, type Column, type Condition, inRange, isEqual, isLike, type Listed, type Page, type Range, TENANT, toDate } from './list-query.ts';
 
+/** An XCom without its value. */
 export interface XComRow {
   readonly run: string;
   readonly key: string;
@@ -18,6 +19,7 @@ export interface XComRow {
   readonly createdAt: Date;
 }
 
+/** What XComs must match; null matches all. */
 export interface XComFilter {
   readonly dagId: string | null;
   readonly runId: string | null;
@@ -50,6 +52,7 @@ export async function listXComs(database: Database, filter: XComFilter, page: Pi
   return { rows: rows.map(fromRow), total: counted.total };
 }
 
+/** An XCom by the names in a path. */
 export interface XComKey {
   readonly dagId: string;
   readonly runId: string;

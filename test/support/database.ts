@@ -10,7 +10,7 @@ import { migrate } from '#store/migrate.ts';
 
 interface Cluster {
   /** Connection string of a database by its name. */
-  urlOf(name: string): string;
+  readonly urlOf: (name: string) => string;
   stop(): Promise<void>;
 }
 

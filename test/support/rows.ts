@@ -70,23 +70,30 @@ const STARTED = ['running', 'success', 'failed', 'up_for_retry'];
 /** A task instance; one that started has a try and an execution. @returns their ids */
 export async function addInstance(database: Database, seed: InstanceSeed): Promise<{ attempt: string | null; execution: string | null }> {
   const state = seed.state ?? null;
-  const mapIndex = seed.mapIndex ?? -1;
-  const isFinished = state !== null && FINISHED.includes(state);
   const isStarted = state !== null && STARTED.includes(state);
-  const tryNumber = seed.tryNumber ?? (isStarted ? 1 : 0);
-  const attempt = isStarted ? makeUuidV7<RunUuid>(Date.now()) : null;
-  const execution = isStarted ? makeUuidV7<RunUuid>(Date.now()) : null;
-  const start = isStarted ? '2026-01-01T00:00:02Z' : null;
-  const end = isFinished && isStarted ? '2026-01-01T00:00:05.5Z' : null;
-  await database.kysely.insertInto('task_instances').values({
-    run: seed.run, task_id: seed.taskId, map_index: mapIndex, state, finished: isFinished, attempt_id: attempt, execution_id: state === 'running' ? execution : null, try_number: tryNumber,
-    operator: 'PythonOperator', start_date: start, end_date: end, pool: seed.pool ?? 'default_pool', reason: seed.reason ?? null,
-  }).execute();
-  if (attempt !== null && execution !== null) {
-    await database.kysely.insertInto('task_attempts').values({ id: attempt, run: seed.run, task_id: seed.taskId, map_index: mapIndex, try_number: tryNumber, state, start_date: start, end_date: end }).execute();
-    await database.kysely.insertInto('executions').values({ id: execution, attempt_id: attempt, run: seed.run, state: state === 'running' ? 'running' : 'success', ended: state !== 'running', executor: 'process', started_at: start }).execute();
+  const key = { run: seed.run, task_id: seed.taskId, map_index: seed.mapIndex ?? -1, try_number: seed.tryNumber ?? (isStarted ? 1 : 0), state };
+  if (!isStarted) {
+    await addRow(database, { ...key, pool: seed.pool, reason: seed.reason });
+    return { attempt: null, execution: null };
   }
+  const isRunning = state === 'running';
+  const attempt = makeUuidV7<RunUuid>(Date.now());
+  const execution = makeUuidV7<RunUuid>(Date.now());
+  const dates = { start_date: '2026-01-01T00:00:02Z', end_date: isRunning ? null : '2026-01-01T00:00:05.5Z' };
+  await addRow(database, { ...key, ...dates, pool: seed.pool, reason: seed.reason, attempt_id: attempt, execution_id: isRunning ? execution : null });
+  await database.kysely.insertInto('task_attempts').values({ id: attempt, ...key, ...dates }).execute();
+  await database.kysely.insertInto('executions').values({ id: execution, attempt_id: attempt, run: seed.run, state: isRunning ? 'running' : 'success', ended: !isRunning, executor: 'process' }).execute();
   return { attempt, execution };
+}
+
+interface RowSeed {
+  run: string; task_id: string; map_index: number; try_number: number; state: string | null; start_date?: string; end_date?: string | null; attempt_id?: string; execution_id?: string | null;
+  pool: string | undefined; reason: string | undefined;
+}
+
+async function addRow(database: Database, { pool = 'default_pool', reason, ...row }: RowSeed): Promise<void> {
+  const finished = row.state !== null && FINISHED.includes(row.state);
+  await database.kysely.insertInto('task_instances').values({ ...row, finished, pool, reason: reason ?? null, operator: 'PythonOperator' }).execute();
 }
 
 /** An XCom with its bytes as given. */

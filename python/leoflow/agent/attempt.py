@@ -126,6 +126,7 @@ def main() -> None:
 
 
 def _prepare(spec: dict) -> None:
+    os.environ.update(spec.get("env") or {})
     os.environ[EXECUTION_MARKER] = spec["execution_id"]
     path = spec.get("log_file")
     if path:

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LoginBody } from '#contract/airflow/login.ts';
-import { countLoginFailures, findUser, recordLoginFailure } from '#store/users.ts';
+import { countAttempts, findUser, forgetAttempt, recordAttempt } from '#store/users.ts';
 import { HttpProblem, invalid } from '../problems.ts';
 import type { Services } from '../operation.ts';
 import { readValue } from '../validate.ts';
@@ -28,16 +28,18 @@ async function login(services: Services, request: FastifyRequest, lifeSeconds: n
   const { username, password } = readLogin(request);
   const subjects = subjectsOf(username, request.ip);
   const { database, config } = services;
-  if ((await countLoginFailures(database, subjects)) >= config.LEOFLOW_LOGIN_FAILURES_PER_MINUTE) {
+  const attempt = await recordAttempt(database, subjects);
+  if ((await countAttempts(database, subjects)) > config.LEOFLOW_LOGIN_FAILURES_PER_MINUTE) {
+    await forgetAttempt(database, subjects, attempt);
     services.reporter.report({ event: 'auth.failed', reason: 'too many failed logins' });
     throw new HttpProblem(429, 'Too many failed logins. Wait a minute, then try again.');
   }
   const user = await findUser(database, username);
   if (!(await isPassword(password, user?.passwordHash ?? null)) || user === null) {
-    await recordLoginFailure(database, subjects);
     services.reporter.report({ event: 'auth.failed', reason: 'wrong name or password' });
     throw new HttpProblem(401, 'Invalid credentials');
   }
+  await forgetAttempt(database, subjects, attempt);
   return signToken(services.signingKey, { name: user.username, role: user.role }, lifeSeconds);
 }
 

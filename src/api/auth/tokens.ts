@@ -28,6 +28,7 @@ export async function signToken(key: Buffer, person: Person, lifeSeconds: number
     .setIssuedAt(now).setNotBefore(now).setExpirationTime(now + lifeSeconds).sign(key);
 }
 
+/** What a token turned out to be. */
 export type Verified =
   | { readonly kind: 'ok'; readonly person: Person }
   | { readonly kind: 'expired' }

@@ -7,6 +7,7 @@ import type { RunListRow } from '#store/dag-run-lists.ts';
 import { applyAction, type MarkedState, NO_ACTION } from '#store/person-actions.ts';
 import { selectInstancesFor, type SelectedInstance } from '#store/run-selection.ts';
 
+/** A run, the state a person gives it, and who. */
 export interface RunMark {
   readonly run: RunListRow;
   readonly state: 'queued' | 'success' | 'failed';

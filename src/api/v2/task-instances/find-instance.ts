@@ -5,6 +5,7 @@ import { findKeptSpec } from '#store/dag-specs.ts';
 import { findInstanceRow, type InstanceListRow } from '#store/task-instances.ts';
 import { notFound } from '../../problems.ts';
 
+/** The part of a path that names a task of a run. */
 export interface InstancePath {
   readonly dag_id: string;
   readonly dag_run_id: string;

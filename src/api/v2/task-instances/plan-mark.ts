@@ -10,6 +10,7 @@ import { findRun } from '#store/dag-run-lists.ts';
 import type { InstancePath } from './find-instance.ts';
 import { FAILED_STATES, relatedTasks } from './select-tasks.ts';
 
+/** What a mark changes. */
 export interface MarkPlan {
   readonly mark: readonly (InstanceRef & { readonly state: MarkedState })[];
   readonly clear: readonly InstanceRef[];

@@ -11,6 +11,7 @@ export interface TaskMarker {
   readonly mapIndex: number | null;
 }
 
+/** Which ways along the graph an action goes. */
 export interface Reach {
   readonly upstream: boolean;
   readonly downstream: boolean;

@@ -1,0 +1,187 @@
+// A folder of DAG files kept registered: all of them at start, then each again when it, or a module it imports, is saved.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
+import { callLater, monotonicMs } from '#platform/clock.ts';
+import { errorText } from '#platform/report.ts';
+import { watchFolder } from '#platform/watch-folder.ts';
+import { type Compiled, renderProblem } from '#compile/compiled.ts';
+import { findDagFiles, mayHoldDags } from '#compile/find-dag-files.ts';
+import { compilePython, findNondeterminism } from '#compile/from-python.ts';
+import { applyProject, type Project, readProject } from '#compile/project-file.ts';
+import { markStale } from '#store/dag-versions.ts';
+import { clearImportError, saveImportError } from '#store/import-errors.ts';
+import { compileRequest } from './compile-files.ts';
+import type { OpenEngine } from './engine-port.ts';
+
+/** Airflow's name for the bundle of a plain DAG folder. */
+export const FOLDER_BUNDLE = 'dags-folder';
+/** Editors write a file in several steps; one compile follows the last of them. */
+const SETTLE_MS = 15;
+const PARALLEL = 2;
+
+/** How the folder is watched and where findings are told. */
+export interface DagFolderOptions {
+  readonly engine: OpenEngine;
+  readonly config: Config;
+  readonly python: string;
+  readonly root: string;
+  readonly say: (text: string) => void;
+}
+
+/** The watched folder of `leoflow lite`. */
+export class DagFolder {
+  readonly #options: DagFolderOptions;
+  /** What each file registered last: its DAGs and the files they were made of. */
+  readonly #files = new Map<string, { dagIds: readonly string[]; sources: ReadonlySet<string> }>();
+  readonly #owners = new Map<string, string>();
+  readonly #changed = new Set<string>();
+  #project: Project;
+  #callOff: () => void = () => undefined;
+  #stopWatching: () => void = () => undefined;
+  #busy: Promise<void> = Promise.resolve();
+
+  constructor(options: DagFolderOptions) {
+    this.#options = options;
+    this.#project = readProject(options.root);
+  }
+
+  /** Registers everything there is, then keeps watching. @returns how many DAGs are registered */
+  async start(): Promise<number> {
+    this.#watch();
+    await this.#compileAll(findDagFiles(this.#options.root));
+    return [...this.#files.values()].reduce((sum, file) => sum + file.dagIds.length, 0);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopWatching();
+    this.#callOff();
+    await this.#busy;
+  }
+
+  #watch(): void {
+    this.#stopWatching = watchFolder(this.#options.root, {
+      skip: (name) => name.startsWith('.') || name === '__pycache__' || name === 'node_modules',
+      onError: (error) => this.#fail('watching', error),
+      onChange: (path) => {
+        if (/(^|\/)(\.|__pycache__)|~$|\.swp$|\.tmp$/.test(path)) return;
+        this.#changed.add(path);
+        this.#callOff();
+        this.#callOff = callLater(SETTLE_MS, () => {
+          const paths = [...this.#changed];
+          this.#changed.clear();
+          this.#busy = this.#busy.then(() => this.#onSaved(paths)).catch((error: unknown) => this.#fail('watching', error));
+        });
+      },
+    });
+  }
+
+  #fail(where: string, error: unknown): void {
+    this.#options.engine.report({ event: 'failure', where, error: errorText(error) });
+    this.#options.say(`${where}: ${errorText(error)}\n`);
+  }
+
+  async #onSaved(names: readonly string[]): Promise<void> {
+    const { root, say } = this.#options;
+    if (names.includes('leoflow.yaml')) {
+      try {
+        this.#project = readProject(root);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        return say(`refused  ${error.message}\n`);
+      }
+      return this.#compileAll([...this.#files.keys()]);
+    }
+    const affected = new Set<string>();
+    for (const name of names) {
+      if (this.#files.has(name) || (name.endsWith('.py') && mayHoldDags(join(root, name)))) affected.add(name);
+      for (const [file, { sources }] of this.#files) if (sources.has(name)) affected.add(file);
+    }
+    await this.#compileAll([...affected]);
+  }
+
+  async #compileAll(files: readonly string[]): Promise<void> {
+    const queue = files.filter((file) => !this.#project.excludePaths.some((path) => file === path || file.startsWith(`${path}/`)));
+    const worker = async (): Promise<void> => {
+      for (let file = queue.shift(); file !== undefined; file = queue.shift()) await this.#compileOne(file).catch((error: unknown) => this.#fail(String(file), error));
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, worker));
+  }
+
+  async #compileOne(file: string): Promise<void> {
+    const { root, config, python, engine, say } = this.#options;
+    if (!existsSync(join(root, file))) return this.#remove(file);
+    const started = monotonicMs();
+    const request = compileRequest(config, python, { root, file });
+    const compiled = await compilePython(request);
+    await this.#tellProblems(file, compiled);
+    const parseMs = monotonicMs() - started;
+    const registered: string[] = [];
+    const sources = new Set<string>([file]);
+    for (const one of compiled.dags) {
+      const dag = applyProject(one.dag, this.#project);
+      const owner = this.#owners.get(dag.dag_id);
+      if (owner !== undefined && owner !== file && this.#files.get(owner)?.dagIds.includes(dag.dag_id) === true) {
+        await this.#refuse(file, `${file}: the DAG ${dag.dag_id} is also in ${owner}`);
+        continue;
+      }
+      this.#owners.set(dag.dag_id, file);
+      const made = await engine.register({ dag, sources: one.sources }, { bundle: FOLDER_BUNDLE, active: true, parseMs });
+      for (const source of dag.sources) sources.add(source.path);
+      registered.push(dag.dag_id);
+      if (!made.changed) continue;
+      const ms = monotonicMs() - started;
+      engine.report({ event: 'dag.registered', dag_id: dag.dag_id, version: made.number, created: made.created, ms });
+      say(`registered  ${dag.dag_id}  version ${made.number}  (${file}, ${ms.toFixed(0)} ms)\n`);
+    }
+    await this.#keep(file, { registered, sources, broken: compiled.problems.length > 0 });
+    if (registered.length > 0) void this.#checkTwice(file, compiled);
+  }
+
+  /** A file that is broken now keeps what it registered before: the old version goes on. */
+  async #keep(file: string, now: { registered: readonly string[]; sources: ReadonlySet<string>; broken: boolean }): Promise<void> {
+    const before = this.#files.get(file);
+    const vanished = now.broken ? [] : (before?.dagIds ?? []).filter((id) => !now.registered.includes(id));
+    if (vanished.length > 0) {
+      await markStale(this.#options.engine.database, vanished);
+      this.#options.say(`removed  ${vanished.join(', ')}  (no longer in ${file})\n`);
+    }
+    const dagIds = now.broken ? [...new Set([...(before?.dagIds ?? []), ...now.registered])] : now.registered;
+    const sources = now.broken ? new Set([...(before?.sources ?? []), ...now.sources]) : now.sources;
+    this.#files.set(file, { dagIds, sources });
+  }
+
+  async #tellProblems(file: string, compiled: Compiled): Promise<void> {
+    const { engine, say } = this.#options;
+    for (const warning of compiled.warnings) say(`warning  ${renderProblem(warning)}\n`);
+    if (compiled.problems.length > 0) await this.#refuse(file, compiled.problems.map(renderProblem).join('\n'));
+    else await clearImportError(engine.database, { bundle: FOLDER_BUNDLE, filename: file });
+  }
+
+  async #refuse(file: string, text: string): Promise<void> {
+    const { engine, say } = this.#options;
+    engine.report({ event: 'dag.refused', file, message: text });
+    say(`refused  ${text}\n`);
+    await saveImportError(engine.database, { bundle: FOLDER_BUNDLE, filename: file, stackTrace: text });
+  }
+
+  /** Off the path of the save: whether the file gives the same DAG twice. */
+  async #checkTwice(file: string, compiled: Compiled): Promise<void> {
+    const { config, python, root, say } = this.#options;
+    try {
+      for (const finding of await findNondeterminism(compileRequest(config, python, { root, file }), compiled)) say(`warning  ${renderProblem(finding)}\n`);
+    } catch (error) {
+      this.#fail(file, error);
+    }
+  }
+
+  async #remove(file: string): Promise<void> {
+    const known = this.#files.get(file);
+    if (known === undefined) return;
+    this.#files.delete(file);
+    await markStale(this.#options.engine.database, known.dagIds);
+    await clearImportError(this.#options.engine.database, { bundle: FOLDER_BUNDLE, filename: file });
+    if (known.dagIds.length > 0) this.#options.say(`removed  ${known.dagIds.join(', ')}  (${file} is gone)\n`);
+  }
+}

@@ -1,0 +1,74 @@
+// `leoflow tasks`: list, logs, explain.
+import type { Command } from 'commander';
+import type { TaskInstanceResponse } from '#contract/airflow/task-instance.ts';
+import { AppError } from '#contract/errors.ts';
+import { type ApiClient, listAll, segment } from './api-client.ts';
+import type { CliContext } from './context.ts';
+import { paintState, renderJson, renderSeconds, renderTable } from './output.ts';
+import { clientOf, groupCommand, integerOption, remoteCommand, type RemoteOptions, resolveRun, runPath } from './remote-command.ts';
+
+/** `tasks`. */
+export function tasksCommand(context: CliContext): Command {
+  return groupCommand('tasks', 'Task instances of a run. RUN is a run id, or `latest`.', [listCommand(context), logsCommand(context), explainCommand(context)]);
+}
+
+function listCommand(context: CliContext): Command {
+  return remoteCommand('list', 'List the task instances of a run.', 'leoflow tasks list etl latest --state failed').argument('<dag>').argument('[run]', 'run id', 'latest').option('--state <state...>', 'only these states')
+    .action(async (dagId: string, run: string, options: RemoteOptions & { state?: string[] }) => {
+      const client = clientOf(context, options);
+      const instances = await listAll<TaskInstanceResponse>(client, `${runPath(dagId, await resolveRun(client, dagId, run))}/taskInstances`, { key: 'task_instances', query: { state: options.state } });
+      if (options.json === true) return context.out(renderJson(instances));
+      if (instances.length === 0) return context.out('no task instance matches\n');
+      context.out(renderTable(['TASK', 'STATE', 'TRY', 'STARTED', 'DURATION'], instances.map((instance) => [
+        nameOf(instance), paintState(context, instance.state ?? 'none'), instance.try_number, instance.start_date, renderSeconds(instance.duration),
+      ])));
+    });
+}
+
+function nameOf(instance: TaskInstanceResponse): string {
+  return instance.map_index < 0 ? instance.task_id : `${instance.task_id}[${instance.map_index}]`;
+}
+
+interface TaskOptions extends RemoteOptions { mapIndex: number }
+
+function logsCommand(context: CliContext): Command {
+  return remoteCommand('logs', 'Print what a task wrote; a running one is followed to its end.', 'leoflow tasks logs etl latest load').argument('<dag>').argument('<run>').argument('<task>')
+    .option('--try <n>', 'number of the try (default: the last)', integerOption('try')).option('--map-index <n>', 'index of a mapped task', integerOption('map-index'), -1)
+    .action(async (...given: [string, string, string, TaskOptions & { try?: number }, Command]) => {
+      const [dagId, run, taskId, options] = given;
+      const client = clientOf(context, options);
+      const path = `${runPath(dagId, await resolveRun(client, dagId, run))}/taskInstances/${segment(taskId)}`;
+      const tryNumber = options.try ?? (await findInstance(client, path, options.mapIndex)).try_number;
+      await client.lines(`${path}/logs/${tryNumber}`, {
+        query: { map_index: options.mapIndex },
+        onLine: (line) => context.out(options.json === true ? `${line}\n` : renderLogLine(context, line)),
+      });
+    });
+}
+
+function findInstance(client: ApiClient, path: string, mapIndex: number): Promise<TaskInstanceResponse> {
+  return client.json<TaskInstanceResponse>('GET', mapIndex < 0 ? path : `${path}/${mapIndex}`);
+}
+
+/** `12:00:01 info hello`; raw output as it is; the marks of the log's own frame not at all. */
+function renderLogLine(context: CliContext, line: string): string {
+  const message = JSON.parse(line) as { event: string; timestamp?: string | null; level?: string; error_detail?: unknown };
+  if (message.event.startsWith('::group::') || message.event === '::endgroup::') return '';
+  const time = /T(\d{2}:\d{2}:\d{2})/.exec(message.timestamp ?? '')?.[1];
+  const level = message.level === undefined ? '' : `${paintState(context, message.level)} `;
+  return `${time === undefined ? '' : `${time} `}${level}${message.event}\n`;
+}
+
+function explainCommand(context: CliContext): Command {
+  return remoteCommand('explain', 'Say why a task is not running, or how it came to its state.', 'leoflow tasks explain etl latest load').argument('<dag>').argument('<run>').argument('<task>')
+    .option('--map-index <n>', 'index of a mapped task', integerOption('map-index'), -1)
+    .action(async (...given: [string, string, string, TaskOptions, Command]) => {
+      const [dagId, run, taskId, options] = given;
+      const client = clientOf(context, options);
+      const path = `${runPath(dagId, await resolveRun(client, dagId, run))}/taskInstances/${segment(taskId)}/explain`;
+      const told = await client.json<{ state: string | null; reasons: string[] }>('GET', path, { query: { map_index: options.mapIndex } });
+      if (options.json === true) return context.out(renderJson(told));
+      if (told.reasons.length === 0) throw new AppError('bug', `nothing is known of ${taskId}`);
+      context.out(`${taskId} ${paintState(context, told.state ?? 'none')}\n${told.reasons.map((reason) => `  ${reason}\n`).join('')}`);
+    });
+}
