@@ -9,11 +9,11 @@ setup: ## install what npm and pip bring; quick when there is nothing to do
 demo: setup ## compile, run and inspect real Airflow DAG files
 	@bin/leoflow demo
 
-check: setup ## format, lint, types, unit tests, house rules (under 10 s)
-	@sh test/check.sh
+check: setup ## lint, types, unit tests, house rules (under 10 s)
+	@$(NODE) test/run.ts check
 
 test: setup ## everything that a change must pass (under 15 minutes)
-	@sh test/all.sh
+	@$(NODE) test/run.ts all
 
 prove: test ## the long proofs, in parts
 	@$(NODE) bench/main.ts

@@ -5,6 +5,8 @@ export type ParsedInstant =
   | { readonly kind: 'ok'; /** ISO 8601 with an offset, as precise as it was given. */ readonly text: string; readonly hasOffset: boolean }
   | { readonly kind: 'invalid'; readonly reason: string };
 
+/** Later instants have no ISO form of four digits, which PostgreSQL and Python read. */
+const FIRST_OF_YEAR_10000 = Date.UTC(10_000, 0);
 const SHAPE = /^(\d{4}-\d{2}-\d{2})(?:[T _](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i;
 
 /** Reads ISO 8601; without an offset the text is UTC. */
@@ -17,7 +19,7 @@ export function parseInstant(value: string): ParsedInstant {
   const text = `${day}T${minutes}:${seconds}${fraction === undefined ? '' : `.${fraction.slice(0, 6)}`}${zone}`;
   const ms = Date.parse(text);
   // The calendar's own check: JavaScript takes 30 February for 2 March.
-  const isReal = !Number.isNaN(ms) && new Date(Date.parse(`${day}T00:00:00Z`)).toISOString().startsWith(day) && Number(seconds) < 60 && !day.startsWith('0000');
+  const isReal = !Number.isNaN(ms) && new Date(Date.parse(`${day}T00:00:00Z`)).toISOString().startsWith(day) && Number(seconds) < 60 && !day.startsWith('0000') && ms < FIRST_OF_YEAR_10000;
   return isReal ? { kind: 'ok', text, hasOffset: offset !== undefined } : { kind: 'invalid', reason: 'day value is outside expected range' };
 }
 

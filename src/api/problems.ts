@@ -73,7 +73,7 @@ export function answerOf(error: unknown): ErrorAnswer {
 
 /** PostgreSQL's refusals of values that no check of ours foresees: U+0000 in a text, a date outside its range. */
 function valueAnswer(error: unknown): ErrorAnswer | null {
-  if (!(error instanceof Error) || !('code' in error) || !['22021', '22P05', '22007', '22008'].includes(String(error.code))) return null;
+  if (!(error instanceof Error) || !('code' in error) || !['22021', '22P05', '22007', '22008', '22009'].includes(String(error.code))) return null;
   return { status: 422, body: { detail: 'A text or a date in the request cannot be stored' }, isBug: false };
 }
 

@@ -6,7 +6,6 @@ import { Readable } from 'node:stream';
 import { type Config, LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { LogStore } from '#logs/log-store.ts';
-import { callLater, monotonicMs } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type Database, probeDatabase, translateDatabaseError } from '#store/database.ts';
 import { authorize } from './auth/authenticate.ts';
@@ -102,15 +101,27 @@ function readBodies(app: FastifyInstance): void {
   }
 }
 
-/** Brackets open at once, outside of strings. Deep nesting ends the stack of whoever writes the value later. */
+/** Whether too many brackets are open at once, outside of strings. Deep nesting ends the stack of whoever writes the value later. */
 function isTooDeep(text: string): boolean {
   let depth = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
-    if (token === '[' || token === '{') depth += 1;
-    else if (token === ']' || token === '}') depth -= 1;
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text[at];
+    if (char === '"') at = endOfString(text, at);
+    else if (char === '[' || char === '{') depth += 1;
+    else if (char === ']' || char === '}') depth -= 1;
     if (depth > LIMITS.maxJsonDepth) return true;
   }
   return false;
+}
+
+/** Where the string that begins at `start` ends: a quote after an even number of backslashes. */
+function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (text[at - 1 - slashes] === '\\') slashes += 1;
+    if (slashes % 2 === 0) return at;
+  }
+  return text.length;
 }
 
 /** Where the text stops being JSON, as far as the parser tells. */
@@ -203,22 +214,4 @@ function sendNotFound(request: FastifyRequest, reply: FastifyReply): FastifyRepl
   if (path.startsWith('/api/v1/')) return reply.code(404).send({ error: '/api/v1 has been removed in Airflow 3, please use its upgraded version /api/v2 instead.' });
   if (path.startsWith('/api/')) return reply.code(404).send({ error: 'API route not found' });
   return reply.code(404).send({ detail: 'Not Found' });
-}
-
-/** Listens, and closes within a limit however long a client stays. @returns the address to show */
-export async function listenApi(app: FastifyInstance, at: { host: string; port: number }): Promise<string> {
-  return app.listen({ host: at.host, port: at.port });
-}
-
-/** Stops taking requests; streams are told to end. Resolves at the latest after `limitMs`. */
-export async function closeApi(app: FastifyInstance, limitMs = 5000): Promise<number> {
-  const began = monotonicMs();
-  await new Promise<void>((resolve) => {
-    const callOff = callLater(limitMs, resolve);
-    void app.close().finally(() => {
-      callOff();
-      resolve();
-    });
-  });
-  return monotonicMs() - began;
 }

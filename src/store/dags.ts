@@ -132,8 +132,15 @@ export async function countActiveRuns(database: Database, dagId: string): Promis
   return row.total;
 }
 
+/** How deleting a DAG ended. */
+export type DeletedDag =
+  /** With the ids of its executions, whose logs may go too. */
+  | { readonly kind: 'deleted'; readonly executions: readonly string[] }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'running' };
+
 /** Deletes a DAG with its versions, runs and everything below them. Refused while a task instance runs. */
-export async function deleteDag(database: Database, dagId: string): Promise<{ kind: 'deleted' | 'unknown' | 'running' }> {
+export async function deleteDag(database: Database, dagId: string): Promise<DeletedDag> {
   try {
     return await database.kysely.transaction().execute(async (trx) => {
       const dag = await trx.selectFrom('dags').select('dag_id').where('tenant', '=', TENANT).where('dag_id', '=', dagId).forUpdate().executeTakeFirst();
@@ -141,6 +148,7 @@ export async function deleteDag(database: Database, dagId: string): Promise<{ ki
       const runs = sql`(select id from dag_runs where tenant = ${TENANT} and dag_id = ${dagId})`;
       const running = await sql`/* store/dags.running */ select 1 from task_instances where run in ${runs} and state = 'running' limit 1`.execute(trx);
       if (running.rows.length > 0) return { kind: 'running' };
+      const executions = await sql<{ id: string }>`/* store/dags.executions */ select id from executions where run in ${runs} order by id limit 1000000`.execute(trx);
       for (const table of BELOW_RUN) {
         await sql`/* store/dags.deleteBelow */ delete from ${sql.table(table)} where run in ${runs}`.execute(trx);
       }
@@ -149,7 +157,7 @@ export async function deleteDag(database: Database, dagId: string): Promise<{ ki
       await trx.deleteFrom('dag_versions').where('tenant', '=', TENANT).where('dag_id', '=', dagId).execute();
       await trx.deleteFrom('dags').where('tenant', '=', TENANT).where('dag_id', '=', dagId).execute();
       await sql`/* store/dags.tell */ select pg_notify('leoflow_dag', ${dagId})`.execute(trx);
-      return { kind: 'deleted' };
+      return { kind: 'deleted', executions: executions.rows.map((row) => row.id) };
     });
   } catch (error) {
     throw translateDatabaseError(error);

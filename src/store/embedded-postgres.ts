@@ -64,6 +64,8 @@ export async function startThrowawayPostgres(template: string, folder: string): 
 function preparePlace(folder: string): Place {
   const owner = process.getuid?.() === 0 ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : null;
   const place = { data: join(folder, 'data'), socket: join(folder, 'socket'), log: join(folder, 'postgres.log') };
+  // Only the folders of the cluster are its user's own; those above may be entered on the way.
+  mkdirSync(dirname(folder), { recursive: true, mode: 0o711 });
   for (const path of [folder, place.data, place.socket]) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     if (owner !== null) chownSync(path, owner.uid, owner.gid);

@@ -26,12 +26,6 @@ export async function saveUser(database: Database, user: UserRow): Promise<{ kin
   return { kind: rows[0]?.created === true ? 'created' : 'changed' };
 }
 
-/** Makes an account unless there is one of this name. */
-export async function ensureUser(database: Database, user: UserRow): Promise<{ kind: 'created' | 'known' }> {
-  const made = await database.kysely.insertInto('users').values({ username: user.username, password_hash: user.passwordHash, role: user.role }).onConflict((oc) => oc.doNothing()).returning('username').executeTakeFirst();
-  return { kind: made === undefined ? 'known' : 'created' };
-}
-
 /**
  * Counts an attempt under each subject before its password is looked at, so that guesses sent at once count as well.
  * Forgets what is older than an hour. @returns its time, by which `forgetAttempt` finds it
