@@ -113,7 +113,7 @@ export function applyProject(dag: Dag, project: Project): Dag {
     ...dag,
     ...(tags.length > 0 ? { tags } : {}),
     ...(dag.owners === undefined && project.owner !== null ? { owners: [project.owner] } : {}),
-    tasks: dag.tasks.map((task) => ({ ...project.defaults, ...task, ...(project.tasks[task.task_id] ?? {}), ...mergeEnv(task.env, project, task.task_id) })),
+    tasks: dag.tasks.map((task) => ({ ...project.defaults, ...task, ...project.tasks[task.task_id], ...mergeEnv(task.env, project, task.task_id) })),
   };
 }
 

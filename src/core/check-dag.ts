@@ -89,7 +89,7 @@ function findCycle(dag: Dag): string[] | null {
   const upstream = new Map(dag.tasks.map((task) => [task.task_id, task.depends_on]));
   const open = new Map(dag.tasks.map((task) => [task.task_id, task.depends_on.length]));
   const downstream = new Map<string, string[]>();
-  for (const task of dag.tasks) for (const up of task.depends_on) downstream.set(up, [...(downstream.get(up) ?? []), task.task_id]);
+  for (const task of dag.tasks) for (const up of task.depends_on) appendTo(downstream, up, task.task_id);
   const free = [...open].filter(([, count]) => count === 0).map(([id]) => id);
   for (let id = free.pop(); id !== undefined; id = free.pop()) {
     open.delete(id);
@@ -101,13 +101,19 @@ function findCycle(dag: Dag): string[] | null {
   }
   let at = open.keys().next().value;
   if (at === undefined) return null;
-  const walked: string[] = [];
-  while (at !== undefined && !walked.includes(at)) {
-    walked.push(at);
+  const walked = new Set<string>();
+  while (at !== undefined && !walked.has(at)) {
+    walked.add(at);
     at = upstream.get(at)?.find((up) => open.has(up));
   }
-  const start = walked.indexOf(at ?? '');
-  return [...walked.slice(start), at ?? ''].reverse();
+  const path = [...walked];
+  return [...path.slice(path.indexOf(at ?? '')), at ?? ''].reverse();
+}
+
+function appendTo(lists: Map<string, string[]>, key: string, value: string): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
 }
 
 function checkGroups(dag: Dag): Problem[] {

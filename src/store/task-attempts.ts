@@ -150,7 +150,7 @@ with fence as (
   select 1 from leader where $1::bigint is null or epoch = $1 for share
 ), r as (
   update dag_runs d set state = x.state, finished = x.state in ('success', 'failed'), start_date = to_timestamp(x.start_date / 1000), end_date = to_timestamp(x.end_date / 1000),
-    epoch = $1, last_decision = clock_timestamp(), updated_at = clock_timestamp()
+    epoch = coalesce($1, epoch), last_decision = clock_timestamp(), updated_at = clock_timestamp()
   from json_to_recordset($2) as x(id uuid, from_state text, state text, start_date float8, end_date float8), fence
   where d.id = x.id and d.state = x.from_state returning 1
 ), ni as (

@@ -60,7 +60,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, to: { 
     if (failure instanceof AppError) return send(response, ERRORS[failure.code].status, { code: failure.code, detail: failure.message });
     to.reporter.report({ event: 'failure', where: `agent ${request.url}`, error: errorText(error) });
     // The database refused what this report holds; asking again would not help. Everything else is worth another try.
-    const isData = error instanceof Error && 'code' in error && /^22/.test(String(error.code));
+    const isData = error instanceof Error && 'code' in error && String(error.code).startsWith('22');
     send(response, isData ? 422 : 503, { code: isData ? 'invalid_value' : 'database_unavailable', detail: errorText(error) });
   }
 }

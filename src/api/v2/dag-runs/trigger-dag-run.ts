@@ -45,7 +45,6 @@ async function triggerable(call: Pick<Call<{ dag_id: string }, unknown, unknown>
   const row = await findDag(call.services.database, dagId);
   const spec = row === null ? null : await findKeptSpec(call.services.database, row.versionId);
   if (row === null || spec === null || row.isStale) throw unknownDag(dagId);
-  if (row.hasImportErrors) throw badRequest(`DAG with dag_id: '${dagId}' has import errors and cannot be triggered`);
   if (spec.allowed_run_types !== undefined && !spec.allowed_run_types.includes('manual')) throw badRequest(`Dag with dag_id: '${dagId}' does not allow manual runs`);
   return spec;
 }
