@@ -9,6 +9,7 @@ import { findDagFiles } from '#compile/find-dag-files.ts';
 import { applyProject, readProject } from '#compile/project-file.ts';
 import { compilePython, findNondeterminism } from '#compile/from-python.ts';
 
+/** `files` are relative to `root`, without what leoflow.yaml excludes. `dags` holds the usable ones even when others are refused: a DAG id is in it once. */
 export interface CompiledFiles {
   readonly root: string;
   readonly files: readonly string[];

@@ -3,6 +3,7 @@ import type { Config, SettingName } from '#contract/config.ts';
 import type { OpenEngineFunction } from './engine-port.ts';
 import type { RunScreen } from './run-once.ts';
 
+/** Standard streams, signals, settings and the way to an engine. Commands take these from here, so that they can be driven without a terminal. */
 export interface LocalContext {
   /** Settings; flags override the environment. Throws `invalid_config`. */
   readonly readConfig: (overrides?: Partial<Record<SettingName, string | number | boolean>>) => Config;

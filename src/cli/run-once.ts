@@ -9,6 +9,7 @@ import { findRunView, listRunXComs, type RunView } from '#store/run-view.ts';
 import type { OpenEngine } from './engine-port.ts';
 import { formatMs, paint, renderTree, renderXComs } from './run-view.ts';
 
+/** Where a run is shown. The result goes to `out` only, so that it can be piped. */
 export interface RunScreen {
   readonly out: (text: string) => void;
   /** Progress goes here; null when it is not wanted. */
@@ -18,6 +19,7 @@ export interface RunScreen {
   readonly coloured: boolean;
 }
 
+/** A run of a DAG that is registered with the engine already. `conf` is any JSON value. */
 export interface RunRequest {
   readonly dag: Dag;
   readonly conf: unknown;
@@ -26,6 +28,7 @@ export interface RunRequest {
   readonly signal: AbortSignal;
 }
 
+/** A run that ended, well or not: `view.state` says which. `runId` is Airflow’s text id, `run` the row’s UUID. */
 export interface RunOutcome {
   readonly run: RunUuid;
   readonly runId: string;
@@ -118,7 +121,8 @@ export async function printOutcome(engine: OpenEngine, outcome: RunOutcome, scre
   for (const failed of view.instances.filter((instance) => instance.state === 'failed').slice(0, 5)) {
     if (failed.attemptId === null) continue;
     const log = await engine.readLog(failed.attemptId);
+    if (log.length === 0) continue;
     out(`  log of ${failed.taskId}${failed.mapIndex >= 0 ? `[${failed.mapIndex}]` : ''}, try ${failed.tryNumber}\n`);
-    for (const message of log.slice(-12)) out(`    ${message.level ?? ''} ${message.event}`.trimEnd() + '\n');
+    for (const message of log.slice(-12)) out(`    ${message.level ?? ''} ${message.event.length > 300 ? `${message.event.slice(0, 300)}… (${message.event.length} characters)` : message.event}`.trimEnd() + '\n');
   }
 }

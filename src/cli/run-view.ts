@@ -2,6 +2,7 @@
 import type { Dag } from '#contract/dag.ts';
 import type { TaskState } from '#contract/states.ts';
 
+/** What a line of the tree shows. `mapIndex` is −1 when not mapped; times are epoch milliseconds, null before they happened. */
 export interface ViewedInstance {
   readonly taskId: string;
   readonly mapIndex: number;
@@ -88,6 +89,7 @@ function topologicalOrder(dag: Dag): { id: string; depth: number }[] {
   return order;
 }
 
+/** `text` is JSON, uncut; `mapIndex` is −1 when the task is not mapped. */
 export interface ViewedXCom { readonly taskId: string; readonly mapIndex: number; readonly key: string; readonly text: string }
 
 const XCOM_LINES = 40;

@@ -13,7 +13,7 @@ interface Options { port?: string; host?: string; home?: string }
 export function serverCommand(context: LocalContext): Command {
   return new Command('server').description('Server and scheduler on LEOFLOW_DATABASE_URL. Several may run; one leads, the others take over.')
     .option('--host <address>', 'address to listen on (default 127.0.0.1)').option('--port <n>', 'port to listen on (default 8088)').option('--home <folder>', 'where logs and sockets are kept')
-    .addHelpText('after', '\nExample:\n  LEOFLOW_DATABASE_URL=postgresql://user@host/leoflow leoflow server --port 8088\n  leoflow auth create-user --username admin --role admin\n  leoflow push dags/ --server http://127.0.0.1:8088\n')
+    .addHelpText('after', '\nExample:\n  LEOFLOW_DATABASE_URL=postgresql://user@host/leoflow leoflow server --port 8088\n  leoflow auth create-user admin --role admin --password-file secret.txt\n  leoflow push dags/ --server http://127.0.0.1:8088\n')
     .action((options: Options) => serve(context, options));
 }
 

@@ -45,6 +45,7 @@ export interface ExecutionSpec {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** A value pushed by an execution. It becomes visible only with the outcome, in the same commit. */
 export interface ReportedXCom {
   readonly key: string;
   /** JSON text exactly as the producer wrote it; its UTF-8 bytes are the value. */
@@ -53,6 +54,7 @@ export interface ReportedXCom {
   readonly mapped_length: number | null;
 }
 
+/** A Python exception: class name, text (may be cut), traceback as Python prints it (its end, when it is long). */
 export interface ReportedError {
   readonly type: string;
   readonly message: string;
@@ -117,12 +119,14 @@ export interface ForkServerSpec {
   readonly log_file: string;
 }
 
+/** Server to launcher. One of an epoch older than the last `hello` is answered with `refused`. */
 export type ToLauncher =
   | { readonly op: 'hello'; readonly epoch: number }
   | { readonly op: 'start'; readonly epoch: number; readonly fork_server: ForkServerSpec }
   | { readonly op: 'stop_fork_server'; readonly epoch: number; readonly id: string }
   | { readonly op: 'shutdown'; readonly epoch: number };
 
+/** Launcher to server. `import_ms` is the time the DAG file took to import; `failed` means that it does not; `signal` is null after an ordinary exit. */
 export type FromLauncher =
   | { readonly op: 'hello'; readonly pid: number; readonly epoch: number; readonly fork_servers: readonly RunningForkServer[] }
   | { readonly op: 'refused'; readonly epoch: number }
@@ -130,6 +134,7 @@ export type FromLauncher =
   | { readonly op: 'failed'; readonly id: string; readonly error: ReportedError }
   | { readonly op: 'exited'; readonly id: string; readonly status: number; readonly signal: number | null };
 
+/** A fork server that outlived the server which asked for it; `socket` is where a new leader reaches it. */
 export interface RunningForkServer {
   readonly id: string;
   readonly version_id: VersionId;
@@ -137,6 +142,7 @@ export interface RunningForkServer {
   readonly socket: string;
 }
 
+/** Server to fork server; only the first message of a connection may be `hello`. */
 export type ToForkServer =
   /** First message of a leader. Raises the epoch; messages of an older one are refused from then on. Parked children of older epochs are ended. */
   | { readonly op: 'hello'; readonly epoch: number; readonly agent_socket: string }
@@ -146,6 +152,7 @@ export type ToForkServer =
   | { readonly op: 'run'; readonly epoch: number; readonly spec: ExecutionSpec }
   | { readonly op: 'cancel'; readonly epoch: number; readonly execution_id: ExecutionId; readonly grace_seconds: number };
 
+/** Fork server to server. `seen` holds the executions it began (the newest 200,000): none of those is begun again. */
 export type FromForkServer =
   | { readonly op: 'hello'; readonly pid: number; readonly epoch: number; readonly running: readonly { execution_id: ExecutionId; pid: number }[]; readonly seen: readonly ExecutionId[] }
   | { readonly op: 'refused'; readonly epoch: number; readonly execution_id?: ExecutionId; readonly reason: string }
@@ -154,6 +161,7 @@ export type FromForkServer =
   | { readonly op: 'exited'; readonly children: readonly ExitedChild[] }
   | { readonly op: 'alive'; readonly running: readonly ExecutionId[] };
 
+/** A child that was waited for. `status` is −1 when a signal ended it. */
 export interface ExitedChild {
   readonly pid: number;
   /** Null when it was parked and had begun nothing. */

@@ -12,13 +12,16 @@ const literals = <const V extends readonly string[]>(values: V) =>
   T.Unsafe<V[number]>({ type: 'string', enum: [...values] });
 const opt = <S extends TSchema>(schema: S) => T.Optional(schema);
 
+/** Airflow 3.2’s trigger rules, all of them; `core/trigger-rule.ts` says what each means. */
 export const TRIGGER_RULES = [
   'all_success', 'all_failed', 'all_done', 'all_done_min_one_success', 'all_done_setup_success', 'one_success', 'one_failed',
   'one_done', 'none_failed', 'none_failed_min_one_success', 'none_skipped', 'all_skipped', 'always',
 ] as const;
 export type TriggerRule = (typeof TRIGGER_RULES)[number];
 
+/** What imports and runs a DAG’s code: our own Python runner, the real Task SDK, Node, or programs without any of them. */
 export const RUNTIMES = ['leoflow', 'airflow', 'node', 'command'] as const;
+/** Airflow’s built-in weight rules; a task may name a class of its own instead. */
 export const WEIGHT_RULES = ['downstream', 'upstream', 'absolute'] as const;
 
 const AssetRef = T.Object({ name: opt(T.String()), uri: opt(T.String()), group: opt(T.String()), extra: opt(json), alias: opt(T.Boolean()) }, strict);
@@ -74,12 +77,14 @@ export const TaskBody = T.Union([
 ]);
 export type TaskBody = Static<typeof TaskBody>;
 
+/** A DAG or task parameter; `schema` is JSON Schema. Without `default` a trigger must give the value. */
 export const Param = T.Object({ default: opt(json), description: opt(T.Union([T.String(), T.Null()])), schema: opt(T.Record(T.String(), json)) }, strict);
 
 const Resources = T.Object({
   requests: opt(T.Record(T.String(), T.String())), limits: opt(T.Record(T.String(), T.String())),
 }, strict);
 
+/** A task as it stands in dag.json. Absent optional fields mean `DAG_DEFAULTS`. */
 export const Task = T.Object({
   task_id: key,
   display_name: opt(T.String()),
@@ -142,6 +147,7 @@ export const Task = T.Object({
 }, { ...strict, $id: 'Task' });
 export type Task = Static<typeof Task>;
 
+/** A group of tasks or groups; `parent` absent at the top. Tasks name their innermost group. */
 export const TaskGroup = T.Object({
   group_id: key, parent: opt(key), display_name: opt(T.String()), tooltip: opt(T.String()),
   prefix_group_id: opt(T.Boolean()), expand: opt(Expand), ui_color: opt(T.String()), ui_fgcolor: opt(T.String()),

@@ -1,6 +1,7 @@
 // THE union of everything the system reports about itself. One call writes the log line, the metric and the span event.
 import type { Cause, RunState, TaskState } from './states.ts';
 
+/** Least to most urgent, as in the log line’s `level`. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 interface InstanceIds { readonly dag_id: string; readonly run_id: string; readonly task_id: string; readonly map_index: number }
@@ -33,6 +34,7 @@ export type Event =
   | { readonly event: 'auth.failed'; readonly reason: string }
   | { readonly event: 'failure'; readonly where: string; readonly error: string };
 
+/** Also the label `event` of the metric `leoflow_events_total`. */
 export type EventName = Event['event'];
 
 /** Level of each event's log line. `http.request` and `commit.done` are metrics first: debug lines. */

@@ -7,6 +7,7 @@ export const TASK_STATES = [
 ] as const;
 export type TaskState = (typeof TASK_STATES)[number] | null;
 
+/** Airflow’s `State.finished`: the planner counts these as done for downstream tasks. */
 export const FINISHED_TASK_STATES = ['success', 'failed', 'skipped', 'upstream_failed', 'removed'] as const;
 export type FinishedTaskState = (typeof FINISHED_TASK_STATES)[number];
 
@@ -15,12 +16,15 @@ export function isFinished(state: TaskState): state is FinishedTaskState {
   return state !== null && (FINISHED_TASK_STATES as readonly string[]).includes(state);
 }
 
+/** Airflow’s DagRunState. The last two are final until a person clears the run. */
 export const RUN_STATES = ['queued', 'running', 'success', 'failed'] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
+/** Airflow’s DagRunType; a run id that nobody chose begins with it. */
 export const RUN_TYPES = ['backfill', 'scheduled', 'manual', 'asset_triggered', 'asset_materialization'] as const;
 export type RunType = (typeof RUN_TYPES)[number];
 
+/** Airflow’s DagRunTriggeredByType, in the lower case that its API shows. */
 export const TRIGGERED_BY = ['cli', 'operator', 'rest_api', 'ui', 'test', 'timetable', 'asset', 'backfill'] as const;
 export type TriggeredBy = (typeof TRIGGERED_BY)[number];
 
@@ -36,4 +40,5 @@ export const CAUSES = [
   'user_error', 'timeout', 'oom', 'evicted', 'preempted', 'node_lost', 'image_pull', 'config', 'infra_start', 'cancelled', 'lost',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
+/** Causes that are nobody’s code: such an execution is launched again within the same try. */
 export const INFRA_CAUSES: ReadonlySet<Cause> = new Set<Cause>(['evicted', 'preempted', 'node_lost', 'image_pull', 'infra_start', 'lost']);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { Expand } from '#contract/dag.ts';
 import { dependentRange, expandedLength, relevantRange } from './map-length.ts';
 
 describe('expanded length', () => {
@@ -15,7 +16,7 @@ describe('expanded length', () => {
   });
 
   it('is unknown as long as one part is', () => {
-    const unknown = { kind: 'rows', rows: { kind: 'zip', of: [literal(2), { kind: 'xcom', task_id: 'a', key: 'k' }] } } as const;
+    const unknown: Expand = { kind: 'rows', rows: { kind: 'zip', of: [literal(2), { kind: 'xcom', task_id: 'a', key: 'k' }] } };
     assert.equal(expandedLength([product(2), unknown], () => null), null);
     assert.equal(expandedLength([product(2), unknown], (taskId, key) => (taskId === 'a' && key === 'k' ? 5 : null)), 4);
   });

@@ -26,7 +26,7 @@ export interface Slot {
 
 /** What the executor tells of its own accord. */
 export interface ExecutorEvents {
-  /** Executions of this version can start now. */
+  /** Ask for places again: executions of this version can start now, or what was begun for it is gone. */
   onReady(versionId: VersionId): void;
   /** The version cannot run here: its file does not import. */
   onFailed(versionId: VersionId, error: ReportedError): void;
@@ -43,6 +43,7 @@ export interface Inventory {
   readonly handles: ReadonlySet<string>;
 }
 
+/** One kind of place where executions run. Only a leader calls it, between `lead` and `stepDown`; nothing in it decides on states. */
 export interface Executor {
   readonly kind: string;
   /** Takes over whatever runs on this host under an older epoch. */

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { ExecutionSpec, ForkServerSpec, FromForkServer, FromLauncher, RunningForkServer } from '#contract/attempt.ts';
+import type { ExecutionSpec, ExitedChild, ForkServerSpec, FromForkServer, FromLauncher, ReportedError, RunningForkServer } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
 import { callEvery, monotonicMs, sleep } from '#platform/clock.ts';
@@ -11,6 +11,7 @@ import { connectLines, type LineSocket } from '#platform/line-socket.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
 
+/** `parked` is children kept waiting per DAG version, `idleSeconds` how long a fork server without work lives, `environment` all that user code inherits. */
 export interface ProcessExecutorOptions {
   readonly home: string;
   readonly python: string;
@@ -27,22 +28,34 @@ export interface ProcessExecutorOptions {
 interface ParkedChild {
   readonly pid: number;
   readonly give: (spec: ExecutionSpec | null) => void;
+  isGone: boolean;
 }
 
 /** One fork server as this server sees it. */
 interface Warm {
-  readonly id: string;
+  id: string;
   readonly versionId: VersionId;
-  state: 'preparing' | 'starting' | 'ready' | 'failed';
+  /** `ending`: told to go, its end follows. */
+  state: 'preparing' | 'starting' | 'ready' | 'failed' | 'ending';
   dagId: string;
-  error: string | null;
+  error: ReportedError | null;
   link: LineSocket | null;
   readonly parked: ParkedChild[];
   /** Children asked for that have not parked yet. */
   expected: number;
   readonly running: Set<ExecutionId>;
+  /** Executions that a parked child was given and has not begun yet, by its pid. */
+  readonly bound: Map<number, ExecutionId>;
   usedAt: number;
   refillPlanned: boolean;
+}
+
+function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
+  return { id, versionId, state, dagId: '', error: null, link: null, parked: [], expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false };
+}
+
+function textOf(error: ReportedError): string {
+  return `${error.type}: ${error.message}`;
 }
 
 const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
@@ -58,6 +71,8 @@ export class ProcessExecutor implements Executor {
   readonly #warm = new Map<VersionId, Warm>();
   #launcher: LineSocket | null = null;
   #launcherClosed: Promise<void> = Promise.resolve();
+  /** The attempt to reach a launcher that was begun last. */
+  #connecting: Promise<unknown> = Promise.resolve();
   #events: ExecutorEvents | null = null;
   #epoch = -1;
   #stopIdleCheck: () => void = () => undefined;
@@ -71,7 +86,9 @@ export class ProcessExecutor implements Executor {
   async lead(epoch: number, events: ExecutorEvents): Promise<Inventory> {
     this.#epoch = epoch;
     this.#events = events;
-    const found = await this.#connectLauncher();
+    const connected = this.#connectLauncher(epoch);
+    this.#connecting = connected;
+    const found = await connected;
     const running = new Map<ExecutionId, number>();
     const handles = new Set<string>();
     await Promise.all(found.map(async (forkServer) => {
@@ -90,21 +107,33 @@ export class ProcessExecutor implements Executor {
       void this.#start(versionId);
       return null;
     }
+    if (warm.state === 'failed' && warm.error !== null) this.#failSoon(warm, warm.error);
     if (warm.state !== 'ready' || warm.link === null) return null;
     warm.usedAt = monotonicMs();
     const child = warm.parked.shift();
     return child === undefined ? this.#forkSlot(warm) : this.#parkedSlot(warm, child);
   }
 
+  /** Whoever asks within a moment of a failed import gets the same answer, in a later turn. */
+  #failSoon(warm: Warm, error: ReportedError): void {
+    setImmediate(() => {
+      if (this.#warm.get(warm.versionId) === warm && warm.state === 'failed') this.#events?.onFailed(warm.versionId, error);
+    });
+  }
+
   #parkedSlot(warm: Warm, child: ParkedChild): Slot {
     return {
       handle: warm.id, pid: child.pid,
       launch: (spec) => {
+        if (child.isGone) return this.#lose([spec.execution_id], 'its process ended before it began');
         warm.running.add(spec.execution_id);
+        warm.bound.set(child.pid, spec.execution_id);
         child.give(spec);
         this.#planRefill(warm);
       },
-      release: () => void warm.parked.unshift(child),
+      release: () => {
+        if (!child.isGone) warm.parked.unshift(child);
+      },
     };
   }
 
@@ -112,12 +141,16 @@ export class ProcessExecutor implements Executor {
     return {
       handle: warm.id, pid: null,
       launch: (spec) => {
+        if (warm.link === null) return this.#lose([spec.execution_id], 'its fork server is gone');
         warm.running.add(spec.execution_id);
-        if (warm.link === null) this.#events?.onLost([spec.execution_id], 'its fork server is gone');
-        else warm.link.send({ op: 'run', epoch: this.#epoch, spec });
+        warm.link.send({ op: 'run', epoch: this.#epoch, spec });
       },
       release: () => undefined,
     };
+  }
+
+  #lose(executions: readonly ExecutionId[], reason: string): void {
+    if (executions.length > 0) this.#events?.onLost(executions, reason);
   }
 
   /** Replacements are asked for last: forking costs CPU that the execution just launched wants. */
@@ -142,9 +175,10 @@ export class ProcessExecutor implements Executor {
     if (warm === undefined) return Promise.resolve(null);
     warm.expected = Math.max(0, warm.expected - 1);
     return new Promise((resolve) => {
-      const parked: ParkedChild = { pid: child.pid, give: resolve };
+      const parked: ParkedChild = { pid: child.pid, give: resolve, isGone: false };
       warm.parked.push(parked);
       child.gone.addEventListener('abort', () => {
+        parked.isGone = true;
         const at = warm.parked.indexOf(parked);
         if (at >= 0) warm.parked.splice(at, 1);
         resolve(null);
@@ -161,7 +195,7 @@ export class ProcessExecutor implements Executor {
   explain(versionId: VersionId): string | null {
     const warm = this.#warm.get(versionId);
     if (warm === undefined || warm.state === 'ready') return null;
-    return warm.state === 'failed' ? `the DAG file does not import: ${warm.error}` : 'its Python process is starting';
+    return warm.state === 'failed' && warm.error !== null ? `the DAG file does not import: ${textOf(warm.error)}` : 'its Python process is starting';
   }
 
   stepDown(): void {
@@ -192,13 +226,14 @@ export class ProcessExecutor implements Executor {
 
   // ── the launcher ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #connectLauncher(): Promise<readonly RunningForkServer[]> {
+  async #connectLauncher(epoch: number): Promise<readonly RunningForkServer[]> {
     const path = join(this.#options.home, 'run', 'launcher.sock');
     if (path.length > 100) throw new AppError('invalid_config', `the home folder's path is too long for a unix socket: ${path}`, { hint: 'Choose a shorter LEOFLOW_HOME.' });
     const deadline = monotonicMs() + LAUNCHER_START_MS;
     let spawned = false;
-    for (;;) {
+    while (epoch === this.#epoch && this.#events !== null) {
       const hello = existsSync(path) ? await this.#greetLauncher(path) : null;
+      if (hello?.op === 'refused') throw new AppError('not_leading', `the launcher obeys epoch ${hello.epoch}, this server leads in ${epoch}`, { hint: 'Another server leads, or the database was replaced: then end the launcher that serves the home folder.' });
       if (hello !== null) {
         this.#options.reporter.report({ event: 'launcher.ready', pid: hello.pid, adopted: hello.fork_servers.length });
         return hello.fork_servers;
@@ -210,6 +245,7 @@ export class ProcessExecutor implements Executor {
       }
       await sleep(10);
     }
+    throw new AppError('not_leading', 'this server does not lead any more');
   }
 
   async #spawnLauncher(): Promise<void> {
@@ -221,7 +257,7 @@ export class ProcessExecutor implements Executor {
     }
   }
 
-  async #greetLauncher(path: string): Promise<Extract<FromLauncher, { op: 'hello' }> | null> {
+  async #greetLauncher(path: string): Promise<Extract<FromLauncher, { op: 'hello' | 'refused' }> | null> {
     const epoch = this.#epoch;
     let closed: () => void = () => undefined;
     const untilClosed = new Promise<void>((done) => void (closed = done));
@@ -230,7 +266,10 @@ export class ProcessExecutor implements Executor {
         onMessage: (raw) => {
           const message = raw as FromLauncher;
           if (message.op === 'hello') resolve(message);
-          else this.#onLauncher(message);
+          else if (message.op === 'refused') {
+            this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${message.epoch}` });
+            resolve(message);
+          } else this.#onLauncher(message);
         },
         onClose: (reason) => {
           resolve(null);
@@ -245,7 +284,7 @@ export class ProcessExecutor implements Executor {
     });
   }
 
-  #onLauncher(message: Exclude<FromLauncher, { op: 'hello' }>): void {
+  #onLauncher(message: Exclude<FromLauncher, { op: 'hello' | 'refused' }>): void {
     switch (message.op) {
       case 'started': void this.#adopt(message.fork_server, message.import_ms); break;
       case 'failed': this.#onFailed(message.id, message.error); break;
@@ -254,7 +293,6 @@ export class ProcessExecutor implements Executor {
         if (warm !== undefined) this.#onGone(warm, `its fork server ended (${message.signal === null ? `status ${message.status}` : `signal ${message.signal}`})`);
         break;
       }
-      case 'refused': this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${message.epoch}` }); break;
     }
   }
 
@@ -263,20 +301,34 @@ export class ProcessExecutor implements Executor {
     if (this.#events === null || this.#launcher === null || epoch !== this.#epoch) return;
     this.#launcher = null;
     this.#options.reporter.report({ event: 'launcher.lost', reason });
+    // First, so that whoever asks again waits for the new one.
+    this.#connecting = this.#reconnectLauncher(epoch);
     for (const warm of [...this.#warm.values()]) this.#onGone(warm, 'its launcher is gone');
-    void this.#connectLauncher().catch((error: unknown) => this.#options.reporter.report({ event: 'failure', where: 'launcher', error: errorText(error) }));
+  }
+
+  async #reconnectLauncher(epoch: number): Promise<void> {
+    while (epoch === this.#epoch && this.#events !== null) {
+      try {
+        await Promise.all((await this.#connectLauncher(epoch)).map((forkServer) => this.#adopt(forkServer)));
+        return;
+      } catch (error) {
+        this.#options.reporter.report({ event: 'failure', where: 'launcher', error: errorText(error) });
+        await sleep(1000);
+      }
+    }
   }
 
   // ── fork servers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #start(versionId: VersionId): Promise<void> {
     const { python, environment, home, importTimeoutSeconds } = this.#options;
-    const warm: Warm = {
-      id: randomUUID(), versionId, state: 'preparing', dagId: '', error: null, link: null, parked: [], expected: 0, running: new Set(), usedAt: monotonicMs(), refillPlanned: false,
-    };
+    const warm = newWarm(randomUUID(), versionId, 'preparing');
     this.#warm.set(versionId, warm);
     try {
       const version = await this.#options.prepare(versionId);
+      await this.#connecting;
+      // Stepped down, or the launcher died in between and it was asked for anew.
+      if (this.#warm.get(versionId) !== warm) return;
       warm.dagId = version.dagId;
       warm.state = 'starting';
       const spec: ForkServerSpec & { import_timeout_seconds: number } = {
@@ -290,21 +342,22 @@ export class ProcessExecutor implements Executor {
     }
   }
 
-  #onFailed(id: string, error: { type: string; message: string; traceback?: string }): void {
+  #onFailed(id: string, error: ReportedError): void {
     const warm = [...this.#warm.values()].find((one) => one.id === id);
     if (warm === undefined) return;
     warm.state = 'failed';
-    warm.error = `${error.type}: ${error.message}`;
+    warm.error = error;
     warm.usedAt = monotonicMs();
-    this.#options.reporter.report({ event: 'fork_server.failed', id, dag_id: warm.dagId, error: warm.error });
+    this.#options.reporter.report({ event: 'fork_server.failed', id, dag_id: warm.dagId, error: textOf(error) });
     this.#events?.onFailed(warm.versionId, error);
   }
 
   /** Connects to a fork server, ours or an older leader's. @returns what it runs, null when it is gone */
   async #adopt(forkServer: RunningForkServer, importMs = 0): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
-    const warm: Warm = this.#warm.get(forkServer.version_id) ?? {
-      id: forkServer.id, versionId: forkServer.version_id, state: 'starting', dagId: '', error: null, link: null, parked: [], expected: 0, running: new Set(), usedAt: monotonicMs(), refillPlanned: false,
-    };
+    const warm = this.#warm.get(forkServer.version_id) ?? newWarm(forkServer.id, forkServer.version_id, 'starting');
+    if (warm.link !== null) return null;
+    // The launcher may hand out the one it had instead of the one asked for.
+    warm.id = forkServer.id;
     this.#warm.set(forkServer.version_id, warm);
     const running = await this.#greetForkServer(warm, forkServer.socket);
     if (running === null) {
@@ -326,6 +379,7 @@ export class ProcessExecutor implements Executor {
         onMessage: (raw) => {
           const message = raw as FromForkServer;
           if (message.op === 'hello') resolve(message.running);
+          else if (message.op === 'refused' && message.execution_id === undefined) resolve(null);
           else this.#onForkServer(warm, message);
         },
         onClose: (reason) => {
@@ -343,21 +397,31 @@ export class ProcessExecutor implements Executor {
     const events = this.#events;
     if (events === null) return;
     switch (message.op) {
-      case 'begun': warm.running.add(message.execution_id); break;
+      case 'begun':
+        warm.running.add(message.execution_id);
+        warm.bound.delete(message.pid);
+        break;
       case 'alive': events.onAlive(message.running); break;
       case 'refused':
         if (message.execution_id !== undefined) events.onLost([message.execution_id], `its fork server refused it: ${message.reason}`);
         break;
       case 'exited':
-        for (const child of message.children) {
-          if (child.execution_id !== null) {
-            warm.running.delete(child.execution_id);
-            events.onExited(child);
-          } else if (child.status !== 0) warm.expected = Math.max(0, warm.expected - 1);
-        }
+        for (const child of message.children) this.#onExited(warm, child);
         this.#planRefill(warm);
         break;
     }
+  }
+
+  #onExited(warm: Warm, child: ExitedChild): void {
+    const bound = warm.bound.get(child.pid);
+    warm.bound.delete(child.pid);
+    if (child.execution_id !== null) {
+      warm.running.delete(child.execution_id);
+      this.#events?.onExited(child);
+    } else if (bound !== undefined) {
+      warm.running.delete(bound);
+      this.#lose([bound], 'its process ended before it began');
+    } else if (child.status !== 0) warm.expected = Math.max(0, warm.expected - 1);
   }
 
   #onGone(warm: Warm, reason: string): void {
@@ -369,13 +433,16 @@ export class ProcessExecutor implements Executor {
     link?.close();
     for (const child of warm.parked) child.give(null);
     this.#options.reporter.report({ event: 'fork_server.exited', id: warm.id, lost: lost.length });
-    this.#events?.onLost(lost, reason);
+    this.#lose(lost, reason);
+    // Whoever waited for it, and what was lost, wants another.
+    this.#events?.onReady(warm.versionId);
   }
 
   #endIdle(): void {
     const now = monotonicMs();
     for (const warm of this.#warm.values()) {
       if (warm.state !== 'ready' || warm.running.size > 0 || now - warm.usedAt < this.#options.idleSeconds * 1000) continue;
+      warm.state = 'ending';
       this.#launcher?.send({ op: 'stop_fork_server', epoch: this.#epoch, id: warm.id });
     }
   }

@@ -32,7 +32,9 @@ const context: LocalContext = {
 function fail(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64;
   if (error instanceof AppError) {
-    context.err(`leoflow: ${error.message}\n${error.code === 'run_failed' ? '' : `  → ${error.hint}\n`}`);
+    // Findings in DAG files carry hints of their own, and a failed run was shown already.
+    const hinted = error.code === 'run_failed' || error.message.includes('\n  → ');
+    context.err(`leoflow: ${error.message}\n${hinted ? '' : `  → ${error.hint}\n`}`);
     return ERRORS[error.code].exit;
   }
   context.err(`leoflow: unexpected failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

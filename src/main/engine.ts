@@ -13,6 +13,7 @@ import { Scheduler } from '#scheduler/scheduler.ts';
 import { type Database, openDatabase } from '#store/database.ts';
 import { migrate } from '#store/migrate.ts';
 
+/** `home` holds sockets, logs and sources; `python` is the interpreter that imports DAG files. `onRunFinished` hears of runs that this server decided, after their commit. */
 export interface EngineOptions {
   readonly config: Config;
   readonly home: string;
@@ -24,6 +25,7 @@ export interface EngineOptions {
   readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
 }
 
+/** A running engine without public API. It may be waiting for leadership. */
 export interface Engine {
   readonly database: Database;
   readonly scheduler: Scheduler;

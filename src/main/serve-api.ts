@@ -7,6 +7,7 @@ import type { LogStore } from '#logs/log-store.ts';
 import type { Reporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
 
+/** `url` has the port that was given, also when 0 was asked for. */
 export interface ServedApi {
   readonly url: string;
   /** A token of the user admin. */

@@ -56,12 +56,16 @@ function parseSetting(name: SettingName, raw: string, problems: string[]): unkno
       if (!(setting.choices ?? []).some((choice) => choice === raw)) problems.push(`${name}=${raw}: expected one of ${(setting.choices ?? []).join(', ')}`);
       return raw;
     case 'integer': case 'number': {
-      const value = Number(raw);
       const { min = 0, max = Number.MAX_SAFE_INTEGER } = setting;
-      if (!Number.isFinite(value) || (setting.kind === 'integer' && !Number.isInteger(value)) || value < min || value > max) problems.push(`${name}=${raw}: expected a number from ${min} to ${max}`);
-      return value;
+      if (!isNumberWithin(raw, { min, max, whole: setting.kind === 'integer' })) problems.push(`${name}=${raw}: expected a number from ${min} to ${max}`);
+      return Number(raw);
     }
   }
+}
+
+function isNumberWithin(raw: string, range: { min: number; max: number; whole: boolean }): boolean {
+  const value = Number(raw);
+  return Number.isFinite(value) && (!range.whole || Number.isInteger(value)) && value >= range.min && value <= range.max;
 }
 
 /** ` (did you mean X?)` for the nearest known name, else nothing. */

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 
+/** `status` is null when a signal ended the child; output is cut at the limit that ended it. */
 export interface Finished {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -12,6 +13,7 @@ export interface Finished {
   readonly overflowed: boolean;
 }
 
+/** Without `env` a child inherits this process’s environment. `maxOutputBytes` counts both streams together, 16 MiB by default; `input` is written to standard input. */
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -65,6 +67,7 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
+/** A child whose end is nobody’s duty to await; `kill` signals it alone, not its group. */
 export interface Daemon {
   readonly pid: number;
   /** Resolves when it ends. */

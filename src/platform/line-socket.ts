@@ -1,6 +1,7 @@
 // Newline-delimited JSON over a unix socket: how the server talks to its launcher and fork servers.
 import { connect, type Socket } from 'node:net';
 
+/** `send` never throws: after the end it drops the message. `close` calls `onClose` as the peer’s end does. */
 export interface LineSocket {
   send(message: object): void;
   close(): void;

@@ -1,4 +1,5 @@
 // Natural group commit: what is decided while one commit is in flight makes up the next. No timers, no waiting on the path.
+import { LIMITS } from '#contract/config.ts';
 import type { RunUuid } from '#contract/ids.ts';
 import { monotonicMs } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
@@ -10,8 +11,8 @@ export interface CommitQueueOptions {
   /** Sends one batch under this leader's epoch. */
   readonly send: (batch: MoveBatch) => Promise<MoveResult>;
   readonly reporter: Reporter;
-  /** A run's rows were not what memory believed: it must be read again. */
-  readonly onStale: (run: RunUuid) => void;
+  /** A run's commit did not happen, because its rows were not what memory believed or the statement failed: it must be read again. */
+  readonly onNotCommitted: (run: RunUuid, result: CommitResult) => void;
   /** The database is away or leadership is over: nothing more can be written. */
   readonly onBroken: (error: unknown) => void;
   readonly isBroken: (error: unknown) => boolean;
@@ -22,6 +23,7 @@ export class CommitQueue {
   readonly #options: CommitQueueOptions;
   #pending = new Map<RunUuid, PendingRun>();
   #inFlight = new Map<RunUuid, PendingRun>();
+  #flushing: Promise<void> = Promise.resolve();
   #scheduled = false;
   #closed = false;
   readonly #idle = new Map<RunUuid, (() => void)[]>();
@@ -57,19 +59,23 @@ export class CommitQueue {
     for (const pending of left) finish(pending, { kind: 'error', error });
   }
 
+  /** Resolves when nothing is in flight. */
+  settled(): Promise<void> {
+    return this.#flushing;
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#closed || this.#inFlight.size > 0) return;
     this.#scheduled = true;
     // One turn of the loop: everything that arrived in this one is in the batch.
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#inFlight.size === 0 && this.#pending.size > 0 && !this.#closed) void this.#flush();
+      if (this.#inFlight.size === 0 && this.#pending.size > 0 && !this.#closed) this.#flushing = this.#flush();
     });
   }
 
   async #flush(): Promise<void> {
-    this.#inFlight = this.#pending;
-    this.#pending = new Map();
+    this.#inFlight = this.#takePart();
     const runs = [...this.#inFlight.values()];
     await this.#sendAll(runs);
     this.#inFlight = new Map();
@@ -78,6 +84,19 @@ export class CommitQueue {
       for (const resolve of resolvers) resolve();
     }
     if (this.#pending.size > 0) this.#schedule();
+  }
+
+  /** Whole runs up to the size of a batch, at least one; the others make up the next. */
+  #takePart(): Map<RunUuid, PendingRun> {
+    const part = new Map<RunUuid, PendingRun>();
+    let operations = 0;
+    for (const [id, pending] of this.#pending) {
+      operations += pending.changes.size + pending.ended.length + 1;
+      if (part.size > 0 && operations > LIMITS.maxBatchOperations) break;
+      part.set(id, pending);
+      this.#pending.delete(id);
+    }
+    return part;
   }
 
   /** All runs at once; when that misses, each for itself, so that one stale run does not undo the others. */
@@ -97,7 +116,7 @@ export class CommitQueue {
     if (runs.length === 1 || this.#closed) {
       for (const pending of runs) {
         finish(pending, result);
-        if (!this.#closed) this.#options.onStale(pending.run.id);
+        if (!this.#closed) this.#options.onNotCommitted(pending.run.id, result);
       }
       return;
     }

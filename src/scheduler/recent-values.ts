@@ -26,6 +26,12 @@ export class RecentValues {
     return this.#values.get(nameOf(name)) ?? null;
   }
 
+  /** Forgets all values of an instance: a new try of it starts. */
+  forget(instance: Pick<ValueName, 'taskId' | 'mapIndex'>): void {
+    const prefix = nameOf({ ...instance, key: '' });
+    for (const id of this.#values.keys()) if (id.startsWith(prefix)) this.#drop(id);
+  }
+
   #drop(id: string): void {
     const value = this.#values.get(id);
     if (value === undefined) return;

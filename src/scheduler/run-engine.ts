@@ -10,7 +10,7 @@ import type { Graph } from '#core/graph.ts';
 import { beginPlan, instancesOf, type Plan, type PlanLimits } from '#core/plan.ts';
 import { createInstances, markAll, type Outcome, recordOutcome, settle, startRun, timeOutRun, wakeInstances } from '#core/plan-run.ts';
 import { type Instance, recordLength, type RunSnapshot } from '#core/run-snapshot.ts';
-import { callLater } from '#platform/clock.ts';
+import { callLater, sleep } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
 import type { LiveExecution } from '#store/executions.ts';
@@ -39,6 +39,14 @@ interface Live {
   readonly candidate: Candidate;
   readonly tokenHash: Buffer;
   heardAt: number;
+}
+
+/** A run that is being read. */
+interface Loading {
+  again: boolean;
+  /** Resolves after the first attempt, `read` when it is in memory (or nobody leads any more). */
+  tried: Promise<void>;
+  read: Promise<void>;
 }
 
 export interface RunEngineOptions {
@@ -70,14 +78,16 @@ export class RunEngine {
   /** Executions whose run is being read again; whoever is not in the new reading is stopped. */
   readonly #orphans = new Map<ExecutionId, RunUuid>();
   readonly #reporting = new Set<ExecutionId>();
-  readonly #loading = new Map<RunUuid, { again: boolean; done: Promise<void> }>();
+  readonly #loading = new Map<RunUuid, Loading>();
   readonly #paused = new Set<string>();
   /** Candidates whose version's processes are not up yet. */
   readonly #waitingForVersion = new Map<VersionId, Candidate[]>();
   readonly #admission: Admission;
   readonly #queue: CommitQueue;
+  /** Ends of executions that came before their runs were in memory; null when a take-over is complete. */
+  #early: (() => Promise<void>)[] | null = [];
   #launchPlanned = false;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: RunEngineOptions, queue: CommitQueue) {
     const { config } = options;
@@ -92,6 +102,10 @@ export class RunEngine {
     return { runs: this.#entries.size, executions: this.#live.size, waiting: this.#admission.waiting };
   }
 
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
   /** True when the run is in memory or being read. */
   knows(run: RunUuid): boolean {
     return this.#entries.has(run) || this.#loading.has(run);
@@ -99,7 +113,7 @@ export class RunEngine {
 
   /** Ends this term: timers stop, waiting reports are refused by the queue. */
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     for (const entry of this.#entries.values()) stopTimers(entry);
     this.#entries.clear();
     this.#live.clear();
@@ -109,32 +123,56 @@ export class RunEngine {
 
   /** A run was made, or its rows were changed by somebody else: it is read (again) and planned. */
   async loadRun(id: RunUuid): Promise<void> {
+    return this.#loadAfter(id, 0);
+  }
+
+  /** A run's commit did not happen. Rows that were not as believed are read at once, after a failure a little later. */
+  async onNotCommitted(id: RunUuid, result: CommitResult): Promise<void> {
+    return this.#loadAfter(id, result.kind === 'error' ? RELOAD_MS : 0);
+  }
+
+  #loadAfter(id: RunUuid, delayMs: number): Promise<void> {
     const loading = this.#loading.get(id);
     if (loading !== undefined) {
       loading.again = true;
-      return loading.done;
+      return loading.tried;
     }
-    const state = { again: false, done: Promise.resolve() };
+    const state: Loading = { again: false, tried: Promise.resolve(), read: Promise.resolve() };
     this.#loading.set(id, state);
-    state.done = this.#load(id, state).catch((error: unknown) => this.#options.reporter.report({ event: 'failure', where: 'load run', error: errorText(error) }));
-    await state.done;
+    state.tried = new Promise((resolve) => void (state.read = this.#load(id, state, { delayMs, tried: resolve })));
+    return state.tried;
   }
 
-  async #load(id: RunUuid, state: { again: boolean }): Promise<void> {
-    try {
-      do {
-        state.again = false;
+  /** Until it is read or nobody leads any more: a run that is not in memory would never move. */
+  async #load(id: RunUuid, state: Loading, how: { delayMs: number; tried: () => void }): Promise<void> {
+    let delay = how.delayMs;
+    for (let isRead = false; !isRead && !this.#isClosed; ) {
+      state.again = false;
+      try {
         await this.#queue.discard(id, { kind: 'stale' });
         this.#forget(id);
-        const rows = await this.#options.readRun(id, { lengths: true });
-        const graph = rows === null ? null : await this.#options.graphOf(rows.run.versionId);
-        if (this.#closed || rows === null || graph === null) return;
-        if (state.again) continue;
-        await this.#adopt(rows, graph);
-      } while (state.again && !this.#closed);
-    } finally {
-      this.#loading.delete(id);
+        if (delay > 0) await sleep(delay, this.#closing.signal);
+        isRead = (await this.#read(id, state)) && !state.again;
+        delay = 0;
+      } catch (error) {
+        this.#options.reporter.report({ event: 'failure', where: 'load run', error: errorText(error) });
+        delay = Math.min(Math.max(delay * 2, 50), 5000);
+        how.tried();
+      }
     }
+    this.#loading.delete(id);
+    how.tried();
+  }
+
+  /** @returns false when the rows changed under the reading */
+  async #read(id: RunUuid, state: Loading): Promise<boolean> {
+    const rows = await this.#options.readRun(id, { lengths: true });
+    const graph = rows === null ? null : await this.#options.graphOf(rows.run.versionId);
+    if (this.#isClosed) return true;
+    if (state.again) return false;
+    if (rows === null || graph === null) this.#cancelStrangers(id, new Set());
+    else await this.#adopt(rows, graph);
+    return true;
   }
 
   async #adopt(rows: RunForPlanning, graph: Graph): Promise<void> {
@@ -142,7 +180,7 @@ export class RunEngine {
     if (graph.hasPastDependencies) run.pastBlocked = await this.#findPastBlocked(run);
     if (rows.run.isPaused) this.#paused.add(run.dagId);
     else this.#paused.delete(run.dagId);
-    this.#cancelStrangers(run);
+    this.#cancelStrangers(run.id, executionsOf(run));
     if (run.state === 'success' || run.state === 'failed') return;
     const entry: Entry = { run, row: rows.run, values: new RecentValues(), stopWake: null, wakeAt: null, stopTimeout: null };
     this.#entries.set(run.id, entry);
@@ -151,10 +189,18 @@ export class RunEngine {
     for (const instance of instancesOf(run)) this.#attach(entry, instance);
     const plan = this.#begin(entry);
     createInstances(plan);
-    if (run.state === 'running') markAll(plan);
+    const wakeAt = run.state === 'running' ? this.#resume(entry, plan) : null;
     this.#conclude(entry, plan);
+    if (wakeAt !== null) this.#wakeEntryAt(entry, wakeAt);
     if (run.state === 'queued') this.#startQueued(run.dagId);
     else if (this.#options.executor.explain(run.versionId) === null) this.#warmUp(run.versionId);
+  }
+
+  /** Everything is looked at again, and what waits for a time goes on waiting. @returns when the next instance wakes */
+  #resume(entry: Entry, plan: Plan): number | null {
+    markAll(plan);
+    this.#watchTimeout(entry);
+    return wakeInstances(plan);
   }
 
   /** Puts an instance of a freshly read run where it belongs: running ones hold their slots, scheduled ones queue. */
@@ -168,13 +214,13 @@ export class RunEngine {
   }
 
   /** Executions that ran for this run but are no longer its own (cleared, marked): they are stopped. */
-  #cancelStrangers(run: RunSnapshot): void {
-    const wanted = new Set<ExecutionId>();
-    for (const instance of instancesOf(run)) if (instance.state === 'running' && instance.executionId !== null) wanted.add(instance.executionId);
+  #cancelStrangers(run: RunUuid, wanted: ReadonlySet<ExecutionId>): void {
     for (const [id, owner] of this.#orphans) {
-      if (owner !== run.id) continue;
+      if (owner !== run) continue;
       this.#orphans.delete(id);
-      if (!wanted.has(id)) this.#options.executor.cancel(id, this.#options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
+      if (wanted.has(id)) continue;
+      this.#tokens.delete(id);
+      this.#options.executor.cancel(id, this.#options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
     }
   }
 
@@ -259,6 +305,8 @@ export class RunEngine {
     for (const instance of plan.cancels) this.#cancelInstance(entry, instance);
     for (const [instance] of plan.changes) {
       if (instance.wakeAt !== null) this.#wakeEntryAt(entry, instance.wakeAt);
+      // Its values of the try before go with the commit of this plan.
+      if (instance.state === 'scheduled' && instance.tryNumber > 1) entry.values.forget({ taskId: instance.task.id, mapIndex: instance.mapIndex });
       if (isFinished(instance.state)) this.#admission.remove(instance);
     }
     this.#report(entry, plan);
@@ -295,7 +343,10 @@ export class RunEngine {
     this.#admission.release(live.candidate);
     const pending = this.#queue.pendingOf(entry.run);
     pending.ended.push({ id: executionId, state: 'cancelled', endedAt: this.#options.clock.nowMs(), exitCode: null, signal: null, cause: 'cancelled' });
-    pending.launches.push(() => this.#options.executor.cancel(executionId, this.#options.config.LEOFLOW_CANCEL_GRACE_SECONDS));
+    pending.launches.push(() => {
+      this.#tokens.delete(executionId);
+      this.#options.executor.cancel(executionId, this.#options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
+    });
   }
 
   #wakeEntryAt(entry: Entry, at: number): void {
@@ -318,9 +369,11 @@ export class RunEngine {
   #watchTimeout(entry: Entry): void {
     const seconds = entry.run.graph.dag.dagrun_timeout_seconds;
     if (seconds === undefined || entry.run.startDate === null) return;
-    const due = entry.run.startDate + seconds * 1000 - this.#options.clock.nowMs();
-    entry.stopTimeout = callLater(due, () => {
+    const due = entry.run.startDate + seconds * 1000;
+    entry.stopTimeout = callLater(due - this.#options.clock.nowMs(), () => {
       if (this.#entries.get(entry.run.id) !== entry || entry.run.state !== 'running') return;
+      // A timer holds 24 days at most, and the database's clock may have been set back.
+      if (due > this.#options.clock.nowMs()) return this.#watchTimeout(entry);
       const plan = this.#begin(entry);
       timeOutRun(plan);
       this.#conclude(entry, plan);
@@ -352,7 +405,7 @@ export class RunEngine {
 
   /** Starts what fits: the best candidates first, each bound to a place before it is committed as running. */
   #launch(): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     for (let candidate = this.#admission.take(); candidate !== null; candidate = this.#admission.take()) {
       const slot = this.#options.executor.reserve(candidate.run.versionId);
       if (slot === null) this.#waitForVersion(candidate);
@@ -363,7 +416,9 @@ export class RunEngine {
   #waitForVersion(candidate: Candidate): void {
     this.#admission.release(candidate);
     const { versionId } = candidate.run;
-    this.#waitingForVersion.set(versionId, [...(this.#waitingForVersion.get(versionId) ?? []), candidate]);
+    const waiting = this.#waitingForVersion.get(versionId);
+    if (waiting === undefined) this.#waitingForVersion.set(versionId, [candidate]);
+    else waiting.push(candidate);
   }
 
   #warmUp(versionId: VersionId): void {
@@ -373,7 +428,10 @@ export class RunEngine {
   #start(candidate: Candidate, slot: Slot): void {
     const { run, instance } = candidate;
     const entry = this.#entries.get(run.id);
-    if (entry === undefined || instance.attemptId === null) return slot.release();
+    if (entry === undefined || entry.run !== run || instance.attemptId === null || !isWaiting(instance)) {
+      this.#admission.release(candidate);
+      return slot.release();
+    }
     const now = this.#options.clock.nowMs();
     const executionId = makeUuidV7<ExecutionId>(now);
     const { token, hash: tokenHash } = makeToken();
@@ -406,26 +464,30 @@ export class RunEngine {
     instance.pid = start.pid;
     instance.hostname = this.#options.host;
     instance.reason = null;
+    // Of the execution before, which was lost; its own row and the history keep it.
+    instance.cause = null;
   }
 
   /** The executor can start executions of this version now. */
   onVersionReady(versionId: VersionId): void {
     const waiting = this.#waitingForVersion.get(versionId) ?? [];
     this.#waitingForVersion.delete(versionId);
-    for (const candidate of waiting) this.#admission.add(candidate);
+    for (const candidate of waiting) if (isWaiting(candidate.instance)) this.#admission.add(candidate);
     this.#planLaunch();
   }
 
   /** A version's file does not import here: what waits for it fails as a configuration error, by its retries. */
-  onVersionFailed(versionId: VersionId, error: ReportedError): void {
+  onVersionFailed(versionId: VersionId, raw: ReportedError): void {
+    const error = storable(raw);
+    const text = `the DAG file does not import: ${error.type}: ${error.message}`;
     const waiting = this.#waitingForVersion.get(versionId) ?? [];
     this.#waitingForVersion.delete(versionId);
     for (const { run, instance } of waiting) {
       const entry = this.#entries.get(run.id);
-      if (entry === undefined) continue;
+      // Whatever happened to it in between (a mark, fail_fast, a time-out) counts.
+      if (entry === undefined || entry.run !== run || !isWaiting(instance)) continue;
       const plan = this.#begin(entry);
       instance.startedAt ??= plan.now;
-      const text = `the DAG file does not import: ${error.type}: ${error.message}`;
       recordOutcome(plan, instance, { outcome: { kind: 'failed', cause: 'config', noRetry: false, reason: text }, limits: this.#limits });
       this.#conclude(entry, plan);
       recordMove(this.#queue.pendingOf(run), instance, { from: instance.state, at: plan.now, error: JSON.stringify(error) });
@@ -455,14 +517,16 @@ export class RunEngine {
    */
   async report(token: string, report: ExecutionReport): Promise<ReportAnswer> {
     const { execution_id: id } = report;
+    if (this.#isClosed) throw new AppError('not_leading', 'this server does not lead any more');
     // Asked again while the first one is being committed: not a no, the answer is not known yet.
     if (this.#reporting.has(id)) throw new AppError('not_leading', 'this report is being recorded');
     this.#reporting.add(id);
     try {
       const run = this.#live.get(id)?.runId ?? this.#orphans.get(id);
       for (let attempt = 0; attempt < 5; attempt += 1) {
-        if (run !== undefined) await this.#loading.get(run)?.done;
-        const live = this.authenticate(id, token);
+        if (run !== undefined) await this.#loading.get(run)?.tried;
+        const live = this.#isClosed ? null : this.authenticate(id, token);
+        if (this.#isClosed) throw new AppError('not_leading', 'this server does not lead any more');
         if (live === null) return { kind: 'stale', state: null };
         const result = await this.#settleReport(live, report);
         if (result.kind === 'moved') return { kind: 'recorded' };
@@ -519,35 +583,53 @@ export class RunEngine {
   async onExited(child: ExitedChild): Promise<void> {
     const { execution_id: executionId } = child;
     if (executionId === null) return;
-    this.#orphans.delete(executionId);
-    const live = this.#live.get(executionId);
-    if (live === undefined) return;
-    const left = await this.#options.takeOutcome(executionId);
-    if (left !== null) return this.#endUnreported(executionId, left);
     const killed = child.signal !== null;
     const cause = child.oom ? 'oom' : killed ? 'lost' : 'user_error';
     const message = child.oom ? 'killed by the kernel: out of memory' : killed ? `its process was killed by signal ${child.signal}` : `its process ended with status ${child.status} without a report`;
-    await this.#endUnreported(executionId, failure(executionId, { cause, message, now: this.#options.clock.nowMs() }));
+    await this.#onEnded(executionId, { cause, message });
+    this.#orphans.delete(executionId);
   }
 
   /** Executions are gone with what ran them. */
   async onLost(executions: readonly ExecutionId[], reason: string): Promise<void> {
-    for (const executionId of executions) {
-      if (!this.#live.has(executionId)) continue;
-      this.#options.reporter.report({ event: 'execution.lost', execution_id: executionId, reason });
-      const left = await this.#options.takeOutcome(executionId);
-      await this.#endUnreported(executionId, left ?? failure(executionId, { cause: 'lost', message: reason, now: this.#options.clock.nowMs() }));
+    for (const executionId of executions) await this.#onEnded(executionId, { cause: 'lost', message: reason });
+  }
+
+  /** An execution without a process any more: what it left behind counts, else how it ended. */
+  async #onEnded(executionId: ExecutionId, how: { cause: 'oom' | 'lost' | 'user_error'; message: string }): Promise<void> {
+    await this.#untilRead(executionId);
+    if (this.#isClosed) return;
+    if (!this.#live.has(executionId)) return void this.#early?.push(() => this.#onEnded(executionId, how));
+    const left = await this.#options.takeOutcome(executionId);
+    if (how.cause === 'lost' && left === null && this.#live.has(executionId)) this.#options.reporter.report({ event: 'execution.lost', execution_id: executionId, reason: how.message });
+    await this.#endUnreported(executionId, left ?? failure(executionId, { ...how, now: this.#options.clock.nowMs() }));
+  }
+
+  /** While its run is being read, nobody knows whether an execution is still its own. */
+  async #untilRead(executionId: ExecutionId): Promise<void> {
+    const run = this.#live.get(executionId)?.runId ?? this.#orphans.get(executionId);
+    if (run !== undefined) await this.#loading.get(run)?.read;
+  }
+
+  async #endUnreported(executionId: ExecutionId, first: ExecutionReport): Promise<void> {
+    let report = first;
+    while (!this.#isClosed) {
+      const live = this.#live.get(executionId);
+      if (live === undefined) return;
+      const result = await this.#settleReport(live, report);
+      if (result.kind === 'moved') return;
+      // The database refuses what was left behind: the end itself still counts.
+      if (result.kind === 'error') report = failure(executionId, { cause: 'user_error', message: `its result could not be stored: ${errorText(result.error)}`, now: this.#options.clock.nowMs() });
+      // The run is read again: if the execution is still its own, it ends once more.
+      await this.#loading.get(live.runId)?.read;
     }
   }
 
-  async #endUnreported(executionId: ExecutionId, report: ExecutionReport): Promise<void> {
-    const live = this.#live.get(executionId);
-    if (live === undefined) return;
-    const result = await this.#settleReport(live, report);
-    if (result.kind === 'moved') return;
-    // The run was read again: if the execution is still its own, it ends once more.
-    await this.#loading.get(live.runId)?.done;
-    if (!this.#closed) await this.#endUnreported(executionId, report);
+  /** A take-over is complete: every unfinished run was read, and who is still unknown is closed. */
+  async completeTakeOver(): Promise<void> {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const end of early) await end();
   }
 
   /** Signs of life. */
@@ -564,9 +646,12 @@ export class RunEngine {
     for (const [id, live] of this.#live) yield { id, heardAt: live.heardAt };
   }
 
-  /** Take-over: the tokens of executions that the leader before had started. */
-  rememberTokens(executions: readonly LiveExecution[]): void {
-    for (const execution of executions) this.#tokens.set(execution.id, execution.tokenHash);
+  /** Take-over: executions that the leader before had started. Those that are no longer their run's own are stopped when it is read. */
+  rememberExecutions(executions: readonly LiveExecution[]): void {
+    for (const execution of executions) {
+      this.#tokens.set(execution.id, execution.tokenHash);
+      this.#orphans.set(execution.id, execution.run);
+    }
   }
 
   /** Why an instance does not run, as far as only the leader knows. */
@@ -579,6 +664,26 @@ export class RunEngine {
     if (blocked !== null) return `${blocked.resource.split('@')[0]} ${blocked.used}/${blocked.limit}`;
     return this.#options.executor.explain(entry.run.versionId);
   }
+}
+
+/** A run that failed to be written or read is looked at again after this time. */
+const RELOAD_MS = 500;
+
+/** Chosen to run, and nothing has happened to it since. */
+function isWaiting(instance: Instance): boolean {
+  return instance.state === 'scheduled' || instance.state === 'queued';
+}
+
+function executionsOf(run: RunSnapshot): Set<ExecutionId> {
+  const running = new Set<ExecutionId>();
+  for (const instance of instancesOf(run)) if (instance.state === 'running' && instance.executionId !== null) running.add(instance.executionId);
+  return running;
+}
+
+/** PostgreSQL stores neither NUL nor lone surrogates; a DAG file may raise either. */
+function storable(error: ReportedError): ReportedError {
+  const clean = (text: string): string => text.replaceAll('\u0000', '\uFFFD').toWellFormed();
+  return { type: clean(error.type), message: clean(error.message), ...(error.traceback === undefined ? {} : { traceback: clean(error.traceback) }) };
 }
 
 function stopTimers(entry: Entry): void {

@@ -17,7 +17,7 @@ import { findPreviousStates, findRunForPlanning, listUnfinishedRuns, listUnfinis
 import { findLastScheduled, findSpec } from '#store/dag-versions.ts';
 import { findExecution, listLiveExecutions, recordHeartbeats, recordLateReport } from '#store/executions.ts';
 import { awaitLeadership, type Leadership, readEpoch } from '#store/leader.ts';
-import { listen, type Listening } from '#store/notifications.ts';
+import { type Channel, listen, type Listening } from '#store/notifications.ts';
 import { createDueRun, findNextDue, findPlan, isDagPaused, listDueDags, planNext, readPoolSlots } from '#store/schedule.ts';
 import { moveTask } from '#store/task-attempts.ts';
 import { findXComValue } from '#store/xcom-values.ts';
@@ -41,6 +41,10 @@ export interface SchedulerOptions {
   readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
 }
 
+/** How long a stepping down leader waits for the commit in flight, and a new one for its first notice connection. */
+const LAST_COMMIT_MS = 2000;
+const LISTEN_MS = 2000;
+
 /** Compiled graphs kept in memory. */
 const GRAPH_LIMIT = 2000;
 
@@ -51,6 +55,14 @@ interface Term {
   readonly queue: CommitQueue;
   /** All unfinished runs are in memory: from here on an unknown execution is a closed one. */
   complete: boolean;
+  /** What was told before: told again when all is read. */
+  readonly early: { readonly channel: Channel; readonly payload: string }[];
+}
+
+async function settledWithin(settled: Promise<void>, ms: number): Promise<void> {
+  const waited = new AbortController();
+  await Promise.race([settled, sleep(ms, waited.signal)]);
+  waited.abort();
 }
 
 /** One per server. */
@@ -89,7 +101,6 @@ export class Scheduler implements AttemptService {
     const ended = how.endExecutions && term !== null ? this.#options.executor.shutdown() : Promise.resolve();
     this.#stop.abort();
     await ended;
-    await term?.leadership.resign();
     await this.#done;
   }
 
@@ -103,10 +114,11 @@ export class Scheduler implements AttemptService {
         const leadership = await awaitLeadership(database.url, agentAddress, this.#stop.signal);
         if (downSince !== null) reporter.report({ event: 'database.available', down_ms: monotonicMs() - downSince });
         downSince = null;
-        delay = 20;
         if (this.#stop.signal.aborted) return void (await leadership.resign());
         reporter.report({ event: 'leader.elected', epoch: leadership.epoch, waited_ms: monotonicMs() - asked });
         await this.#lead(leadership);
+        // A term that ended by itself: the next is tried for at once. One that could not begin is not.
+        delay = 20;
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         if (isUnavailable(error)) {
@@ -128,9 +140,11 @@ export class Scheduler implements AttemptService {
     const stops: (() => void)[] = [];
     try {
       this.#pools = await readPoolSlots(this.#options.database.pool);
-      await this.#takeOver(term);
+      // Before the runs are read: what is changed from here on is told.
+      const { listening, ready } = this.#listen(term);
+      this.#listening = listening;
+      await this.#takeOver(term, ready);
       this.#publishAddress(leadership.epoch);
-      this.#listening = this.#listen(term);
       void term.schedule.poke();
       stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)));
       if (!over.signal.aborted && !this.#stop.signal.aborted) {
@@ -145,7 +159,10 @@ export class Scheduler implements AttemptService {
       term.engine.close();
       term.schedule.close();
       term.queue.close(new AppError('not_leading', 'this server does not lead any more'));
+      // What was sent is answered before the connection goes: an unknown outcome costs an execution.
+      if (!leadership.lost.aborted) await settledWithin(term.queue.settled(), LAST_COMMIT_MS);
       await this.#listening?.stop();
+      this.#listening = null;
       this.#options.executor.stepDown();
       await leadership.resign();
       this.#options.reporter.report({ event: 'leader.lost', epoch: leadership.epoch, reason: this.#stop.signal.aborted ? 'stopped' : 'the lock’s connection ended' });
@@ -158,7 +175,7 @@ export class Scheduler implements AttemptService {
     const queue: CommitQueue = new CommitQueue({
       send: (batch) => this.#send(leadership, batch, end),
       reporter,
-      onStale: (run) => void engine.loadRun(run),
+      onNotCommitted: (run, result) => void engine.onNotCommitted(run, result),
       onBroken: end,
       isBroken: isUnavailable,
     });
@@ -182,7 +199,7 @@ export class Scheduler implements AttemptService {
       dagOf: async (version) => (await this.#graphOf(version))?.dag ?? null,
       onCreated: (run) => void engine.loadRun(run),
     });
-    return { leadership, engine, schedule, queue, complete: false };
+    return { leadership, engine, schedule, queue, complete: false, early: [] };
   }
 
   async #send(leadership: Leadership, batch: Parameters<typeof moveTask>[2], end: () => void): ReturnType<typeof moveTask> {
@@ -195,7 +212,7 @@ export class Scheduler implements AttemptService {
   }
 
   /** Reads every unfinished run and asks the executor what of it still runs. */
-  async #takeOver(term: Term): Promise<void> {
+  async #takeOver(term: Term, listening: Promise<void>): Promise<void> {
     const { database, executor, reporter } = this.#options;
     const { engine, leadership } = term;
     const inventory = await executor.lead(leadership.epoch, {
@@ -205,16 +222,19 @@ export class Scheduler implements AttemptService {
       onLost: (ids, reason) => void engine.onLost(ids, reason),
       onAlive: (ids) => engine.onAlive(ids),
     });
+    await listening;
     const live = await listLiveExecutions(database.pool);
-    engine.rememberTokens(live);
+    engine.rememberExecutions(live);
     const runs = await listUnfinishedRuns(database.pool);
-    for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).map((run) => engine.loadRun(run)));
+    for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).map((run) => (engine.knows(run) ? undefined : engine.loadRun(run))));
     term.complete = true;
     const gone: ExecutionId[] = [];
     for (const execution of live) {
       if (inventory.running.has(execution.id)) reporter.report({ event: 'execution.adopted', execution_id: execution.id });
       else if (execution.host === hostname()) gone.push(execution.id);
     }
+    for (const { channel, payload } of term.early.splice(0)) this.#onNotice(term, channel, payload);
+    await engine.completeTakeOver();
     await engine.onLost(gone, 'it did not run any more when a leader took over');
   }
 
@@ -223,17 +243,35 @@ export class Scheduler implements AttemptService {
     writeFileAtomic(join(this.#options.home, 'run', 'agent.json'), JSON.stringify({ socket: this.#options.agentAddress, epoch, since: isoOf(wallMs()) }));
   }
 
-  #listen(term: Term): Listening {
+  /** Wake-ups by others. `ready` resolves when they are heard, or after a while without: then the first connection counts as a gap. */
+  #listen(term: Term): { listening: Listening; ready: Promise<void> } {
     const { database } = this.#options;
-    return listen(database.url, {
-      onNotice: (channel, payload) => {
-        if (channel === 'leoflow_run') void term.engine.loadRun(payload as RunUuid);
-        else if (channel === 'leoflow_dag') void this.#onDagChanged(term, payload).catch((error: unknown) => this.#failed('dag notice', error));
-        else void this.#readPools(term);
+    const first = new AbortController();
+    let isFirst = true;
+    const listening = listen(database.url, {
+      onNotice: (channel, payload) => this.#onNotice(term, channel, payload),
+      onGap: () => {
+        first.abort();
+        if (!isFirst || term.complete) void this.#readAll(term).catch((error: unknown) => this.#failed('catch up', error));
+        isFirst = false;
       },
-      // Notices may have been missed: runs that memory does not know are read.
-      onGap: () => void listUnfinishedRuns(database.pool).then((runs) => Promise.all(runs.map((run) => (term.engine.knows(run) ? undefined : term.engine.loadRun(run)))), (error: unknown) => this.#failed('catch up', error)),
     });
+    return { listening, ready: sleep(LISTEN_MS, first.signal) };
+  }
+
+  #onNotice(term: Term, channel: Channel, payload: string): void {
+    if (!term.complete) term.early.push({ channel, payload });
+    else if (channel === 'leoflow_run') void term.engine.loadRun(payload as RunUuid);
+    else if (channel === 'leoflow_dag') void this.#onDagChanged(term, payload).catch((error: unknown) => this.#failed('dag notice', error));
+    else void this.#readPools(term).catch((error: unknown) => this.#failed('pool notice', error));
+  }
+
+  /** Notices were missed: somebody may have changed any run. */
+  async #readAll(term: Term): Promise<void> {
+    const runs = await listUnfinishedRuns(this.#options.database.pool);
+    for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).map((run) => term.engine.loadRun(run)));
+    await this.#readPools(term);
+    await term.schedule.poke();
   }
 
   #failed(where: string, error: unknown): void {
@@ -330,6 +368,8 @@ export class Scheduler implements AttemptService {
     const { pool } = this.#options.database;
     const closed = await findExecution(pool, report.execution_id);
     if (closed === null || !tokenFits(token, closed.tokenHash)) throw new AppError('unauthenticated', 'the token does not name this execution');
+    // Its run could not be read yet: the agent asks again, nothing it did is lost.
+    if (!closed.isEnded) throw new AppError('not_leading', 'the run of this execution is not in memory yet');
     this.#options.reporter.report({ event: 'report.stale', execution_id: report.execution_id });
     await recordLateReport(pool, report.execution_id, report.outcome);
     return { kind: 'stale', state: null };

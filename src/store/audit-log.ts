@@ -1,7 +1,7 @@
 // The table audit_log: who changed what, and when.
 import { sql, type SqlBool } from 'kysely';
 import type { Database } from './database.ts';
-import { cappedLimit, type Column, type Condition, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, TENANT, toDate } from './list-query.ts';
+import { cappedLimit, type Column, type Condition, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, TENANT } from './list-query.ts';
 
 /** An entry to be written. */
 export interface AuditEntry {
@@ -97,7 +97,7 @@ type RawAudit = Awaited<ReturnType<ReturnType<typeof selectAudit>['executeTakeFi
 
 function fromRow(row: RawAudit): AuditRow {
   return {
-    id: row.id, at: toDate(row.at), event: row.event, owner: row.owner, dagId: row.dag_id, taskId: row.task_id, runId: row.run_id, mapIndex: row.map_index, tryNumber: row.try_number,
+    id: row.id, at: row.at, event: row.event, owner: row.owner, dagId: row.dag_id, taskId: row.task_id, runId: row.run_id, mapIndex: row.map_index, tryNumber: row.try_number,
     extra: row.extra, displayName: row.display_name, logicalDate: row.logical_date,
   };
 }

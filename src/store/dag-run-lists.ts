@@ -3,7 +3,7 @@ import { sql, type SqlBool } from 'kysely';
 import type { RunState, RunType, TriggeredBy } from '#contract/states.ts';
 import type { Database } from './database.ts';
 import {
-  cappedLimit, type Column, type Condition, inRange, isAnyOf, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, secondsBetween, TENANT, toDate,
+  cappedLimit, type Column, type Condition, inRange, isAnyOf, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, secondsBetween, TENANT,
 } from './list-query.ts';
 import type { VersionRow } from './dag-version-lists.ts';
 
@@ -129,9 +129,9 @@ type RawRun = Awaited<ReturnType<ReturnType<typeof selectRuns>['executeTakeFirst
 function fromRow(row: RawRun): RunListRow {
   return {
     id: row.id, dagId: row.dag_id, runId: row.run_id, displayName: row.display_name, runType: row.run_type as RunType, state: row.state as RunState,
-    logicalDate: row.logical_date, intervalStart: row.data_interval_start, intervalEnd: row.data_interval_end, runAfter: row.run_after, queuedAt: toDate(row.queued_at),
+    logicalDate: row.logical_date, intervalStart: row.data_interval_start, intervalEnd: row.data_interval_end, runAfter: row.run_after, queuedAt: row.queued_at,
     startDate: row.start_date, endDate: row.end_date, lastDecision: row.last_decision, conf: row.conf, triggeredBy: row.triggered_by as TriggeredBy,
     user: row.triggering_user, note: row.note, partitionKey: row.partition_key,
-    version: { id: row.version_id, dagId: row.dag_id, number: row.version_number, displayName: row.display_name, bundle: row.bundle, createdAt: toDate(row.version_created_at) },
+    version: { id: row.version_id, dagId: row.dag_id, number: row.version_number, displayName: row.display_name, bundle: row.bundle, createdAt: row.version_created_at },
   };
 }

@@ -21,6 +21,7 @@ export interface NewRun {
   readonly note: string | null;
 }
 
+/** Times are epoch milliseconds. `isPaused` is the DAG’s switch, not the run’s. */
 export interface RunRow {
   readonly id: RunUuid;
   readonly dagId: string;
@@ -40,6 +41,7 @@ export interface RunRow {
   readonly isPaused: boolean;
 }
 
+/** `duplicate` names the unique constraint that was hit (run id or logical date); `no_dag`: unknown, or without a version. */
 export type Created = { readonly kind: 'created'; readonly run: RunRow } | { readonly kind: 'duplicate'; readonly constraint: string } | { readonly kind: 'no_dag' };
 
 /** Inserts a queued run of the DAG's current version and wakes the leader. */
@@ -87,6 +89,7 @@ export interface RunForPlanning {
   readonly lengths: readonly { readonly taskId: string; readonly mapIndex: number; readonly key: string; readonly mappedLength: number | null }[];
 }
 
+/** A row of task_instances. Times are epoch milliseconds; `mapIndex` is −1 when not mapped or not expanded yet. */
 export interface PlannedInstance {
   readonly taskId: string;
   readonly mapIndex: number;

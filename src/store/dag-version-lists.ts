@@ -1,7 +1,7 @@
 // Reading DAG versions for people: lists and one of them. Registration is in dag-versions.ts.
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
-import { cappedLimit, type Column, type Condition, isEqual, type Listed, type OrderKeys, orderTerms, type Page, TENANT, toDate } from './list-query.ts';
+import { cappedLimit, type Column, type Condition, isEqual, type Listed, type OrderKeys, orderTerms, type Page, TENANT } from './list-query.ts';
 
 /** A version without its spec. */
 export interface VersionRow {
@@ -48,5 +48,5 @@ function selectVersions(database: Database) {
 type RawVersion = Awaited<ReturnType<ReturnType<typeof selectVersions>['executeTakeFirstOrThrow']>>;
 
 function fromRow(row: RawVersion): VersionRow {
-  return { id: row.id, dagId: row.dag_id, number: row.number, displayName: row.display_name, bundle: row.bundle, createdAt: toDate(row.created_at) };
+  return { id: row.id, dagId: row.dag_id, number: row.number, displayName: row.display_name, bundle: row.bundle, createdAt: row.created_at };
 }

@@ -7,12 +7,14 @@ import { contentHash } from '#core/digest.ts';
 import { isoOf } from '#platform/clock.ts';
 import { type Database, translateDatabaseError } from './database.ts';
 
+/** A file of a version. Stored once per content, whichever versions hold it. */
 export interface SourceFile {
   /** As in `dag.sources`. */
   readonly path: string;
   readonly content: Uint8Array;
 }
 
+/** `bundle` says where the DAG came from (a folder, a push); `parseMs` is null when nobody measured; `timetable` is its text for people. */
 export interface Registration {
   readonly dag: Dag;
   readonly sources: readonly SourceFile[];
@@ -25,6 +27,7 @@ export interface Registration {
   readonly timetable: { readonly summary: string | null; readonly description: string | null };
 }
 
+/** Epoch milliseconds. Dates are null for timetables without data interval or logical date. */
 export interface NextRun {
   readonly logicalDate: number | null;
   readonly intervalStart: number | null;
@@ -32,6 +35,7 @@ export interface NextRun {
   readonly runAfter: number;
 }
 
+/** Outcome of a registration; `number` counts versions of the DAG from 1. */
 export interface Registered {
   readonly versionId: VersionId;
   readonly number: number;

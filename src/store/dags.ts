@@ -2,7 +2,7 @@
 import { sql, type SqlBool } from 'kysely';
 import type { RunState } from '#contract/states.ts';
 import { type Database, translateDatabaseError } from './database.ts';
-import { cappedLimit, type Column, type Condition, inRange, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, TENANT, toDate } from './list-query.ts';
+import { cappedLimit, type Column, type Condition, inRange, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, TENANT } from './list-query.ts';
 import { BELOW_RUN } from './run-deletion.ts';
 
 /** A DAG without its version’s spec. */
@@ -115,7 +115,7 @@ function fromRow(row: RawDag): DagRow {
     isPaused: row.is_paused, isStale: row.is_stale, versionId: row.version_id, timetableSummary: row.timetable_summary, timetableDescription: row.timetable_description,
     maxActiveRuns: row.max_active_runs, maxActiveTasks: row.max_active_tasks, maxConsecutiveFailedRuns: row.max_consecutive_failed_runs,
     nextLogicalDate: row.next_logical_date, nextIntervalStart: row.next_interval_start, nextIntervalEnd: row.next_interval_end, nextRunAfter: row.next_run_after,
-    lastRegistered: toDate(row.last_registered), parseMs: row.parse_ms, hasImportErrors: row.has_import_errors,
+    lastRegistered: row.last_registered, parseMs: row.parse_ms, hasImportErrors: row.has_import_errors,
   };
 }
 

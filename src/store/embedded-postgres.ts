@@ -6,6 +6,7 @@ import { AppError } from '#contract/errors.ts';
 import { monotonicMs, sleep } from '#platform/clock.ts';
 import { isAlive, killProcess, run, startDaemon } from '#platform/exec.ts';
 
+/** A cluster that accepts connections. It outlives this process unless stopped, and is adopted by the next. */
 export interface EmbeddedPostgres {
   /** Connection string of the database `leoflow`; the socket folder is its host. */
   readonly url: string;

@@ -4,6 +4,7 @@ import type { AttemptId, ExecutionId, RunUuid } from '#contract/ids.ts';
 
 type Query = Pick<pg.Client, 'query'>;
 
+/** An execution without an end. `handle` names its fork server; `tokenHash` is SHA-256, empty when none was recorded and then equal to no token. */
 export interface LiveExecution {
   readonly id: ExecutionId;
   readonly attemptId: AttemptId;
@@ -29,16 +30,18 @@ export async function recordHeartbeats(client: Query, ids: readonly ExecutionId[
   if (ids.length > 0) await client.query('/* store/executions.heartbeat */ update executions set heartbeat_at = clock_timestamp() where id = any($1::uuid[]) and not ended', [ids]);
 }
 
+/** What a report is checked against when the leader has no such execution in memory. `state` is an execution’s, not its task’s. */
 export interface ClosedExecution {
   readonly tokenHash: Buffer;
+  readonly isEnded: boolean;
   readonly state: string;
 }
 
 /** An execution by id, to answer a report of one that was closed. */
 export async function findExecution(client: Query, id: string): Promise<ClosedExecution | null> {
-  const { rows } = await client.query('/* store/executions.find */ select token_hash, state from executions where id = $1', [id]);
-  const row = (rows as { token_hash: Buffer | null; state: string }[])[0];
-  return row === undefined ? null : { tokenHash: row.token_hash ?? Buffer.alloc(0), state: row.state };
+  const { rows } = await client.query('/* store/executions.find */ select token_hash, ended, state from executions where id = $1', [id]);
+  const row = (rows as { token_hash: Buffer | null; ended: boolean; state: string }[])[0];
+  return row === undefined ? null : { tokenHash: row.token_hash ?? Buffer.alloc(0), isEnded: row.ended, state: row.state };
 }
 
 /** Keeps a late report of a closed execution as history. */

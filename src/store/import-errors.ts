@@ -1,7 +1,7 @@
 // The table import_errors: DAG files that could not be compiled, one row per file.
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
-import { cappedLimit, type Column, isLike, type Listed, type OrderKeys, orderTerms, type Page, TENANT, toDate } from './list-query.ts';
+import { cappedLimit, type Column, isLike, type Listed, type OrderKeys, orderTerms, type Page, TENANT } from './list-query.ts';
 
 /** A file that could not be compiled, and why. */
 export interface ImportErrorRow {
@@ -24,13 +24,13 @@ export async function listImportErrors(database: Database, pattern: string | nul
   for (const term of orderTerms(page.orderBy, ORDER_KEYS, [column('id')])) query = query.orderBy(term.column, term.direction);
   const limit = cappedLimit(page);
   const rows = limit === 0 ? [] : await query.limit(limit).offset(page.offset).execute();
-  return { rows: rows.map((row) => ({ id: row.id, at: toDate(row.at), filename: row.filename, bundle: row.bundle, stackTrace: row.stack_trace })), total: counted.total };
+  return { rows: rows.map((row) => ({ id: row.id, at: row.at, filename: row.filename, bundle: row.bundle, stackTrace: row.stack_trace })), total: counted.total };
 }
 
 /** One import error; null when there is none. */
 export async function findImportError(database: Database, id: number): Promise<ImportErrorRow | null> {
   const row = await database.kysely.selectFrom('import_errors').selectAll().where('tenant', '=', TENANT).where('id', '=', id).executeTakeFirst();
-  return row === undefined ? null : { id: row.id, at: toDate(row.at), filename: row.filename, bundle: row.bundle, stackTrace: row.stack_trace };
+  return row === undefined ? null : { id: row.id, at: row.at, filename: row.filename, bundle: row.bundle, stackTrace: row.stack_trace };
 }
 
 /** Records that a file could not be compiled; replaces what was recorded of it before. */

@@ -7,6 +7,7 @@ import { connectionOptions } from './database.ts';
 /** The advisory lock that a leader's session holds: "LeoFlow" in ASCII, as the original had it. */
 const LOCK = 0x4c656f466c6f77n;
 
+/** One term. Its epoch is greater than any before and never used again. */
 export interface Leadership {
   readonly epoch: number;
   /** The session that holds the lock; the leader's statements run on it too, so losing one is losing both. */

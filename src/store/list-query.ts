@@ -93,9 +93,3 @@ export function orderTerms(orderBy: readonly string[], keys: OrderKeys, tieBreak
 export function secondsBetween(start: Column, end: Column): Column {
   return sql`extract(epoch from (${end} - ${start}))`;
 }
-
-/** A `timestamptz` of a row as the driver decodes it. */
-export function toDate(value: unknown): Date {
-  if (value instanceof Date) return value;
-  throw new TypeError('the row holds no time here');
-}

@@ -7,6 +7,7 @@ import { connectionOptions } from './database.ts';
 export const CHANNELS = ['leoflow_run', 'leoflow_dag', 'leoflow_pools'] as const;
 export type Channel = (typeof CHANNELS)[number];
 
+/** `stop` resolves when the connection is closed; no handler is called after that. */
 export interface Listening {
   stop(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { RunUuid } from '#contract/ids.ts';
 import type { RunState, TaskState } from '#contract/states.ts';
 import type { Database } from './database.ts';
 
+/** Times are epoch milliseconds; `instances` in order of task id and map index. */
 export interface RunView {
   readonly state: RunState;
   readonly startMs: number | null;
@@ -11,6 +12,7 @@ export interface RunView {
   readonly instances: readonly RunViewInstance[];
 }
 
+/** `attemptId` is the last try’s, by which its log is found; null before the first. `mapIndex` is −1 when not mapped. */
 export interface RunViewInstance {
   readonly taskId: string;
   readonly mapIndex: number;
@@ -40,6 +42,7 @@ export async function findRunView(database: Database, run: RunUuid): Promise<Run
   };
 }
 
+/** A value as people see it, `(lost)` when only its record is left. `mapIndex` is −1 when the task is not mapped. */
 export interface RunViewXCom {
   readonly taskId: string;
   readonly mapIndex: number;

@@ -6,6 +6,7 @@ import type { NextRun } from './dag-versions.ts';
 
 type Query = Pick<pg.Client, 'query'>;
 
+/** `activeRuns` counts unfinished runs except backfills, which have their own limit (Airflow’s rule). */
 export interface DueDag {
   readonly dagId: string;
   readonly versionId: VersionId;
@@ -17,7 +18,7 @@ export interface DueDag {
 const LIST_DUE = `/* store/schedule.listDue */
 select d.dag_id, d.version_id, d.next_logical_date, d.next_interval_start, d.next_interval_end, d.next_run_after, d.max_active_runs,
   (select count(*)::int from dag_runs r where r.tenant = d.tenant and r.dag_id = d.dag_id and not r.finished and r.run_type <> 'backfill') as active
-from dags d where not d.is_paused and not d.is_stale and d.next_run_after <= clock_timestamp() and d.version_id is not null
+from dags d where not d.is_paused and not d.is_stale and d.next_run_after <= statement_timestamp() and d.version_id is not null
 order by d.next_run_after, d.dag_id limit $1`;
 
 /** DAGs whose next run is due, earliest first. */
@@ -42,6 +43,7 @@ moved as (
 )
 select (select count(*)::int from moved) as moved, (select id from made) as id`;
 
+/** `exists` moved the plan on to the next date as well; `stale` changed nothing. */
 export type DueResult = { readonly kind: 'created'; readonly id: RunUuid } | { readonly kind: 'exists' } | { readonly kind: 'stale' };
 
 /** Makes the due run and plans the one after it. `exists`: a run of that date is there already; `stale`: somebody else was faster, or this leader's term is over. */

@@ -3,11 +3,14 @@ import type { ColumnType, Generated } from 'kysely';
 
 type Time = ColumnType<Date, Date | string, Date | string>;
 type TimeOrNull = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
-type Defaulted<T> = Generated<T>;
-/** `json` columns are read as values and written as text. */
+/** May be left out when written; what a `Time` reads and takes stays as it is. */
+type Defaulted<T> = [T] extends [ColumnType<infer S, infer I, infer U>] ? ColumnType<S, I | undefined, U> : Generated<T>;
+/** `json` columns are read as values and written as text. `Json` has a default in the database, `NeededJson` has none. */
+type NeededJson = ColumnType<unknown, string, string>;
 type Json = ColumnType<unknown, string | undefined, string>;
 type JsonOrNull = ColumnType<unknown, string | null | undefined, string | null>;
 
+/** Every table by name. `tenant` has a default everywhere: one tenant is all there is yet. */
 export interface Tables {
   leader: { one: Generated<boolean>; epoch: Generated<number>; holder: string | null; address: string | null; since: TimeOrNull };
   dags: {
@@ -18,7 +21,7 @@ export interface Tables {
     next_run_after: TimeOrNull; last_registered: Defaulted<Time>; parse_ms: number | null; created_at: Defaulted<Time>;
   };
   dag_versions: {
-    id: string; tenant: Defaulted<string>; dag_id: string; number: number; hash: string; spec: Json; runtime: string; image: string | null; created_at: Defaulted<Time>;
+    id: string; tenant: Defaulted<string>; dag_id: string; number: number; hash: string; spec: NeededJson; runtime: string; image: string | null; created_at: Defaulted<Time>;
   };
   dag_sources: { sha256: string; content: Buffer; created_at: Defaulted<Time> };
   dag_runs: {

@@ -21,6 +21,7 @@ export interface InstanceMove {
   readonly row: InstanceState;
 }
 
+/** Times are epoch milliseconds, `skips` JSON text of a SkipDecision. `mapIndex` −1 means not mapped. */
 export interface InstanceState {
   readonly mapIndex: number;
   readonly state: TaskState;
@@ -42,6 +43,7 @@ export interface InstanceState {
   readonly renderedMapIndex: string | null;
 }
 
+/** A row that is not there yet; if it is, the batch is stale. */
 export interface NewInstance extends InstanceState {
   readonly run: string;
   readonly taskId: string;
@@ -52,6 +54,7 @@ export interface NewInstance extends InstanceState {
   readonly priorityWeight: number;
 }
 
+/** One try. `error` and `renderedFields` are JSON text; null keeps what is stored. Times are epoch milliseconds. */
 export interface AttemptWrite {
   readonly id: string;
   readonly run: string;
@@ -69,6 +72,7 @@ export interface AttemptWrite {
   readonly pid: number | null;
 }
 
+/** The row that must be durable before its process may begin. `handle` names the runtime object, `startedAt` is epoch milliseconds. */
 export interface ExecutionStart {
   readonly id: string;
   readonly attemptId: string;
@@ -83,6 +87,7 @@ export interface ExecutionStart {
   readonly startedAt: number;
 }
 
+/** Closes an execution once: if it is closed already, the batch is stale. `endedAt` is epoch milliseconds. */
 export interface ExecutionEnd {
   readonly id: string;
   readonly state: ExecutionState;
@@ -92,6 +97,7 @@ export interface ExecutionEnd {
   readonly cause: Cause | null;
 }
 
+/** History for people; nothing is decided on it. `at` is epoch milliseconds. */
 export interface AttemptEvent {
   readonly run: string;
   readonly taskId: string;
@@ -105,6 +111,7 @@ export interface AttemptEvent {
   readonly detail: string | null;
 }
 
+/** Replaces the value of the same run, task, index and key. `mappedLength` is null unless the value is a list or a dict. */
 export interface XComWrite {
   readonly run: string;
   readonly taskId: string;
@@ -138,6 +145,7 @@ export function emptyBatch(): MoveBatch {
   return { runs: [], newInstances: [], instances: [], attempts: [], started: [], ended: [], events: [], xcoms: [], purge: [] };
 }
 
+/** Nothing in between: a batch is written whole or not at all. */
 export type MoveResult =
   | { readonly kind: 'moved' }
   /** A row no longer held what the batch expected, or the epoch is over: nothing was written. */

@@ -3,7 +3,7 @@ import { sql, type SqlBool } from 'kysely';
 import type { TaskState } from '#contract/states.ts';
 import type { Database } from './database.ts';
 import {
-  cappedLimit, type Column, type Condition, inRange, isAnyOf, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, secondsBetween, TENANT, toDate,
+  cappedLimit, type Column, type Condition, inRange, isAnyOf, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, secondsBetween, TENANT,
 } from './list-query.ts';
 import type { VersionRow } from './dag-version-lists.ts';
 
@@ -184,6 +184,6 @@ function fromRow(row: RawInstance): InstanceListRow {
     executionId: row.execution_id, tryNumber: row.try_number, maxTries: row.max_tries, operator: row.operator, pool: row.pool, poolSlots: row.pool_slots, queue: row.queue,
     priorityWeight: row.priority_weight, scheduledAt: row.scheduled_at, queuedAt: row.queued_at, startDate: row.start_date, endDate: row.end_date, reason: row.reason,
     hostname: row.hostname, pid: row.pid, note: row.note, renderedMapIndex: row.rendered_map_index, logicalDate: row.logical_date, runAfter: row.run_after,
-    version: { id: row.version_id, dagId: row.dag_id, number: row.version_number, displayName: row.display_name, bundle: row.bundle, createdAt: toDate(row.version_created_at) },
+    version: { id: row.version_id, dagId: row.dag_id, number: row.version_number, displayName: row.display_name, bundle: row.bundle, createdAt: row.version_created_at },
   };
 }

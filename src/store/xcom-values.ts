@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { AppError } from '#contract/errors.ts';
 
+/** Which value an execution asks for; `run` is its own run’s UUID, used when `runId` is null. */
 export interface XComQuery {
   readonly run: string;
   readonly dagId: string;

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { AppError } from '#contract/errors.ts';
 import type { Database } from './database.ts';
-import { cappedLimit, type Column, type Condition, inRange, isEqual, isLike, type Listed, type Page, type Range, TENANT, toDate } from './list-query.ts';
+import { cappedLimit, type Column, type Condition, inRange, isEqual, isLike, type Listed, type Page, type Range, TENANT } from './list-query.ts';
 
 /** An XCom without its value. */
 export interface XComRow {
@@ -86,6 +86,6 @@ type RawXCom = Awaited<ReturnType<ReturnType<typeof selectXComs>['executeTakeFir
 function fromRow(row: RawXCom): XComRow {
   return {
     run: row.run, key: row.key, taskId: row.task_id, mapIndex: row.map_index, dagId: row.dag_id, runId: row.run_id, displayName: row.display_name, versionId: row.version_id,
-    logicalDate: row.logical_date, runAfter: row.run_after, createdAt: toDate(row.created_at),
+    logicalDate: row.logical_date, runAfter: row.run_after, createdAt: row.created_at,
   };
 }

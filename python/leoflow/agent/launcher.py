@@ -114,9 +114,12 @@ class Launcher:
         self.servers = [lines for lines in self.servers if lines.send(message)]
 
     def _start(self, spec: dict) -> None:
-        """Start a fork server; asking twice for the same id changes nothing."""
-        if spec["id"] in self.warm:
-            return
+        """Start a fork server. One per version: one that is up is named instead, one that is still importing makes room."""
+        for other in [warm for warm in self.warm.values() if warm.spec["version_id"] == spec["version_id"]]:
+            if other.ready:
+                self._tell({"op": "started", "fork_server": other.describe(), "import_ms": 0})
+                return
+            self._discard(other)
         path = os.path.join(self.run_folder, f"f{spec['id'][-12:]}.sock")
         if os.path.exists(path):
             os.unlink(path)
@@ -150,11 +153,14 @@ class Launcher:
             self._fail(warm, message["error"])
 
     def _fail(self, warm: Warm, error: dict) -> None:
+        self._discard(warm)
+        self._tell({"op": "failed", "id": warm.spec["id"], "error": error})
+
+    def _discard(self, warm: Warm) -> None:
         self.warm.pop(warm.spec["id"], None)
         warm.process.kill()
         warm.process.wait()
         warm.process.stdout.close()
-        self._tell({"op": "failed", "id": warm.spec["id"], "error": error})
 
     def _stop(self, identifier: str) -> None:
         warm = self.warm.get(identifier)

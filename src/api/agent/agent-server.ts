@@ -7,6 +7,7 @@ import { AppError, ERRORS } from '#contract/errors.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { parsePark, parseReport, parseXComRequest } from './agent-messages.ts';
 
+/** Listening until `close`, which cuts open calls (parked children learn it that way) and removes the socket file. */
 export interface AgentServer {
   close(): Promise<void>;
 }

@@ -1,0 +1,122 @@
+"""Runs executions of a tiny DAG before the first fork, so that children find bytecode specialised and caches filled.
+
+What a child writes for the first time costs it a page: counters of functions that are not specialised yet, caches of attribute
+look-ups, symbols of libpython that are not bound yet. After a rehearsal the fork server's pages hold all that, and are shared.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import warnings
+from typing import Any
+
+from leoflow.agent import attempt
+from leoflow.dagmodel import stack
+from leoflow.dagmodel.dag import DAG
+from leoflow.dagmodel.task_decorator import task
+from leoflow.run import logs
+from leoflow.run.load import warm
+
+#: CPython 3.11 specialises a function after 8 calls, and some of its instructions only after further ones.
+ROUNDS = 20
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def rehearse() -> None:
+    """Run a plain and a mapped task some times, without a trace. Does nothing in a process with threads: it will not fork tasks."""
+    if threading.active_count() > 1:
+        return
+    dag = _tiny_dag()
+    kept = _Kept()
+    scratch = os.memfd_create("leoflow-rehearsal")
+    try:
+        for _ in range(ROUNDS):
+            _rehearse_one(dag, "plain", -1, scratch)
+            _rehearse_one(dag, "mapped", 1, scratch)
+            _rehearse_fork()
+    finally:
+        kept.restore()
+        os.close(scratch)
+
+
+def _tiny_dag() -> DAG:
+    def rehearsed(number: int) -> list[int]:
+        print(number)
+        return [number]
+
+    with DAG("leoflow_rehearsal", auto_register=False) as dag:
+        task(rehearsed, task_id="plain")(1)
+        task(rehearsed, task_id="mapped").expand(number=[1, 2])
+    warm(dag)
+    return dag
+
+
+def _rehearse_one(dag: DAG, task_id: str, map_index: int, scratch: int) -> None:
+    ours, theirs = socket.socketpair()
+    server = attempt.Server(ours, "", "")
+    with ours, theirs:
+        theirs.sendall(_ANSWER)
+        server.park({"fork_server": "", "pid": 0})
+        theirs.sendall(_ANSWER)
+        attempt.live(dag, server, _spec(dag.dag_id, task_id, map_index, f"/proc/self/fd/{scratch}"))
+
+
+def _spec(dag_id: str, task_id: str, map_index: int, file: str) -> dict[str, Any]:
+    moment = "2026-01-01T00:00:00Z"
+    run = {
+        "id": "", "run_id": "rehearsal", "run_type": "manual", "logical_date": moment, "data_interval_start": moment,
+        "data_interval_end": moment, "run_after": moment, "start_date": moment, "queued_at": None, "conf": {}, "triggering_user_name": None,
+    }
+    return {
+        "execution_id": "", "attempt_id": "", "token": "rehearsal", "dag_id": dag_id, "version_id": "", "task_id": task_id,
+        "map_index": map_index, "try_number": 1, "max_tries": 0, "run": run, "log_file": file, "outcome_file": file,
+        "xcom_max_bytes": 1 << 18,
+    }
+
+
+def _rehearse_fork() -> None:
+    """What the standard library does in each child right after a fork; harmless in a process with one thread."""
+    random.seed()
+    for module, before, after in ((threading, None, "_after_fork"), (logging, "_acquireLock", "_after_at_fork_child_reinit_locks")):
+        if hasattr(module, after):
+            if before:
+                getattr(module, before)()
+            getattr(module, after)()
+
+
+class _Kept:
+    """What an execution changes in its process."""
+
+    def __init__(self) -> None:
+        root = logging.getLogger()
+        self.files = [(os.dup(number), number) for number in (1, 2)]
+        self.streams = sys.stdout, sys.stderr
+        self.root, self.handlers, self.level = root, root.handlers[:], root.level
+        self.show_warning, self.log_fd = warnings.showwarning, logs._fd
+        self.signals = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]
+        self.environment = dict(os.environ)
+        self.contexts = stack.running_contexts[:]
+
+    def restore(self) -> None:
+        """Put everything back."""
+        for copy, number in self.files:
+            os.dup2(copy, number)
+            os.close(copy)
+        sys.stdout, sys.stderr = self.streams
+        self.root.handlers[:] = self.handlers
+        self.root.setLevel(self.level)
+        logs._fd = self.log_fd
+        logging.captureWarnings(False)
+        warnings.showwarning = self.show_warning
+        for number, handler in self.signals:
+            signal.signal(number, handler)
+        for name in os.environ.keys() - self.environment.keys():
+            del os.environ[name]
+        os.environ.update(self.environment)
+        stack.running_contexts[:] = self.contexts
