@@ -56,12 +56,13 @@ function userCommand(context: CliContext): Command {
 
 /** The first line of the file, or of standard input. A password is never an argument: others can list those. */
 function readPassword(options: PasswordOptions): string {
-  const source = options.passwordFile ?? '/dev/stdin';
+  // Descriptor 0 and not /dev/stdin: that cannot be opened when it is a socket.
+  const source = options.passwordFile ?? 0;
   try {
     const password = readFileSync(source, 'utf8').split('\n')[0]?.replace(/\r$/, '') ?? '';
     if (password !== '') return password;
   } catch (cause) {
-    throw new AppError('file_unreadable', `the password cannot be read from ${source}`, { cause });
+    throw new AppError('file_unreadable', `the password cannot be read from ${source === 0 ? 'standard input' : source}`, { cause });
   }
   throw new AppError('usage', 'the password is empty', { hint: 'Pass --password-file FILE, or write it to standard input.' });
 }
