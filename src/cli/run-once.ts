@@ -2,6 +2,7 @@
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import type { RunUuid } from '#contract/ids.ts';
+import { checkConf } from '#core/check-conf.ts';
 import { makeRunId, manualInterval } from '#core/timetable.ts';
 import { callEvery } from '#platform/clock.ts';
 import { createRun } from '#store/dag-runs.ts';
@@ -22,7 +23,7 @@ export interface RunScreen {
 /** A run of a DAG that is registered with the engine already. `conf` is any JSON value. */
 export interface RunRequest {
   readonly dag: Dag;
-  readonly conf: unknown;
+  readonly conf: Readonly<Record<string, unknown>>;
   /** Epoch ms; null for a run without logical date. */
   readonly logicalDate: number | null;
   readonly signal: AbortSignal;
@@ -42,6 +43,8 @@ const REDRAW_MS = 120;
 export async function runOnce(engine: OpenEngine, request: RunRequest, screen: RunScreen): Promise<RunOutcome> {
   const { dag } = request;
   const { database } = engine;
+  const faults = checkConf(dag, request.conf);
+  if (faults.length > 0) throw new AppError('invalid_value', faults.join('\n'), { hint: 'Pass the values with --conf \'{"name": …}\'.' });
   const now = database.clock.nowMs();
   const runId = makeRunId({ runType: 'manual', runAfter: now, logicalDate: request.logicalDate, suffix: randomSuffix(now) });
   let finish: (run: RunUuid) => void = () => undefined;

@@ -44,7 +44,7 @@ async function run(context: LocalContext, path: string, options: Options): Promi
   }
 }
 
-async function execute(context: LocalContext, engine: OpenEngine, what: { chosen: CompiledDag; conf: unknown; logicalDate: number | null; json: boolean }): Promise<void> {
+async function execute(context: LocalContext, engine: OpenEngine, what: { chosen: CompiledDag; conf: Readonly<Record<string, unknown>>; logicalDate: number | null; json: boolean }): Promise<void> {
   await engine.register(what.chosen, { bundle: 'run', active: true, parseMs: null });
   const screen = screenOf(context, what.json);
   const outcome = await runOnce(engine, { dag: what.chosen.dag, conf: what.conf, logicalDate: what.logicalDate, signal: context.stop }, screen);
@@ -66,7 +66,7 @@ function choose(dags: readonly CompiledDag[], wanted: string | undefined, proble
 }
 
 /** `--conf` as an object. Throws `invalid_json`. */
-export function parseConf(text: string | undefined): unknown {
+export function parseConf(text: string | undefined): Readonly<Record<string, unknown>> {
   if (text === undefined) return {};
   let value: unknown;
   try {
@@ -75,7 +75,7 @@ export function parseConf(text: string | undefined): unknown {
     throw new AppError('invalid_json', `--conf is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new AppError('invalid_json', '--conf must be a JSON object, such as {"key": 1}');
-  return value;
+  return value as Readonly<Record<string, unknown>>;
 }
 
 /** `--date` as epoch ms; a date without offset is UTC. Throws `usage`. */

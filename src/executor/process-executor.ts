@@ -204,11 +204,12 @@ export class ProcessExecutor implements Executor {
     this.#events = null;
     this.#launcher = null;
     launcher?.close();
-    for (const warm of this.#warm.values()) {
+    const all = [...this.#warm.values()];
+    this.#warm.clear();
+    for (const warm of all) {
       warm.link?.close();
       for (const child of warm.parked) child.give(null);
     }
-    this.#warm.clear();
   }
 
   async shutdown(): Promise<void> {

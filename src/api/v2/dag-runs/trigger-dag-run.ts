@@ -4,6 +4,7 @@ import { DAGRunResponse, TriggerDAGRunPostBody } from '#contract/airflow/dag-run
 import type { Dag } from '#contract/dag.ts';
 import { RUN_ID_PATTERN } from '#contract/ids.ts';
 import { RUN_TYPES } from '#contract/states.ts';
+import { checkConf } from '#core/check-conf.ts';
 import { makeRunId, manualInterval } from '#core/timetable.ts';
 import { msOf } from '#platform/clock.ts';
 import { createRun } from '#store/dag-runs.ts';
@@ -27,6 +28,8 @@ export const triggerDagRun = operation({
     const runAfter = body.run_after === null ? services.database.clock.nowMs() : msOf(body.run_after);
     const runId = body.dag_run_id ?? makeRunId({ runType: 'manual', runAfter, logicalDate, suffix: randomSuffix() });
     refuseRunId(runId);
+    const faults = checkConf(spec, body.conf ?? {});
+    if (faults.length > 0) throw badRequest(faults.join('\n'));
     const created = await createRun(services.database, {
       dagId: params.dag_id, runId, runType: 'manual', logicalDate, interval: logicalDate === null ? null : intervalOf(spec, logicalDate, body), runAfter, conf: body.conf ?? {},
       triggeredBy: call.headers.referer === undefined ? 'rest_api' : 'ui', user: call.person.name, note: body.note,
