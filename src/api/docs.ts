@@ -33,9 +33,12 @@ export function addDocs(app: FastifyInstance, options: DocsOptions): void {
   }
 }
 
+/** Nothing that sends the reader, or the document, to a host of somebody else. */
+const QUIET = { url: '/openapi.json', withDefaultFonts: false, telemetry: false, showDeveloperTools: 'never', hideClientButton: true, agent: { disabled: true }, mcp: { disabled: true } } as const;
+
 async function buildPages(): Promise<FastifyInstance> {
   const { default: scalar } = await import('@scalar/fastify-api-reference');
   const pages = Fastify();
-  await pages.register(scalar, { routePrefix: '/docs', configuration: { url: '/openapi.json', withDefaultFonts: false } });
+  await pages.register(scalar, { routePrefix: '/docs', configuration: QUIET });
   return pages;
 }

@@ -11,6 +11,8 @@ export type Event =
   | { readonly event: 'server.ready'; readonly url: string; readonly boot_ms: number }
   | { readonly event: 'server.stopping'; readonly reason: string }
   | { readonly event: 'leader.elected'; readonly epoch: number; readonly waited_ms: number }
+  /** All unfinished runs are in memory: from here on it decides. `ms` since it was elected. */
+  | { readonly event: 'leader.ready'; readonly epoch: number; readonly runs: number; readonly ms: number }
   | { readonly event: 'leader.lost'; readonly epoch: number; readonly reason: string }
   | { readonly event: 'dag.registered'; readonly dag_id: string; readonly version: number; readonly created: boolean; readonly ms: number }
   | { readonly event: 'dag.refused'; readonly file: string; readonly message: string }
@@ -39,7 +41,7 @@ export type EventName = Event['event'];
 
 /** Level of each event's log line. `http.request` and `commit.done` are metrics first: debug lines. */
 export const EVENT_LEVELS: Readonly<Record<EventName, Level>> = {
-  'server.ready': 'info', 'server.stopping': 'info', 'leader.elected': 'info', 'leader.lost': 'warn',
+  'server.ready': 'info', 'server.stopping': 'info', 'leader.elected': 'info', 'leader.ready': 'info', 'leader.lost': 'warn',
   'dag.registered': 'info', 'dag.refused': 'warn', 'run.created': 'info', 'run.moved': 'info', 'task.moved': 'debug',
   'commit.done': 'debug', 'commit.stale': 'warn', 'commit.failed': 'error', 'report.stale': 'warn',
   'execution.lost': 'warn', 'execution.adopted': 'info', 'fork_server.ready': 'info', 'fork_server.failed': 'error',

@@ -12,7 +12,7 @@ const isCode = (code: AppError['code']) => (error: unknown): boolean => error in
 
 describe('a run', () => {
   it('goes from its trigger to its end, each move in the history', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', ['a'])])]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', ['a'])])]);
     const run = await engine.trigger('d');
     await engine.finish('a', { xcoms: { return_value: [1, 2] } });
     const b = await engine.finish('b');
@@ -26,7 +26,7 @@ describe('a run', () => {
 
   it('a downstream gets the values at hand with its job, and never those of an earlier try', async () => {
     const inputs = [{ task_id: 'a', key: 'return_value' }, { task_id: 'a', key: 'extra' }];
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { retries: 1, retry_delay_seconds: 0 }), task('b', ['a'], { inputs })])]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { retries: 1, retry_delay_seconds: 0 }), task('b', ['a'], { inputs })])]);
     const run = await engine.trigger('d');
     await engine.finish('a', { outcome: 'failed', xcoms: { extra: 'old', return_value: 1 } });
     const again = await engine.job('a', 2);
@@ -39,7 +39,7 @@ describe('a run', () => {
   });
 
   it('an execution lost to infrastructure runs again as a new execution of the same try', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a')])], { LEOFLOW_INFRA_RETRY_DELAY_SECONDS: 0.01 });
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])], { LEOFLOW_INFRA_RETRY_DELAY_SECONDS: 0.01 });
     const run = await engine.trigger('d');
     const first = await engine.job('a');
     engine.executor.kill(first);
@@ -54,7 +54,7 @@ describe('a run', () => {
   });
 
   it('a process that ends without a report fails its try by how it ended', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('status'), task('memory')])]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('status'), task('memory')])]);
     const run = await engine.trigger('d');
     engine.executor.kill(await engine.job('status'), { signal: null, status: 3 });
     engine.executor.kill(await engine.job('memory'), { oom: true });
@@ -64,7 +64,7 @@ describe('a run', () => {
   });
 
   it('over its dagrun_timeout it fails and stops what runs', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', ['a'])], { dagrun_timeout_seconds: 0.3 })]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', ['a'])], { dagrun_timeout_seconds: 0.3 })]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
     await engine.untilRun(run, 'failed');
@@ -76,7 +76,7 @@ describe('a run', () => {
 
 describe('reports', () => {
   it('are taken once: a second is stale and kept as history, one with another token is refused', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', ['a'])])]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', ['a'])])]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
     await assert.rejects(engine.report({ ...a, token: 'x'.repeat(32) }), isCode('unauthenticated'));
@@ -88,7 +88,7 @@ describe('reports', () => {
   });
 
   it('two at once: one is recorded, the other asks again', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
     await engine.trigger('d');
     const a = await engine.job('a');
     const [first, second] = await Promise.allSettled([engine.report(a), engine.report(a)]);
@@ -97,7 +97,7 @@ describe('reports', () => {
   });
 
   it('the row was changed by somebody who told nobody: the report finds it out', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
     await engine.rows("update task_instances set state = 'failed', finished = true, execution_id = null where run = $1", [run]);
@@ -108,7 +108,7 @@ describe('reports', () => {
   });
 
   it('what cannot be stored is refused, and the execution goes on', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
     await assert.rejects(engine.report(a, { xcoms: { 'a\u0000b': 1 } }), (error: unknown) => error instanceof Error && 'code' in error && String(error.code).startsWith('22'));
@@ -120,7 +120,7 @@ describe('reports', () => {
 
 describe('limits', () => {
   it('max_active_runs lets the oldest go first and the next when it is done', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a')], { max_active_runs: 1 })]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')], { max_active_runs: 1 })]);
     const first = await engine.trigger('d');
     const a = await engine.job('a');
     const second = await engine.trigger('d');
@@ -133,7 +133,7 @@ describe('limits', () => {
   });
 
   it('parallelism and the default of max_active_tasks hold', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('m', [], { expand: product(40) })])], { LEOFLOW_PARALLELISM: 100 });
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('m', [], { expand: product(40) })])], { LEOFLOW_PARALLELISM: 100 });
     const run = await engine.trigger('d');
     await engine.until(() => engine.machine.jobs.length === DAG_DEFAULTS.maxActiveTasks, '16 jobs');
     for (let done = 0; done < 40; done += 1) {
@@ -151,7 +151,7 @@ describe('people', () => {
   const two = dagOf('d', [task('a'), task('b', ['a'])]);
 
   it('clear a running task: its execution is stopped and a new try starts', async () => {
-    const engine = await EngineUnderTest.open([two]);
+    await using engine = await EngineUnderTest.open([two]);
     const run = await engine.trigger('d');
     const first = await engine.job('a');
     await applyAction(engine.database, { ...NO_ACTION, clear: [{ run, taskId: 'a', mapIndex: -1 }], by: 'ann' });
@@ -166,7 +166,7 @@ describe('people', () => {
   });
 
   it('clear what was finished while something else runs: the run does not end without it', async () => {
-    const engine = await EngineUnderTest.open([two]);
+    await using engine = await EngineUnderTest.open([two]);
     const run = await engine.trigger('d');
     await engine.finish('a');
     const b = await engine.job('b');
@@ -179,7 +179,7 @@ describe('people', () => {
   });
 
   it('a process that ends while its run is read again is not forgotten', async () => {
-    const engine = await EngineUnderTest.open([two], { LEOFLOW_INFRA_RETRY_DELAY_SECONDS: 0.01 });
+    await using engine = await EngineUnderTest.open([two], { LEOFLOW_INFRA_RETRY_DELAY_SECONDS: 0.01 });
     const run = await engine.trigger('d');
     await engine.finish('a');
     const b = await engine.job('b');
@@ -187,12 +187,9 @@ describe('people', () => {
     try {
       // Reading the run waits for this lock; the end of b comes in between.
       await blocker.query('begin; lock table task_instances in access exclusive mode');
-      const seen = engine.events.length;
-      await engine.database.pool.query("select pg_notify('leoflow_run', $1)", [run]);
-      await engine.database.pool.query("select pg_notify('leoflow_pools', '')");
+      await engine.rows("select pg_notify('leoflow_run', $1)", [run]);
       while (engine.scheduler.counts?.executions !== 0) await new Promise((resolve) => setImmediate(resolve));
       engine.executor.kill(b);
-      assert.equal(engine.events.length >= seen, true);
     } finally {
       await blocker.query('commit');
       blocker.release();
@@ -202,7 +199,7 @@ describe('people', () => {
   });
 
   it('mark a run failed: what runs is stopped', async () => {
-    const engine = await EngineUnderTest.open([two]);
+    await using engine = await EngineUnderTest.open([two]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
     await applyAction(engine.database, { ...NO_ACTION, mark: [{ run, taskId: 'a', mapIndex: -1, state: 'failed' }, { run, taskId: 'b', mapIndex: -1, state: 'skipped' }], runs: [{ id: run, state: 'failed' }], by: 'ann' });
@@ -211,7 +208,7 @@ describe('people', () => {
   });
 
   it('delete a run: what runs is stopped', async () => {
-    const engine = await EngineUnderTest.open([two]);
+    await using engine = await EngineUnderTest.open([two]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
     await engine.rows('delete from dag_runs where id = $1', [run]);
@@ -222,7 +219,7 @@ describe('people', () => {
 
 describe('versions whose processes are not up', () => {
   it('wait, and go when they are', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('m', [], { expand: product(3) })])]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('m', [], { expand: product(3) })])]);
     const version = engine.versions.get('d') ?? assert.fail();
     engine.machine.cold.add(version);
     const run = await engine.trigger('d');
@@ -234,7 +231,7 @@ describe('versions whose processes are not up', () => {
   });
 
   it('a file that does not import fails the task by its retries, text and all', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { retries: 1, retry_delay_seconds: 0 })])]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { retries: 1, retry_delay_seconds: 0 })])]);
     const version = engine.versions.get('d') ?? assert.fail();
     engine.machine.cold.add(version);
     const run = await engine.trigger('d');
@@ -249,14 +246,15 @@ describe('versions whose processes are not up', () => {
   });
 
   it('a task that was marked while it waited does not start', async () => {
-    const engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b')], { fail_fast: true })]);
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b')], { fail_fast: true })]);
     const version = engine.versions.get('d') ?? assert.fail();
     const run = await engine.trigger('d');
     const [a, b] = [await engine.job('a'), await engine.job('b')];
     engine.machine.cold.add(version);
+    const asked = engine.machine.reserved.length;
     engine.executor.kill(b);
     await engine.until(() => engine.events.some((event) => event.event === 'task.moved' && event.task_id === 'b' && event.to === 'scheduled' && event.from === 'running'), 'b is lost');
-    await engine.until(() => engine.machine.reserved.length >= 4, 'b asks for a place');
+    await engine.until(() => engine.machine.reserved.length > asked, 'b asks for a place');
     await engine.report(a, { outcome: 'failed' });
     await engine.untilRun(run, 'failed');
     engine.executor.warm(version);

@@ -558,7 +558,11 @@ export class RunEngine {
       from: instance.state, at: plan.now, error: report.error === undefined ? null : JSON.stringify(report.error),
       renderedFields: report.rendered_fields === undefined ? null : JSON.stringify(report.rendered_fields),
     });
-    const done = new Promise<CommitResult>((resolve) => pending.waiters.push(resolve));
+    const done = new Promise<CommitResult>((resolve) => pending.waiters.push((result) => {
+      // Until its run is read again nobody knows whose it is.
+      if (result.kind !== 'moved') this.#orphans.set(executionId, live.runId);
+      resolve(result);
+    }));
     this.#conclude(entry, plan);
     return done.then((result) => {
       if (result.kind === 'moved') this.#tokens.delete(executionId);

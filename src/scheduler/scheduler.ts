@@ -215,6 +215,7 @@ export class Scheduler implements AttemptService {
   async #takeOver(term: Term, listening: Promise<void>): Promise<void> {
     const { database, executor, reporter } = this.#options;
     const { engine, leadership } = term;
+    const started = monotonicMs();
     const inventory = await executor.lead(leadership.epoch, {
       onReady: (version) => engine.onVersionReady(version),
       onFailed: (version, error) => engine.onVersionFailed(version, error),
@@ -228,6 +229,7 @@ export class Scheduler implements AttemptService {
     const runs = await listUnfinishedRuns(database.pool);
     for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).map((run) => (engine.knows(run) ? undefined : engine.loadRun(run))));
     term.complete = true;
+    reporter.report({ event: 'leader.ready', epoch: leadership.epoch, runs: runs.length, ms: monotonicMs() - started });
     const gone: ExecutionId[] = [];
     for (const execution of live) {
       if (inventory.running.has(execution.id)) reporter.report({ event: 'execution.adopted', execution_id: execution.id });

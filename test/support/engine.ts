@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
 import type { ExecutionReport, ExecutionSpec, ReportAnswer, ReportedError, ReportedXCom } from '#contract/attempt.ts';
 import type { Dag } from '#contract/dag.ts';
 import type { Event } from '#contract/events.ts';
@@ -14,10 +13,10 @@ import { createReporter, type Reporter } from '#platform/report.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
 import { createRun } from '#store/dag-runs.ts';
 import type { Database } from '#store/database.ts';
-import { testDatabase } from './database.ts';
+import { withDatabase } from './database.ts';
 import { addDag } from './rows.ts';
 
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 8000;
 
 /** What outlives a server: the executions that run on this machine. */
 export class FakeMachine {
@@ -107,14 +106,8 @@ interface Server { readonly scheduler: Scheduler; readonly executor: FakeExecuto
 /** How an execution ends; success unless said otherwise. */
 export type Ending = Partial<Omit<ExecutionReport, 'execution_id' | 'xcoms'>> & { readonly xcoms?: Readonly<Record<string, unknown>> };
 
-const opened = new Set<EngineUnderTest>();
-// At the top: a hook that a test registers would run when that test is over.
-after(async () => {
-  for (const engine of opened) await engine.close();
-});
-
 /** One database, one machine, and the server that leads. */
-export class EngineUnderTest {
+export class EngineUnderTest implements AsyncDisposable {
   readonly database: Database;
   readonly machine = new FakeMachine();
   readonly events: Event[] = [];
@@ -125,8 +118,11 @@ export class EngineUnderTest {
   readonly #overrides: Parameters<typeof readConfig>[0];
   readonly #watchers = new Set<() => void>();
 
-  private constructor(database: Database, overrides: Parameters<typeof readConfig>[0]) {
-    this.database = database;
+  readonly #release: () => Promise<void>;
+
+  private constructor(held: { database: Database; release: () => Promise<void> }, overrides: Parameters<typeof readConfig>[0]) {
+    this.database = held.database;
+    this.#release = held.release;
     this.#overrides = overrides;
     this.#reporter.listen((event) => {
       this.events.push(event);
@@ -137,8 +133,7 @@ export class EngineUnderTest {
 
   /** A database with these DAGs, and a server that leads it. */
   static async open(dags: readonly Dag[], overrides: Parameters<typeof readConfig>[0] = {}): Promise<EngineUnderTest> {
-    const engine = new EngineUnderTest(await testDatabase(), overrides);
-    opened.add(engine);
+    const engine = new EngineUnderTest(await holdDatabase(), overrides);
     for (const dag of dags) engine.versions.set(dag.dag_id, (await addDag(engine.database, dag)) as VersionId);
     await engine.start();
     return engine;
@@ -175,9 +170,10 @@ export class EngineUnderTest {
     await this.until(() => server?.scheduler.isLeading === false, 'the killed server has stopped');
   }
 
-  async close(): Promise<void> {
-    opened.delete(this);
+  /** Stops all servers and lets the database go: `await using` calls it. */
+  async [Symbol.asyncDispose](): Promise<void> {
     for (const { scheduler } of this.#servers.splice(0).reverse()) await scheduler.stop({ endExecutions: false });
+    await this.#release();
     rmSync(this.home, { recursive: true, force: true });
   }
 
@@ -278,6 +274,14 @@ export class EngineUnderTest {
   #look(): void {
     for (const look of this.#watchers) look();
   }
+}
+
+/** A database of its own until it is released. */
+function holdDatabase(): Promise<{ database: Database; release: () => Promise<void> }> {
+  return new Promise((resolve, reject) => {
+    const held = withDatabase((database) => new Promise<void>((done) => resolve({ database, release: () => { done(); return held; } })));
+    held.catch(reject);
+  });
 }
 
 function nameOf(spec: ExecutionSpec): string {

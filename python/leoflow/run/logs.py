@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import sys
-import time
 import traceback
+from time import time as now
 from typing import Any
+
+from leoflow.run.clock import text_of
+from leoflow.run.json_text import make_encoder, quote
 
 MAX_LINE_BYTES = 65_536
 # Room for the other fields of a line, so that a cut text fits together with them.
 _ROOM = 1_024
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# Shorter texts fit whatever their characters are: an escape such as \u0000 takes six bytes.
+_SURELY_FITS = (MAX_LINE_BYTES - _ROOM) // 6
+_ENCODE = make_encoder(ascii_only=False)
 _fd: int | None = None
-
-
-def _timestamp(seconds: float) -> str:
-    whole = int(seconds)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1e6):06d}Z"
 
 
 def cut(text: str, limit: int) -> str:
@@ -36,7 +35,11 @@ def cut(text: str, limit: int) -> str:
 
 def make_line(level: str, logger: str, event: str, more: dict[str, Any] | None = None, at: float | None = None) -> bytes:
     """One line of the log, at most `MAX_LINE_BYTES` with its newline."""
-    record = {"timestamp": _timestamp(time.time() if at is None else at), "level": level, "logger": logger, "event": event, **(more or {})}
+    moment = text_of(now() if at is None else at)
+    if more is None and len(event) < _SURELY_FITS:
+        line = f'{{"timestamp":"{moment}","level":"{level}","logger":{quote(logger)},"event":{quote(event)}}}\n'
+        return line.encode("utf-8", "backslashreplace")
+    record = {"timestamp": moment, "level": level, "logger": logger, "event": event, **(more or {})}
     line = _ENCODE(record).encode("utf-8", "backslashreplace") + b"\n"
     limit = MAX_LINE_BYTES - _ROOM
     while len(line) > MAX_LINE_BYTES and limit > 256:
@@ -52,9 +55,9 @@ def write(line: bytes) -> None:
     """Append to the log. Without `install`, nothing is written."""
     if _fd is None:
         return
-    view = memoryview(line)
-    while view:
-        view = view[os.write(_fd, view):]
+    written = os.write(_fd, line)
+    while written < len(line):
+        written += os.write(_fd, memoryview(line)[written:])
 
 
 class LineWriter(io.TextIOBase):
@@ -63,9 +66,13 @@ class LineWriter(io.TextIOBase):
     encoding = "utf-8"
     errors = "backslashreplace"
 
-    def __init__(self, logger: str, level: str, fd: int) -> None:
-        self._logger, self._level, self._fileno = logger, level, fd
-        self._rest = ""
+    def __init__(self, logger: str, level: str) -> None:
+        self._logger, self._level = logger, level
+        self.start(1)
+
+    def start(self, fd: int) -> None:
+        """Begin anew, with `fd` as the file behind."""
+        self._fileno, self._rest = fd, ""
 
     def write(self, text: str) -> int:
         """Take text; whole lines go to the log at once, in one write."""
@@ -99,6 +106,14 @@ class LineWriter(io.TextIOBase):
 
 class LogHandler(logging.Handler):
     """Logging records as log lines."""
+
+    def createLock(self) -> None:  # noqa: N802 - logging's name
+        """None is needed: a record is one write. The standard library would make each child reset it after its fork."""
+        self.lock = None
+
+    def write_info(self, logger: str, event: str, filename: str, lineno: int) -> None:
+        """Write what `emit` would write of an info record."""
+        write(make_line("info", logger, event, {"filename": filename, "lineno": lineno}))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; a record that cannot be formatted is written as it was given."""
@@ -152,6 +167,11 @@ def _syntax(error: SyntaxError) -> dict[str, Any]:
     return {"offset": error.offset or 0, "filename": error.filename or "?", "line": error.text or "", "lineno": error.lineno or 0, "msg": error.msg}
 
 
+# Made before any fork: making them takes a child some 60 page faults.
+_OUT, _ERR = LineWriter("task.stdout", "info"), LineWriter("task.stderr", "error")
+_HANDLER = LogHandler()
+
+
 def install(fd: int) -> None:
     """Send stdout, stderr and logging of this process to `fd`. Text that was buffered before goes out first."""
     global _fd
@@ -161,11 +181,18 @@ def install(fd: int) -> None:
         except (OSError, ValueError, AttributeError):
             continue
     _fd = fd
-    sys.stdout = LineWriter("task.stdout", "info", fd)
-    sys.stderr = LineWriter("task.stderr", "error", fd)
-    root = logging.getLogger()
-    root.handlers[:] = [LogHandler()]
-    root.setLevel(logging.INFO)
+    _OUT.start(fd)
+    _ERR.start(fd)
+    sys.stdout, sys.stderr = _OUT, _ERR
+    install_logging()
+
+
+def install_logging() -> None:
+    """Send logging records to the log that `install` names. Done before a fork, it leaves each child nothing to change."""
+    root = logging.root
+    root.handlers[:] = [_HANDLER]
+    if root.level != logging.INFO:
+        root.setLevel(logging.INFO)
     logging.captureWarnings(True)
 
 
