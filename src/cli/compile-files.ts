@@ -44,7 +44,7 @@ export async function compileFiles(path: string, tools: { config: Config; python
   const warnings: CompileProblem[] = [];
   const owners = new Map<string, string>();
   const project = readProject(root);
-  const files = all.filter((file) => !project.excludePaths.some((excluded) => file === excluded || file.startsWith(`${excluded.replace(/\/$/, '')}/`)));
+  const files = all.filter((file) => !project.excludePaths.some((excluded) => file === excluded || file.startsWith(`${excluded}/`)));
   for (const file of files) {
     const request = compileRequest(tools.config, tools.python, { root, file });
     const compiled = await compilePython(request);

@@ -63,7 +63,8 @@ class Checker {
     const tasks: Record<string, TaskDefaults> = {};
     for (const [id, task] of Object.entries(this.#fields(fields['tasks'] ?? {}, '$.tasks', null))) tasks[id] = this.#task(task, `$.tasks.${id}`);
     return {
-      owner: typeof fields['owner'] === 'string' ? fields['owner'] : null, tags: this.#texts(fields['tags'], '$.tags'), excludePaths: this.#texts(fields['exclude_paths'], '$.exclude_paths'),
+      owner: this.#text(fields['owner'], '$.owner'), tags: this.#texts(fields['tags'], '$.tags'),
+      excludePaths: this.#texts(fields['exclude_paths'], '$.exclude_paths').map((path) => path.replace(/\/+$/, '')),
       defaults: this.#task(fields['defaults'] ?? {}, '$.defaults'), tasks,
     };
   }
@@ -93,6 +94,11 @@ class Checker {
     return value as Record<string, unknown>;
   }
 
+  #text(value: unknown, at: string): string | null {
+    if (value !== undefined && typeof value !== 'string') this.#say(`${at} must be a text`);
+    return typeof value === 'string' ? value : null;
+  }
+
   #texts(value: unknown, at: string): string[] {
     if (value === undefined) return [];
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value as string[];
@@ -112,7 +118,8 @@ export function applyProject(dag: Dag, project: Project): Dag {
   return {
     ...dag,
     ...(tags.length > 0 ? { tags } : {}),
-    ...(dag.owners === undefined && project.owner !== null ? { owners: [project.owner] } : {}),
+    // Airflow's default owner is no choice of the author.
+    ...(project.owner !== null && (dag.owners ?? ['airflow']).join() === 'airflow' ? { owners: [project.owner] } : {}),
     tasks: dag.tasks.map((task) => ({ ...project.defaults, ...task, ...project.tasks[task.task_id], ...mergeEnv(task.env, project, task.task_id) })),
   };
 }

@@ -14,6 +14,7 @@ interface Resource { used: number; limit: number }
 /** Why a candidate waits, in the words `tasks explain` shows: resource, slots in use, slots there are. */
 export interface Blocked { readonly resource: string; readonly used: number; readonly limit: number }
 
+/** What admission asks anew each time, because people may change it at any moment. */
 export interface AdmissionRules {
   /** Slots of a pool, −1 unlimited, null when there is no such pool. */
   poolSlots(name: string): number | null;

@@ -6,12 +6,14 @@ import { LIMITS } from '#contract/config.ts';
 import { xcomSources } from './graph.ts';
 import { findTimetableFault } from './timetable.ts';
 
+/** One thing that is wrong with a dag.json, for the author of the DAG. */
 export interface Problem {
   /** JSON path, e.g. `$.tasks[3].depends_on[0]`. */
   readonly path: string;
   readonly message: string;
 }
 
+/** `dag` is the checked value itself, not a copy. */
 export type CheckedDag = { readonly kind: 'ok'; readonly dag: Dag } | { readonly kind: 'invalid'; readonly problems: readonly Problem[] };
 
 const ajv = new Ajv2020({ allErrors: true, strict: false });

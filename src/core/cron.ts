@@ -217,7 +217,7 @@ function searchUp(cron: Cron, rules: readonly DayRule[], localMs: number): numbe
   const startDay = Math.floor(start / DAY_MS);
   let { year, month, day } = dateOf(startDay);
   const lastYear = year + SEARCH_YEARS;
-  let days = daysOfMonth(cron, rules, year, month);
+  let days = daysOfMonth(cron, rules, { year, month });
   if (((days >>> (day - 1)) & 1) === 1) {
     const time = timeFrom(cron, start - startDay * DAY_MS);
     if (time >= 0) return startDay * DAY_MS + time;
@@ -227,7 +227,7 @@ function searchUp(cron: Cron, rules: readonly DayRule[], localMs: number): numbe
     month += 1;
     if (month > 12) [year, month] = [year + 1, 1];
     if (year > lastYear) return null;
-    days = daysOfMonth(cron, rules, year, month);
+    days = daysOfMonth(cron, rules, { year, month });
   }
   day = 32 - Math.clz32(days & -days);
   return dayNumber(year, month, day) * DAY_MS + msOf(cron.hours.least, cron.minutes.least, cron.seconds.least);
@@ -238,7 +238,7 @@ function searchDown(cron: Cron, rules: readonly DayRule[], localMs: number): num
   const startDay = Math.floor(start / DAY_MS);
   let { year, month, day } = dateOf(startDay);
   const firstYear = year - SEARCH_YEARS;
-  let days = daysOfMonth(cron, rules, year, month);
+  let days = daysOfMonth(cron, rules, { year, month });
   if (((days >>> (day - 1)) & 1) === 1) {
     const time = timeUpTo(cron, start - startDay * DAY_MS);
     if (time >= 0) return startDay * DAY_MS + time;
@@ -248,7 +248,7 @@ function searchDown(cron: Cron, rules: readonly DayRule[], localMs: number): num
     month -= 1;
     if (month < 1) [year, month] = [year - 1, 12];
     if (year < firstYear) return null;
-    days = daysOfMonth(cron, rules, year, month);
+    days = daysOfMonth(cron, rules, { year, month });
   }
   day = 32 - Math.clz32(days);
   return dayNumber(year, month, day) * DAY_MS + msOf(cron.hours.greatest, cron.minutes.greatest, cron.seconds.greatest);
@@ -284,7 +284,7 @@ function timeUpTo(cron: Cron, timeMs: number): number {
   return earlierHour < 0 ? -1 : msOf(earlierHour, cron.minutes.greatest, cron.seconds.greatest);
 }
 
-function daysOfMonth(cron: Cron, rules: readonly DayRule[], year: number, month: number): number {
+function daysOfMonth(cron: Cron, rules: readonly DayRule[], { year, month }: { year: number; month: number }): number {
   if (cron.months.allowed[month] !== true || (cron.years !== null && !cron.years.has(year))) return 0;
   const first = weekdayOf(dayNumber(year, month, 1));
   const length = monthLength(year, month);

@@ -5,6 +5,7 @@ import { dependentRange, expandedLength, relevantRange } from './map-length.ts';
 import { progressOf, xcomLength, type Instance, type RunSnapshot, type TaskProgress } from './run-snapshot.ts';
 import { evaluateTriggerRule, explainTriggerRule, type UpstreamCounts } from './trigger-rule.ts';
 
+/** `wait`: nothing to do until something around it changes; `set`: it ends in that state without running. */
 export type Verdict =
   | { readonly kind: 'run' }
   | { readonly kind: 'wait'; readonly reason: () => string }

@@ -1,7 +1,7 @@
 // What a run does next: outcomes in, state changes and ready instances out. Knows no clock and no database.
 // It changes the snapshot it is given (a cache that is dropped when the commit of its changes fails) and nothing else.
 import type { SkipDecision } from '#contract/attempt.ts';
-import { INFRA_CAUSES, isFinished, type Cause, type RunState, type TaskState } from '#contract/states.ts';
+import { INFRA_CAUSES, isFinished, type Cause, type RunState } from '#contract/states.ts';
 import { affectedIndexes, dependencyVerdict, type Verdict } from './dependencies.ts';
 import { reviseIndexes, tryExpand } from './expand-task.ts';
 import { finish, instancesOf, type Plan, type PlanLimits, touch } from './plan.ts';

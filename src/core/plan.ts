@@ -12,6 +12,7 @@ export interface Origin {
   readonly mapIndex: number;
 }
 
+/** What one decision has changed so far. `now` is epoch milliseconds; `dirty` holds what must be looked at again: task index → map indexes. */
 export interface Plan {
   readonly run: RunSnapshot;
   readonly now: number;
@@ -26,6 +27,7 @@ export interface Plan {
   readonly dirty: Map<number, Set<number> | 'all'>;
 }
 
+/** Limits of the installation; `infraRetryDelayMs` is the first wait and doubles each time. */
 export interface PlanLimits {
   readonly maxMapLength: number;
   readonly infraRetries: number;

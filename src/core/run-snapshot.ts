@@ -45,6 +45,7 @@ export interface TaskProgress {
   readonly lengths: Map<string, Map<number, number | null>>;
 }
 
+/** A run in memory. Dates are epoch milliseconds, `logicalDate` null for runs without one; `tasks` has the graph’s order. */
 export interface RunSnapshot {
   readonly id: RunUuid;
   readonly dagId: string;
@@ -87,15 +88,14 @@ export function addInstance(run: RunSnapshot, instance: Instance): void {
   const progress = progressOf(run, instance.task);
   progress.instances.set(instance.mapIndex, instance);
   if (instance.mapIndex >= 0) progress.expanded = true;
-  count(run, progress, instance.state, 1);
+  count(run, instance, 1);
 }
 
 /** The one place that changes an instance's state in memory, so that the counts stay true. */
 export function setState(run: RunSnapshot, instance: Instance, state: TaskState): void {
-  const progress = progressOf(run, instance.task);
-  count(run, progress, instance.state, -1);
+  count(run, instance, -1);
   instance.state = state;
-  count(run, progress, state, 1);
+  count(run, instance, 1);
 }
 
 /** Progress of a task of this run. */
@@ -105,8 +105,8 @@ export function progressOf(run: RunSnapshot, task: GraphTask): TaskProgress {
   return progress;
 }
 
-function count(run: RunSnapshot, progress: TaskProgress, state: TaskState, by: 1 | -1): void {
-  if (isFinished(state)) countFinished(progress, state, by);
+function count(run: RunSnapshot, { task, state }: Instance, by: 1 | -1): void {
+  if (isFinished(state)) countFinished(progressOf(run, task), state, by);
   else {
     run.unfinished += by;
     if (isActive(state)) run.active += by;

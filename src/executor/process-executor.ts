@@ -6,10 +6,11 @@ import type { ExecutionSpec, ExitedChild, ForkServerSpec, FromForkServer, FromLa
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
 import { callEvery, monotonicMs, sleep } from '#platform/clock.ts';
-import { startDaemon } from '#platform/exec.ts';
 import { connectLines, type LineSocket } from '#platform/line-socket.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
+import { greetLauncher, launcherSocket, spawnLauncher } from './launcher-link.ts';
+import { newWarm, type ParkedChild, type Warm } from './warm.ts';
 
 /** `parked` is children kept waiting per DAG version, `idleSeconds` how long a fork server without work lives, `environment` all that user code inherits. */
 export interface ProcessExecutorOptions {
@@ -25,40 +26,10 @@ export interface ProcessExecutorOptions {
   readonly prepare: (versionId: VersionId) => Promise<PreparedVersion>;
 }
 
-interface ParkedChild {
-  readonly pid: number;
-  readonly give: (spec: ExecutionSpec | null) => void;
-  isGone: boolean;
-}
-
-/** One fork server as this server sees it. */
-interface Warm {
-  id: string;
-  readonly versionId: VersionId;
-  /** `ending`: told to go, its end follows. */
-  state: 'preparing' | 'starting' | 'ready' | 'failed' | 'ending';
-  dagId: string;
-  error: ReportedError | null;
-  link: LineSocket | null;
-  readonly parked: ParkedChild[];
-  /** Children asked for that have not parked yet. */
-  expected: number;
-  readonly running: Set<ExecutionId>;
-  /** Executions that a parked child was given and has not begun yet, by its pid. */
-  readonly bound: Map<number, ExecutionId>;
-  usedAt: number;
-  refillPlanned: boolean;
-}
-
-function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
-  return { id, versionId, state, dagId: '', error: null, link: null, parked: [], expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false };
-}
-
 function textOf(error: ReportedError): string {
   return `${error.type}: ${error.message}`;
 }
 
-const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
 const LAUNCHER_START_MS = 10_000;
 const SHUTDOWN_MS = 5000;
 /** A version whose file does not import is tried again after this time. */
@@ -228,8 +199,7 @@ export class ProcessExecutor implements Executor {
   // ── the launcher ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #connectLauncher(epoch: number): Promise<readonly RunningForkServer[]> {
-    const path = join(this.#options.home, 'run', 'launcher.sock');
-    if (path.length > 100) throw new AppError('invalid_config', `the home folder's path is too long for a unix socket: ${path}`, { hint: 'Choose a shorter LEOFLOW_HOME.' });
+    const path = launcherSocket(this.#options.home);
     const deadline = monotonicMs() + LAUNCHER_START_MS;
     let spawned = false;
     while (epoch === this.#epoch && this.#events !== null) {
@@ -242,51 +212,28 @@ export class ProcessExecutor implements Executor {
       if (monotonicMs() > deadline) throw new AppError('python_missing', `the launcher did not start within ${LAUNCHER_START_MS / 1000} s`, { hint: `See ${join(this.#options.home, 'logs', 'launcher.log')}.` });
       if (!spawned) {
         spawned = true;
-        await this.#spawnLauncher();
+        await spawnLauncher(this.#options);
       }
       await sleep(10);
     }
     throw new AppError('not_leading', 'this server does not lead any more');
   }
 
-  async #spawnLauncher(): Promise<void> {
-    const { home, python, environment } = this.#options;
-    try {
-      await startDaemon(python, ['-m', 'leoflow.agent.launcher', home], { env: { ...environment, PYTHONPATH: PYTHON_FOLDER }, cwd: home, logFile: join(home, 'logs', 'launcher.log') });
-    } catch (cause) {
-      throw new AppError('python_missing', `cannot start ${python}`, { cause });
-    }
-  }
-
-  async #greetLauncher(path: string): Promise<Extract<FromLauncher, { op: 'hello' | 'refused' }> | null> {
+  #greetLauncher(path: string): ReturnType<typeof greetLauncher> {
     const epoch = this.#epoch;
-    let closed: () => void = () => undefined;
-    const untilClosed = new Promise<void>((done) => void (closed = done));
-    return new Promise((resolve) => {
-      connectLines(path, {
-        onMessage: (raw) => {
-          const message = raw as FromLauncher;
-          if (message.op === 'hello') resolve(message);
-          else if (message.op === 'refused') {
-            this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${message.epoch}` });
-            resolve(message);
-          } else this.#onLauncher(message);
-        },
-        onClose: (reason) => {
-          resolve(null);
-          closed();
-          this.#onLauncherLost(epoch, reason);
-        },
-      }).then((link) => {
+    return greetLauncher(path, epoch, {
+      onLink: (link, untilClosed) => {
         this.#launcher = link;
         this.#launcherClosed = untilClosed;
-        link.send({ op: 'hello', epoch });
-      }, () => resolve(null));
+      },
+      onMessage: (message) => this.#onLauncher(message),
+      onClose: (reason) => this.#onLauncherLost(epoch, reason),
     });
   }
 
-  #onLauncher(message: Exclude<FromLauncher, { op: 'hello' | 'refused' }>): void {
+  #onLauncher(message: Exclude<FromLauncher, { op: 'hello' }>): void {
     switch (message.op) {
+      case 'refused': this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${message.epoch}` }); break;
       case 'started': void this.#adopt(message.fork_server, message.import_ms); break;
       case 'failed': this.#onFailed(message.id, message.error); break;
       case 'exited': {

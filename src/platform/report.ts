@@ -1,4 +1,5 @@
 // The one call that tells what happened: a JSON log line, a metric and a span event from the same fact.
+import { type Attributes, trace } from '@opentelemetry/api';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type Event, EVENT_LEVELS, type Level } from '#contract/events.ts';
 import { isoOf, wallMs } from './clock.ts';
@@ -28,11 +29,18 @@ export function createReporter(level: Level, write: (line: string) => void): Rep
     listen: (listener) => void listeners.push(listener),
     report(event) {
       record(event);
+      // Without an OpenTelemetry SDK loaded before the program there is no active span, and this does nothing.
+      trace.getActiveSpan()?.addEvent(event.event, attributesOf(event));
       const eventLevel = EVENT_LEVELS[event.event];
       if (ORDER.indexOf(eventLevel) >= least) write(JSON.stringify({ time: isoOf(wallMs()), level: eventLevel, ...event }));
       for (const listener of listeners) listener(event);
     },
   };
+}
+
+/** An event's facts as span attributes; null is left out. */
+function attributesOf(event: Event): Attributes {
+  return Object.fromEntries(Object.entries(event).filter(([key, value]) => key !== 'event' && value !== null));
 }
 
 /** Metrics with few labels: states, causes, routes; never an id. */

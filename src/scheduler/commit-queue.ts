@@ -7,6 +7,7 @@ import type { RunSnapshot } from '#core/run-snapshot.ts';
 import { emptyBatch, type MoveBatch, type MoveResult } from '#store/task-attempts.ts';
 import { type CommitResult, fillBatch, newPending, type PendingRun } from './pending-run.ts';
 
+/** Where batches go, and who hears of those that did not get there. */
 export interface CommitQueueOptions {
   /** Sends one batch under this leader's epoch. */
   readonly send: (batch: MoveBatch) => Promise<MoveResult>;

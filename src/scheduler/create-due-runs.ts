@@ -8,6 +8,7 @@ import { errorText, type Reporter } from '#platform/report.ts';
 import type { DueDag, DueResult } from '#store/schedule.ts';
 import type { NextRun } from '#store/dag-versions.ts';
 
+/** `slotsPerPass` bounds the runs made per DAG and pass. `findNextDue` and `nowMs` are epoch milliseconds; `dagOf` is null when the version is gone. */
 export interface ScheduleOptions {
   readonly clock: Clock;
   readonly reporter: Reporter;

@@ -10,6 +10,7 @@ import { instanceState } from './snapshots.ts';
 /** How a commit went, for those who wait for it. */
 export type CommitResult = { readonly kind: 'moved' } | { readonly kind: 'stale' } | { readonly kind: 'error'; readonly error: unknown };
 
+/** Everything of one run that waits for the next commit, from however many plans. */
 export interface PendingRun {
   readonly run: RunSnapshot;
   readonly changes: Map<Instance, Origin>;

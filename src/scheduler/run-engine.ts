@@ -49,6 +49,7 @@ interface Loading {
   read: Promise<void>;
 }
 
+/** The engine’s view of everything outside. Readers answer null for what is gone; `poolSlots` also for a pool that does not exist. */
 export interface RunEngineOptions {
   readonly config: Config;
   readonly clock: Clock;

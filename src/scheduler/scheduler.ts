@@ -28,6 +28,7 @@ import type { SpecFolders } from './execution-spec.ts';
 import { RunEngine } from './run-engine.ts';
 import { tokenFits } from './tokens.ts';
 
+/** `home` holds sockets, outcome files and the address of the leader. */
 export interface SchedulerOptions {
   readonly config: Config;
   readonly home: string;
@@ -114,7 +115,7 @@ export class Scheduler implements AttemptService {
         const leadership = await awaitLeadership(database.url, agentAddress, this.#stop.signal);
         if (downSince !== null) reporter.report({ event: 'database.available', down_ms: monotonicMs() - downSince });
         downSince = null;
-        if (this.#stop.signal.aborted) return void (await leadership.resign());
+        if (this.#stop.signal.aborted) return await leadership.resign();
         reporter.report({ event: 'leader.elected', epoch: leadership.epoch, waited_ms: monotonicMs() - asked });
         await this.#lead(leadership);
         // A term that ended by itself: the next is tried for at once. One that could not begin is not.
@@ -227,7 +228,7 @@ export class Scheduler implements AttemptService {
     const live = await listLiveExecutions(database.pool);
     engine.rememberExecutions(live);
     const runs = await listUnfinishedRuns(database.pool);
-    for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).map((run) => (engine.knows(run) ? undefined : engine.loadRun(run))));
+    for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).filter((run) => !engine.knows(run)).map((run) => engine.loadRun(run)));
     term.complete = true;
     reporter.report({ event: 'leader.ready', epoch: leadership.epoch, runs: runs.length, ms: monotonicMs() - started });
     const gone: ExecutionId[] = [];

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionReport, ExecutionSpec, ReportAnswer, ReportedError, ReportedXCom } from '#contract/attempt.ts';
 import type { Dag } from '#contract/dag.ts';
+import { AppError } from '#contract/errors.ts';
 import type { Event } from '#contract/events.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { Executor, ExecutorEvents, Inventory, Slot } from '#executor/executor.ts';
@@ -197,15 +198,29 @@ export class EngineUnderTest implements AsyncDisposable {
     return of() ?? assert.fail();
   }
 
-  /** Reports the end of an execution as its process would. */
-  report(spec: Pick<ExecutionSpec, 'execution_id' | 'token'>, ending: Ending = {}): Promise<ReportAnswer> {
-    this.machine.running.delete(spec.execution_id);
+  /** Reports the end of an execution as its process would, once. */
+  async report(spec: Pick<ExecutionSpec, 'execution_id' | 'token'>, ending: Ending = {}): Promise<ReportAnswer> {
     const { xcoms, ...rest } = ending;
     const at = new Date(this.database.clock.nowMs()).toISOString();
-    return this.scheduler.report(spec.token, {
+    const answer = await this.scheduler.report(spec.token, {
       execution_id: spec.execution_id, outcome: 'success', started_at: at, ended_at: at, ...rest,
       ...(xcoms === undefined ? {} : { xcoms: Object.entries(xcoms).map(([key, value]): ReportedXCom => ({ key, value: JSON.stringify(value), mapped_length: Array.isArray(value) ? value.length : null })) }),
     });
+    this.machine.running.delete(spec.execution_id);
+    return answer;
+  }
+
+  /** Reports until somebody takes it, as an agent does while nobody leads. */
+  async insist(spec: Pick<ExecutionSpec, 'execution_id' | 'token'>, ending: Ending = {}): Promise<ReportAnswer> {
+    const deadline = Date.now() + LIMIT_MS;
+    for (;;) {
+      try {
+        return await this.report(spec, ending);
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== 'not_leading' || Date.now() > deadline) throw error;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
   }
 
   /** Waits for the job and ends it. */

@@ -13,7 +13,6 @@ import signal
 import socket
 import sys
 import threading
-import warnings
 from typing import Any
 
 from leoflow.agent import attempt
@@ -91,14 +90,12 @@ def _rehearse_fork() -> None:
 
 
 class _Kept:
-    """What an execution changes in its process."""
+    """What an execution changes in its process. Logging stays as executions want it: the fork server itself logs nothing."""
 
     def __init__(self) -> None:
-        root = logging.getLogger()
         self.files = [(os.dup(number), number) for number in (1, 2)]
         self.streams = sys.stdout, sys.stderr
-        self.root, self.handlers, self.level = root, root.handlers[:], root.level
-        self.show_warning, self.log_fd = warnings.showwarning, logs._fd
+        self.log_fd = logs._fd
         self.signals = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]
         self.environment = dict(os.environ)
         self.contexts = stack.running_contexts[:]
@@ -109,11 +106,7 @@ class _Kept:
             os.dup2(copy, number)
             os.close(copy)
         sys.stdout, sys.stderr = self.streams
-        self.root.handlers[:] = self.handlers
-        self.root.setLevel(self.level)
         logs._fd = self.log_fd
-        logging.captureWarnings(False)
-        warnings.showwarning = self.show_warning
         for number, handler in self.signals:
             signal.signal(number, handler)
         for name in os.environ.keys() - self.environment.keys():

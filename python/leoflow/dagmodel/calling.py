@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import CoroutineType, GeneratorType
 from typing import Any
 
 # Names a callable may ask for, and a template may use (Airflow's Context).
@@ -61,11 +62,13 @@ def choose_kwargs(function: Callable[..., Any], args: Any, given: Mapping[str, A
 def call(function: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
     """Call a function; await a coroutine; run a generator function to its return value."""
     result = function(*args, **kwargs)
-    if inspect.iscoroutine(result):
+    if not isinstance(result, (CoroutineType, GeneratorType)):
+        return result
+    if isinstance(result, CoroutineType):
         import asyncio
 
         return asyncio.run(result)
-    if inspect.isgenerator(result) and inspect.isgeneratorfunction(inspect.unwrap(function)):
+    if inspect.isgeneratorfunction(inspect.unwrap(function)):
         return _drain(result)
     return result
 

@@ -66,7 +66,8 @@ class Product(ResolveMixin):
         chosen: dict[str, Any] = {}
         for name in reversed(self.value):
             container = containers[name]
-            if not isinstance(container, (Sequence, dict)) or isinstance(container, (str, bytes)):
+            # Asking the abstract class is slow, and most containers are lists.
+            if type(container) is not list and (not isinstance(container, (Sequence, dict)) or isinstance(container, (str, bytes))):
                 raise TypeError(f"can't map over value of type {type(container)} (argument {name!r})")
             length = len(container)
             if length < 1:

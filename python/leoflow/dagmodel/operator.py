@@ -18,6 +18,17 @@ from leoflow.dagmodel.setup_teardown import close_scope, notice_task, open_scope
 from leoflow.dagmodel.states import TriggerRule
 from leoflow.dagmodel.xcom_arg import PlainXComArg, XComArg, mark_teardown, wire_references
 
+# Loggers of operators by name: logging.getLogger takes a lock and half a dozen calls.
+_loggers: dict[str, logging.Logger] = {}
+
+
+def logger_of(operator_class: type, own_name: str | None) -> logging.Logger:
+    """The logger of an operator: the one it names, else the one of its class."""
+    name = own_name or f"airflow.task.operators.{operator_class.__name__}"
+    logger = _loggers.get(name)
+    if logger is None:
+        logger = _loggers[name] = logging.getLogger(name)
+    return logger
 
 
 def merge_defaults(dag: Any, group: Any, given: dict[str, Any] | None) -> dict[str, Any]:
@@ -210,7 +221,7 @@ class BaseOperator(DAGNode, metaclass=OperatorMeta):
     @property
     def log(self) -> logging.Logger:
         """The task's logger."""
-        return logging.getLogger(self.logger_name or f"airflow.task.operators.{type(self).__name__}")
+        return logger_of(type(self), self.logger_name)
 
     def set_upstream(self, other: Any, edge_modifier: Any = None) -> None:
         wire(self, other, True, edge_modifier)

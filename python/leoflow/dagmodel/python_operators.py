@@ -8,6 +8,7 @@ from typing import Any
 from leoflow.dagmodel.calling import call, choose_kwargs
 from leoflow.dagmodel.errors import AirflowException
 from leoflow.dagmodel.operator import BaseOperator
+from leoflow.dagmodel.quick_log import info
 from leoflow.dagmodel.skipping import BaseBranchOperator, SkipMixin
 
 
@@ -47,9 +48,9 @@ class PythonOperator(BaseOperator):
         self.op_kwargs = choose_kwargs(self.python_callable, self.op_args, self.op_kwargs, context)
         value = self.execute_callable()
         if self.show_return_value_in_logs:
-            self.log.info("Done. Returned value was: %s", value)
+            info(self.log, "Done. Returned value was: %s", value)
         else:
-            self.log.info("Done. Returned value not shown")
+            info(self.log, "Done. Returned value not shown")
         return value
 
     def execute_callable(self) -> Any:

@@ -17,6 +17,7 @@ from leoflow.dagmodel import stack
 from leoflow.dagmodel.calling import CONTEXT_KEYS, call_plan
 from leoflow.dagmodel.dag import DAG
 from leoflow.dagmodel.errors import DagNotFound
+from leoflow.dagmodel.operator import BaseOperator, logger_of
 from leoflow.dagmodel.setup_teardown import forget_scopes
 from leoflow.run.push import mapped_over
 from leoflow.run.templates import environment_of, holds_template
@@ -82,15 +83,29 @@ def load_dag(root: str, dag_file: str, dag_id: str, path: Iterable[str] = ()) ->
 
 
 def warm(dag: DAG) -> None:
-    """Import Jinja2 and pendulum now when a task of the DAG will use them."""
+    """Do now what would be the same for every task instance: import what tasks use, prepare mapped operators, work out signatures."""
     mapped_over(dag)
+    _name_in_environment(dag)
     for task in dag.tasks:
+        if task.is_mapped:
+            task.prepare()
+        if issubclass(task.operator_class, BaseOperator):
+            logger_of(task.operator_class, task.logger_name)
         if _wants_dates(task):
             _try_import("pendulum")
         if _wants_templates(task):
             _try_import("pendulum")
             _try_import("jinja2")
             environment_of(dag, native=bool(dag.render_template_as_native_obj))
+
+
+def _name_in_environment(dag: DAG) -> None:
+    # What most instances will set, so that they find it there; each sets what differs.
+    os.environ["AIRFLOW_CTX_DAG_ID"] = dag.dag_id
+    os.environ["AIRFLOW_CTX_TRY_NUMBER"] = "1"
+    owners = {task.owner for task in dag.tasks}
+    if len(owners) == 1 and all(owners):
+        os.environ["AIRFLOW_CTX_DAG_OWNER"] = owners.pop()
 
 
 def _try_import(name: str) -> None:

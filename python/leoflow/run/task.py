@@ -6,7 +6,11 @@ import logging
 import os
 import signal
 import traceback
+
+# signal.signal is this function behind four conversions to enums and back, which cost a forked child some 40 page faults.
+from _signal import signal as set_handler
 from datetime import datetime, timezone
+from time import time as now
 from typing import Any
 
 from leoflow.dagmodel import stack
@@ -24,6 +28,7 @@ from leoflow.dagmodel.errors import (
 from leoflow.dagmodel.operator import BaseOperator
 from leoflow.run import logs
 from leoflow.run.callbacks import call_back
+from leoflow.run.clock import text_of
 from leoflow.run.context import TaskContext
 from leoflow.run.push import push_result, reported_xcoms
 from leoflow.run.rendered import rendered_fields
@@ -33,7 +38,6 @@ from leoflow.run.templates import environment_of, holds_template, render_fields
 log = logging.getLogger("task")
 
 MAX_MESSAGE_CHARS, MAX_TRACEBACK_CHARS = 4_096, 32_768
-_SIGNALS = ((signal.SIGTERM, AirflowTaskTerminated), (signal.SIGALRM, AirflowTaskTimeout))
 
 
 def run_task(dag: Any, spec: dict[str, Any], api: Any) -> dict[str, Any]:
@@ -41,8 +45,8 @@ def run_task(dag: Any, spec: dict[str, Any], api: Any) -> dict[str, Any]:
 
     api: has `find_xcom(task_id, key, map_index|None, run_id=None, dag_id=None)`, which answers JSON text or None
     """
-    started = datetime.now(timezone.utc)
-    report: dict[str, Any] = {"execution_id": spec["execution_id"], "started_at": _text(started)}
+    started = now()
+    report: dict[str, Any] = {"execution_id": spec["execution_id"], "started_at": text_of(started)}
     try:
         run = _Run(dag, spec, api, started)
         try:
@@ -53,7 +57,7 @@ def run_task(dag: Any, spec: dict[str, Any], api: Any) -> dict[str, Any]:
     except BaseException as error:
         log.error("Task failed before it could start", exc_info=error)
         report.update(_failure(error))
-    report["ended_at"] = _text(datetime.now(timezone.utc))
+    report["ended_at"] = text_of(now())
     logs.flush()
     return report
 
@@ -61,7 +65,7 @@ def run_task(dag: Any, spec: dict[str, Any], api: Any) -> dict[str, Any]:
 class _Run:
     """One execution: the task, its context, and what it has done so far."""
 
-    def __init__(self, dag: Any, spec: dict[str, Any], api: Any, started: datetime) -> None:
+    def __init__(self, dag: Any, spec: dict[str, Any], api: Any, started: float) -> None:
         task = dag.task_dict.get(spec["task_id"])
         if task is None:
             raise TaskNotFound(f"DAG {dag.dag_id!r} has no task {spec['task_id']!r} in this version")
@@ -104,7 +108,10 @@ class _Run:
         operator.prepare_template()
         render_fields(operator, self.context, untouched)
         self.fields = rendered_fields(operator)
-        os.environ.update(self.ti.environment())
+        for name, value in self.ti.environment().items():
+            # What the loader knew before the fork is there already; setting a variable goes through the C library's environment.
+            if os.environ.get(name) != value:
+                os.environ[name] = value
 
     def _call(self, task: BaseOperator) -> Any:
         hooks = task.__dict__.get("_pre_execute_hook"), task.__dict__.get("_post_execute_hook")
@@ -168,8 +175,10 @@ class _Run:
         stack.running_contexts.clear()
 
     def _render_map_index(self, report: dict[str, Any]) -> None:
+        if self.ti.map_index < 0:
+            return
         template = self.context.get("map_index_template")
-        if template is None or self.ti.map_index < 0:
+        if template is None:
             return
         try:
             text = template
@@ -234,21 +243,6 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _take_signals() -> list[tuple[int, Any]]:
-    """Let SIGTERM and SIGALRM raise in the task; the answer is what to restore. Off the main thread there is nothing to do."""
-    handlers = []
-    for number, kind in _SIGNALS:
-        try:
-            handlers.append((number, signal.signal(number, _raiser(kind))))
-        except ValueError:
-            return handlers
-    return handlers
-
-
 def _raiser(kind: type[BaseException]) -> Any:
     def raise_it(number: int, frame: Any) -> None:
         raise kind(f"received {signal.Signals(number).name}")
@@ -256,18 +250,34 @@ def _raiser(kind: type[BaseException]) -> Any:
     return raise_it
 
 
+# Plain numbers and functions made once: see set_handler.
+_SIGNALS = ((int(signal.SIGTERM), _raiser(AirflowTaskTerminated)), (int(signal.SIGALRM), _raiser(AirflowTaskTimeout)))
+_DEFAULT, _IGNORE = int(signal.SIG_DFL), int(signal.SIG_IGN)
+
+
+def _take_signals() -> list[tuple[int, Any]]:
+    """Let SIGTERM and SIGALRM raise in the task; the answer is what to restore. Off the main thread there is nothing to do."""
+    handlers = []
+    for number, raise_it in _SIGNALS:
+        try:
+            handlers.append((number, set_handler(number, raise_it)))
+        except ValueError:
+            return handlers
+    return handlers
+
+
 def _shield() -> None:
     # A second signal must not interrupt the clean-up that the first one started.
     for number, _ in _SIGNALS:
         try:
-            signal.signal(number, signal.SIG_IGN)
+            set_handler(number, _IGNORE)
         except ValueError:
             return
 
 
 def _give_signals_back(handlers: list[tuple[int, Any]]) -> None:
     for number, handler in handlers:
-        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        set_handler(number, _DEFAULT if handler is None else handler)
 
 
 def _try_to_kill(task: Any) -> None:

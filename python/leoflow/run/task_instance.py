@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timezone
 from itertools import product
 from typing import Any
 
@@ -52,13 +52,13 @@ class LazyXComSequence(LazySequence):
 class TaskInstance(RuntimeTaskInstance):
     """One try of one instance of a task, in the process that runs it."""
 
-    def __init__(self, spec: dict[str, Any], dag: Any, task: Any, api: Any, started_at: datetime) -> None:
+    def __init__(self, spec: dict[str, Any], dag: Any, task: Any, api: Any, started: float) -> None:
         self.id = spec.get("attempt_id")
         self.task_id, self.dag_id, self.run_id = task.task_id, dag.dag_id, spec["run"]["run_id"]
         self.map_index, self.try_number, self.max_tries = spec["map_index"], spec["try_number"], spec["max_tries"]
         self.dag_version_id = spec.get("version_id")
         self.task, self.spec, self.api = task, spec, api
-        self.started_at = started_at
+        self.started = started
         self.state = "running"
         self.is_mapped = task.is_mapped or self.map_index >= 0
         self.pushed: dict[str, tuple[str, Any]] = {}
@@ -69,6 +69,11 @@ class TaskInstance(RuntimeTaskInstance):
 
     def __repr__(self) -> str:
         return f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id} map_index={self.map_index} [{self.state}]>"
+
+    @property
+    def started_at(self) -> datetime:
+        """When this execution started, as the standard library has it."""
+        return datetime.fromtimestamp(self.started, timezone.utc)
 
     @property
     def start_date(self) -> Any:

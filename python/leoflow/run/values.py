@@ -15,9 +15,11 @@ from typing import Any
 
 from leoflow.dagmodel.errors import XComUnserializable
 from leoflow.dagmodel.xcom_arg import LazySequence
+from leoflow.run.json_text import make_encoder
 
 CLASS, VERSION, DATA = "__classname__", "__version__", "__data__"
 MAX_DEPTH = 64
+_encode_text, _encode_ascii = make_encoder(ascii_only=False), make_encoder(ascii_only=True)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PLAIN = (str, int, float, bool, type(None))
 _FIXED_ZONE, _NAMED_ZONE = "pendulum.tz.timezone.FixedTimezone", "pendulum.tz.timezone.Timezone"
@@ -29,10 +31,10 @@ def encode(value: Any) -> str:
     Raises `XComUnserializable` naming the type, and where in the value it is.
     """
     packed = value if type(value) in _PLAIN else _pack(value, "", 0)
-    text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
+    text = _encode_text(packed)
     if not text.isascii() and _SURROGATE.search(text):
         # Half a character has no UTF-8 form; its escape has.
-        return json.dumps(packed, separators=(",", ":"))
+        return _encode_ascii(packed)
     return text
 
 
