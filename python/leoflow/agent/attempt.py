@@ -2,13 +2,13 @@
 
 import json
 import os
-import signal
 import sys
 import time
 
 from leoflow.agent import wire
-from leoflow.agent.processes import EXECUTION_MARKER
+from leoflow.agent.processes import EXECUTION_MARKER, name_execution
 from leoflow.run import logs
+from leoflow.run.handlers import IGNORE, INT, TERM, set_handler
 from leoflow.run.task import run_task
 
 PARK = "/agent/v1/park"
@@ -99,7 +99,7 @@ def live(dag, server: Server, spec: dict) -> None:
     _prepare(spec)
     report = run_task(dag, spec, XComs(server, spec))
     logs.flush()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    set_handler(TERM, IGNORE)
     _leave_outcome(spec, report)
     _report(server, spec, report)
 
@@ -128,12 +128,13 @@ def main() -> None:
 def _prepare(spec: dict) -> None:
     os.environ.update(spec.get("env") or {})
     os.environ[EXECUTION_MARKER] = spec["execution_id"]
+    name_execution(spec["execution_id"])
     path = spec.get("log_file")
     if path:
         _redirect(path)
     logs.install(1)
-    signal.signal(signal.SIGTERM, _cancel)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    set_handler(TERM, _cancel)
+    set_handler(INT, IGNORE)
 
 
 def _redirect(path: str) -> None:
@@ -149,7 +150,7 @@ def _redirect(path: str) -> None:
 
 def _cancel(_signal, _frame):
     # A second signal while on_kill runs changes nothing; the grace period ends in SIGKILL.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    set_handler(TERM, IGNORE)
     raise TaskCancelled("the execution was cancelled")
 
 

@@ -282,7 +282,7 @@ class ForkServer:
             exited.extend(self._ended(info.si_pid, status))
         if not exited:
             return
-        processes.kill_strays(set(self.children), self.running.__contains__)
+        processes.kill_strays(set(self.children), self.running)
         self._send({"op": "exited", "children": exited})
 
     def _ended(self, pid: int, status: int) -> list[dict]:

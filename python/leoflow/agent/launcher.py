@@ -181,7 +181,7 @@ class Launcher:
                 continue
             self.warm.pop(warm.spec["id"])
             # Its children died with it; what they had started was handed to this process.
-            processes.kill_strays(self._known(), lambda _execution: False)
+            processes.kill_strays(self._known(), ())
             killed = -status if status < 0 else None
             self._tell({"op": "exited", "id": warm.spec["id"], "status": status, "signal": killed})
         processes.reap_unknown(self._known())
@@ -205,7 +205,7 @@ class Launcher:
         for warm in self.warm.values():
             warm.process.wait()
         for _ in range(20):
-            if processes.kill_strays(set(), lambda _execution: False) == 0:
+            if processes.kill_strays(set(), ()) == 0:
                 break
         os._exit(0)
 

@@ -5,11 +5,15 @@ import os
 import signal
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 #: Every program that a task starts inherits this variable; leftovers are found by it.
 EXECUTION_MARKER = "LEOFLOW_EXECUTION_ID"
 #: The launcher that a process descends from.
 LAUNCHER_MARKER = "LEOFLOW_EXECUTION_LAUNCHER"
+
+#: What a process of an execution is called: a copy of it that runs no other program has no marker in its environment, but this name.
+_NAME_PREFIX = "lf-"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -19,6 +23,11 @@ def die_with_parent(parent: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def name_execution(execution: str) -> None:
+    """Call this process after its execution. Forks inherit the name; `ps` shows it."""
+    _libc.prctl(_PR_SET_NAME, (_NAME_PREFIX + execution[-12:]).encode("ascii"), 0, 0, 0)
 
 
 def adopt_orphans() -> None:
@@ -61,16 +70,31 @@ def marker_of(pid: int, name: str) -> str | None:
     return None
 
 
-def kill_strays(known: set[int], is_live) -> int:
-    """Kill adopted orphans of executions that are over. `is_live(execution_id)` says which still run. Returns how many."""
+def _name_of(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _is_stray(pid: int, live) -> bool:
+    execution = marker_of(pid, EXECUTION_MARKER)
+    if execution is not None:
+        return execution not in live
+    name = _name_of(pid)
+    return name.startswith(_NAME_PREFIX) and not any(name == _NAME_PREFIX + running[-12:] for running in live)
+
+
+def kill_strays(known: set[int], live) -> int:
+    """Kill adopted orphans of executions that are over. `live` holds the ids of those that still run. Returns how many."""
     killed = 0
     for _ in range(64):
         found = 0
         for pid in children_of_self():
             if pid in known:
                 continue
-            execution = marker_of(pid, EXECUTION_MARKER)
-            if execution is not None and not is_live(execution) and _kill(pid):
+            if _is_stray(pid, live) and _kill(pid):
                 found += 1
         killed += found
         if found == 0:
@@ -93,12 +117,17 @@ def reap_unknown(known: set[int]) -> None:
 def kill_other_launchers(home: str, own: str) -> int:
     """Kill whatever a dead launcher of the same home folder left behind. Returns how many."""
     killed = 0
-    for pid in _all_pids():
-        if pid == os.getpid():
-            continue
-        marker = marker_of(pid, LAUNCHER_MARKER)
-        if marker is not None and marker.startswith(home + "#") and marker != own:
-            killed += _kill(pid)
+    for _ in range(64):
+        found = 0
+        for pid in _all_pids():
+            if pid == os.getpid():
+                continue
+            marker = marker_of(pid, LAUNCHER_MARKER)
+            if marker is not None and marker.startswith(home + "#") and marker != own and _kill(pid):
+                found += 1
+        killed += found
+        if found == 0:
+            break
     return killed
 
 

@@ -93,6 +93,8 @@ class _Kept:
     """What an execution changes in its process. Logging stays as executions want it: the fork server itself logs nothing."""
 
     def __init__(self) -> None:
+        with open("/proc/self/comm", encoding="utf-8", errors="surrogateescape") as file:
+            self.name = file.read().rstrip("\n")
         self.files = [(os.dup(number), number) for number in (1, 2)]
         self.streams = sys.stdout, sys.stderr
         self.log_fd = logs._fd
@@ -113,3 +115,6 @@ class _Kept:
             del os.environ[name]
         os.environ.update(self.environment)
         stack.running_contexts[:] = self.contexts
+        # Executions name their process, and a launcher ends what bears the name of one that is over.
+        with open("/proc/self/comm", "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(self.name)

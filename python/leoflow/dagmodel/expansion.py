@@ -59,10 +59,11 @@ class Product(ResolveMixin):
 
     def select(self, context: Mapping[str, Any], index: int) -> tuple[dict[str, Any], int, set[int]]:
         """The arguments of one index, what is left of the index for enclosing levels, and the ids of values from XComs."""
-        containers = {
-            name: value.resolve(context) if isinstance(value, ResolveMixin) else value
-            for name, value in self.value.items()
-        }
+        # Loops instead of comprehensions, here and wherever each execution passes: those make a function each time, which costs a
+        # forked child some 5 page faults.
+        containers: dict[str, Any] = {}
+        for name, value in self.value.items():
+            containers[name] = value.resolve(context) if isinstance(value, ResolveMixin) else value
         chosen: dict[str, Any] = {}
         for name in reversed(self.value):
             container = containers[name]
@@ -74,8 +75,12 @@ class Product(ResolveMixin):
                 raise RuntimeError(f"cannot expand field mapped to length {length!r}")
             index, position = divmod(index, length)
             chosen[name] = _pair(container, position) if isinstance(container, dict) else container[position]
-        arguments = {name: chosen[name] for name in self.value}
-        from_xcom = {id(arguments[name]) for name, value in self.value.items() if isinstance(value, ResolveMixin)}
+        arguments: dict[str, Any] = {}
+        from_xcom: set[int] = set()
+        for name, value in self.value.items():
+            arguments[name] = chosen[name]
+            if isinstance(value, ResolveMixin):
+                from_xcom.add(id(chosen[name]))
         return arguments, index, from_xcom
 
 

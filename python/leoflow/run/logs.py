@@ -78,7 +78,10 @@ class LineWriter(io.TextIOBase):
         """Take text; whole lines go to the log at once, in one write."""
         if "\n" in text:
             head, _, self._rest = (self._rest + text).rpartition("\n")
-            write(b"".join(make_line(self._level, self._logger, line) for line in head.split("\n")))
+            if "\n" in head:
+                write(b"".join([make_line(self._level, self._logger, line) for line in head.split("\n")]))
+            else:
+                write(make_line(self._level, self._logger, head))
         else:
             self._rest += text
             if len(self._rest) > MAX_LINE_BYTES:

@@ -69,10 +69,10 @@ def _check_sizes(ti: Any) -> None:
 
 def reported_xcoms(ti: Any) -> list[dict[str, Any]]:
     """What the task pushed, as the report carries it."""
-    return [
-        {"key": key, "value": text, "mapped_length": len(value) if isinstance(value, _SIZED) else None}
-        for key, (text, value) in ti.pushed.items()
-    ]
+    xcoms: list[dict[str, Any]] = []
+    for key, (text, value) in ti.pushed.items():
+        xcoms.append({"key": key, "value": text, "mapped_length": len(value) if isinstance(value, _SIZED) else None})
+    return xcoms
 
 
 _SIZED = (list, dict, tuple, set, frozenset, LazySequence)

@@ -12,7 +12,10 @@ _SCALARS = (str, int, float, bool, type(None))
 
 def rendered_fields(operator: Any) -> dict[str, Any]:
     """Every template field by name."""
-    return {name: _shown(getattr(operator, name, None)) for name in operator.template_fields}
+    fields: dict[str, Any] = {}
+    for name in operator.template_fields:
+        fields[name] = _shown(getattr(operator, name, None))
+    return fields
 
 
 def _shown(value: Any) -> Any:
@@ -39,7 +42,10 @@ def _plain(value: Any, depth: int) -> Any:
         return _finite(value)
     if depth < 8:
         if isinstance(value, dict):
-            return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+            shown: dict[str, Any] = {}
+            for key, item in value.items():
+                shown[str(key)] = _plain(item, depth + 1)
+            return shown
         if isinstance(value, (list, tuple)):
             return [_plain(item, depth + 1) for item in value]
         if isinstance(value, (set, frozenset)):

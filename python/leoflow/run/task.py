@@ -6,9 +6,6 @@ import logging
 import os
 import signal
 import traceback
-
-# signal.signal is this function behind four conversions to enums and back, which cost a forked child some 40 page faults.
-from _signal import signal as set_handler
 from datetime import datetime, timezone
 from time import time as now
 from typing import Any
@@ -29,6 +26,7 @@ from leoflow.dagmodel.operator import BaseOperator
 from leoflow.run import logs
 from leoflow.run.callbacks import call_back
 from leoflow.run.clock import text_of
+from leoflow.run.handlers import ALARM, DEFAULT, IGNORE, TERM, set_handler
 from leoflow.run.context import TaskContext
 from leoflow.run.push import push_result, reported_xcoms
 from leoflow.run.rendered import rendered_fields
@@ -250,9 +248,7 @@ def _raiser(kind: type[BaseException]) -> Any:
     return raise_it
 
 
-# Plain numbers and functions made once: see set_handler.
-_SIGNALS = ((int(signal.SIGTERM), _raiser(AirflowTaskTerminated)), (int(signal.SIGALRM), _raiser(AirflowTaskTimeout)))
-_DEFAULT, _IGNORE = int(signal.SIG_DFL), int(signal.SIG_IGN)
+_SIGNALS = ((TERM, _raiser(AirflowTaskTerminated)), (ALARM, _raiser(AirflowTaskTimeout)))
 
 
 def _take_signals() -> list[tuple[int, Any]]:
@@ -270,14 +266,14 @@ def _shield() -> None:
     # A second signal must not interrupt the clean-up that the first one started.
     for number, _ in _SIGNALS:
         try:
-            set_handler(number, _IGNORE)
+            set_handler(number, IGNORE)
         except ValueError:
             return
 
 
 def _give_signals_back(handlers: list[tuple[int, Any]]) -> None:
     for number, handler in handlers:
-        set_handler(number, _DEFAULT if handler is None else handler)
+        set_handler(number, DEFAULT if handler is None else handler)
 
 
 def _try_to_kill(task: Any) -> None:

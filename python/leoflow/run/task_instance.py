@@ -124,12 +124,16 @@ class TaskInstance(RuntimeTaskInstance):
     def environment(self) -> dict[str, str]:
         """Names of the task instance for programs that a task starts."""
         run = self.spec["run"]
-        names = {
+        given = {
             "AIRFLOW_CTX_DAG_OWNER": self.task.owner, "AIRFLOW_CTX_DAG_ID": self.dag_id, "AIRFLOW_CTX_TASK_ID": self.task_id,
             "AIRFLOW_CTX_LOGICAL_DATE": run.get("logical_date"), "AIRFLOW_CTX_TRY_NUMBER": str(self.try_number),
             "AIRFLOW_CTX_DAG_RUN_ID": self.run_id,
         }
-        return {name: value for name, value in names.items() if value}
+        names: dict[str, str] = {}
+        for name, value in given.items():
+            if value:
+                names[name] = value
+        return names
 
     def expanded_count(self) -> int | None:
         """How many instances the task has, or None for an unmapped one."""

@@ -58,7 +58,10 @@ def render_value(operator: Any, value: Any, context: Any, untouched: set[int]) -
 
 def _render_collection(operator: Any, value: Any, context: Any, untouched: set[int]) -> Any:
     if isinstance(value, dict):
-        return {key: render_value(operator, item, context, untouched) for key, item in value.items()}
+        rendered: dict[Any, Any] = {}
+        for key, item in value.items():
+            rendered[key] = render_value(operator, item, context, untouched)
+        return rendered
     items = (render_value(operator, item, context, untouched) for item in value)
     if isinstance(value, tuple):
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)

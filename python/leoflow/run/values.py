@@ -60,7 +60,7 @@ def _pack(value: Any, where: str, depth: int) -> Any:
     if kind in _PLAIN:
         return value
     if isinstance(value, (list, LazySequence)):
-        return [_pack(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(value)]
+        return _pack_list(value, where, depth)
     if isinstance(value, dict):
         return _pack_dict(value, where, depth)
     if isinstance(value, (tuple, set, frozenset)):
@@ -73,6 +73,13 @@ def _pack(value: Any, where: str, depth: int) -> Any:
     if isinstance(value, (str, int, float)):
         return value
     return _pack_object(value, kind, where, depth)
+
+
+def _pack_list(value: Any, where: str, depth: int) -> list[Any]:
+    packed: list[Any] = []
+    for i, item in enumerate(value):
+        packed.append(item if depth < MAX_DEPTH and type(item) in _PLAIN else _pack(item, f"{where}[{i}]", depth + 1))
+    return packed
 
 
 def _pack_dict(value: dict[Any, Any], where: str, depth: int) -> dict[str, Any]:

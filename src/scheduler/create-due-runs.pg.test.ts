@@ -4,12 +4,12 @@ import { describe, it } from 'node:test';
 import { LIMITS } from '#contract/config.ts';
 import { buildGraph } from '#core/graph.ts';
 import { createReporter } from '#platform/report.ts';
-import { Schedule } from '#scheduler/create-due-runs.ts';
+import { Schedule } from './create-due-runs.ts';
 import { withDatabase } from '../../test/support/database.ts';
 import { addDag, dagOf, task } from '../../test/support/rows.ts';
-import type { Database } from './database.ts';
-import { findSpec, type NextRun, registerVersion } from './dag-versions.ts';
-import { createDueRun, findNextDue, listDueDags } from './schedule.ts';
+import type { Database } from '#store/database.ts';
+import { findSpec, type NextRun, registerVersion } from '#store/dag-versions.ts';
+import { createDueRun, findNextDue, listDueDags } from '#store/schedule.ts';
 import type { Dag } from '#contract/dag.ts';
 
 const HOUR = 3_600_000;
