@@ -126,7 +126,8 @@ def main() -> None:
 
 
 def _prepare(spec: dict) -> None:
-    os.environ.update(spec.get("env") or {})
+    if spec.get("env"):
+        os.environ.update(spec["env"])
     os.environ[EXECUTION_MARKER] = spec["execution_id"]
     name_execution(spec["execution_id"])
     path = spec.get("log_file")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import signal
 import socket
 import sys
@@ -18,21 +17,33 @@ from typing import Any
 from leoflow.agent import attempt
 from leoflow.dagmodel import stack
 from leoflow.dagmodel.dag import DAG
-from leoflow.dagmodel.task_decorator import task
-from leoflow.run import logs
+from leoflow.dagmodel.task_decorator import task as make_task
 from leoflow.run.load import warm
 
 #: CPython 3.11 specialises a function after 8 calls, and some of its instructions only after further ones.
 ROUNDS = 20
+#: A prepared copy takes about 4 KB, which a fork has to map: DAGs of more tasks do without.
+MAX_SPARES = 200
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
-def rehearse() -> None:
-    """Run a plain and a mapped task some times, without a trace. Does nothing in a process with threads: it will not fork tasks."""
+def rehearse(dag: DAG) -> None:
+    """Make a process ready to fork the executions of a DAG: run a plain and a mapped task of another one some times.
+
+    Call it after the last full garbage collection, which empties the interpreter's free lists and leaves holes between objects.
+    Does nothing in a process with threads: it forks no tasks.
+    """
     if threading.active_count() > 1:
         return
-    dag = _tiny_dag()
+    if len(dag.task_dict) <= MAX_SPARES:
+        for task in dag.tasks:
+            task.keep_spare()
+    _run_tiny_dag()
+
+
+def _run_tiny_dag() -> None:
     kept = _Kept()
+    dag = _tiny_dag()
     scratch = os.memfd_create("leoflow-rehearsal")
     try:
         for _ in range(ROUNDS):
@@ -50,8 +61,8 @@ def _tiny_dag() -> DAG:
         return [number]
 
     with DAG("leoflow_rehearsal", auto_register=False) as dag:
-        task(rehearsed, task_id="plain")(1)
-        task(rehearsed, task_id="mapped").expand(number=[1, 2])
+        make_task(rehearsed, task_id="plain")(1)
+        make_task(rehearsed, task_id="mapped").expand(number=[1, 2])
     warm(dag)
     return dag
 
@@ -81,7 +92,8 @@ def _spec(dag_id: str, task_id: str, map_index: int, file: str) -> dict[str, Any
 
 def _rehearse_fork() -> None:
     """What the standard library does in each child right after a fork; harmless in a process with one thread."""
-    random.seed()
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
     for module, before, after in ((threading, None, "_after_fork"), (logging, "_acquireLock", "_after_at_fork_child_reinit_locks")):
         if hasattr(module, after):
             if before:
@@ -90,14 +102,12 @@ def _rehearse_fork() -> None:
 
 
 class _Kept:
-    """What an execution changes in its process. Logging stays as executions want it: the fork server itself logs nothing."""
+    """What an execution changes in its process. Output and logging stay as executions want them: as lines of a log."""
 
     def __init__(self) -> None:
         with open("/proc/self/comm", encoding="utf-8", errors="surrogateescape") as file:
             self.name = file.read().rstrip("\n")
         self.files = [(os.dup(number), number) for number in (1, 2)]
-        self.streams = sys.stdout, sys.stderr
-        self.log_fd = logs._fd
         self.signals = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]
         self.environment = dict(os.environ)
         self.contexts = stack.running_contexts[:]
@@ -107,8 +117,6 @@ class _Kept:
         for copy, number in self.files:
             os.dup2(copy, number)
             os.close(copy)
-        sys.stdout, sys.stderr = self.streams
-        logs._fd = self.log_fd
         for number, handler in self.signals:
             signal.signal(number, handler)
         for name in os.environ.keys() - self.environment.keys():

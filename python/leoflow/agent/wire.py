@@ -3,7 +3,9 @@
 import json
 import socket
 
-_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+from leoflow.run.json_text import make_encoder
+
+_encode = make_encoder(ascii_only=True, default=str)
 _decode = json.loads
 
 MAX_RESPONSE = 256 * 1024 * 1024

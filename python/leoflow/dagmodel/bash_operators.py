@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Container
 from typing import Any
 
@@ -12,7 +10,16 @@ from leoflow.dagmodel.errors import AirflowException, AirflowFailException, Airf
 from leoflow.dagmodel.notset import NOTSET
 from leoflow.dagmodel.operator import BaseOperator
 from leoflow.dagmodel.sensor import BaseSensorOperator
-from leoflow.dagmodel.subprocess_hook import SubprocessHook
+
+# Imported when the first command task is made, not with every DAG: it brings `random`, which is seeded anew after each fork (20 page
+# faults). Mapped commands are made in the child, so the loader imports it for them.
+_HOOK_MODULE = "leoflow.dagmodel.subprocess_hook"
+
+
+def _make_hook() -> Any:
+    from leoflow.dagmodel.subprocess_hook import SubprocessHook
+
+    return SubprocessHook()
 
 
 class BashOperator(BaseOperator):
@@ -22,6 +29,7 @@ class BashOperator(BaseOperator):
     template_fields_renderers = {"bash_command": "bash", "env": "json"}
     template_ext: Any = (".sh", ".bash")
     ui_color = "#f0ede4"
+    modules_needed = (_HOOK_MODULE,)
 
     def __init__(
         self,
@@ -43,7 +51,7 @@ class BashOperator(BaseOperator):
         else:
             self.skip_on_exit_code = skip_on_exit_code if isinstance(skip_on_exit_code, Container) else [skip_on_exit_code]
         self.output_processor = output_processor or (lambda output: output)
-        self.subprocess_hook = SubprocessHook()
+        self.subprocess_hook = _make_hook()
         self._is_script = self._names_script(bash_command)
 
     def _names_script(self, command: Any) -> bool:
@@ -58,6 +66,8 @@ class BashOperator(BaseOperator):
         return {**env, **context["ti"].environment()}
 
     def execute(self, context: Any) -> Any:
+        import shutil
+
         if self.cwd is not None and not os.path.isdir(self.cwd):
             problem = f"The cwd {self.cwd} must be a directory" if os.path.exists(self.cwd) else f"Can not find the cwd: {self.cwd}"
             raise AirflowException(problem)
@@ -71,6 +81,8 @@ class BashOperator(BaseOperator):
         return self.output_processor(result.output)
 
     def _run(self, bash: str, env: dict[str, str]) -> Any:
+        import tempfile
+
         run = self.subprocess_hook.run_command
         if not self._is_script:
             return run(command=[bash, "-c", self.bash_command], env=env, output_encoding=self.output_encoding, cwd=self.cwd)
@@ -91,6 +103,7 @@ class BashSensor(BaseSensorOperator):
     """Waits until a bash command exits with 0."""
 
     template_fields: Any = ("bash_command", "env")
+    modules_needed = (_HOOK_MODULE,)
 
     def __init__(
         self, *, bash_command: str, env: dict[str, str] | None = None, output_encoding: str = "utf-8",
@@ -99,7 +112,7 @@ class BashSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         self.bash_command, self.env = bash_command, env
         self.output_encoding, self.retry_exit_code = output_encoding, retry_exit_code
-        self.subprocess_hook = SubprocessHook()
+        self.subprocess_hook = _make_hook()
 
     def poke(self, context: Any) -> bool:
         result = self.subprocess_hook.run_command(

@@ -108,4 +108,3 @@ class Configuration:
 
 
 conf = Configuration()
-

@@ -193,6 +193,11 @@ class MappedOperator(DAGNode):
             # What is wrong with the arguments is for the instances to say.
             self._prepared = None
 
+    def keep_spare(self) -> None:
+        """Make the next instance's copy now, where instances are copies."""
+        if self._prepared is not None:
+            self._prepared.keep_spare()
+
     def unmap(self, context: Any) -> tuple[BaseOperator, set[int]]:
         """The operator of the context's map index, and the ids of argument values that must not be rendered as templates."""
         mapped, _, from_xcom = self.expand_input.select(context, context["ti"].map_index)

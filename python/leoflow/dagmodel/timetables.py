@@ -219,4 +219,3 @@ def _from_text(schedule: str, zone: Any) -> Timetable:
     if schedule.startswith("@") and schedule not in PRESETS:
         raise AirflowTimetableInvalid(f"unknown schedule {schedule!r}; presets are {', '.join(sorted(PRESETS))}, @once, @continuous")
     return CronTriggerTimetable(schedule, timezone=zone)
-

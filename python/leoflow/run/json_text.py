@@ -11,12 +11,12 @@ from typing import Any
 quote: Callable[[str], str] = json.encoder.encode_basestring
 
 
-def make_encoder(*, ascii_only: bool) -> Callable[[Any], str]:
-    """A function from a value to compact JSON text.
+def make_encoder(*, ascii_only: bool, default: Callable[[Any], Any] | None = None) -> Callable[[Any], str]:
+    """A function from a value to compact JSON text. It raises what `json.dumps` raises for values that JSON has no words for.
 
-    The function raises what `json.dumps` raises for values that JSON has no words for.
+    default: from such a value to one that it has words for
     """
-    slow = json.JSONEncoder(ensure_ascii=ascii_only, separators=(",", ":"), check_circular=False)
+    slow = json.JSONEncoder(ensure_ascii=ascii_only, separators=(",", ":"), check_circular=False, default=default)
     make = json.encoder.c_make_encoder
     if make is None:
         return slow.encode

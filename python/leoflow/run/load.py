@@ -91,6 +91,8 @@ def warm(dag: DAG) -> None:
             task.prepare()
         if issubclass(task.operator_class, BaseOperator):
             logger_of(task.operator_class, task.logger_name)
+        for name in getattr(task.operator_class, "modules_needed", ()):
+            _try_import(name)
         if _wants_dates(task):
             _try_import("pendulum")
         if _wants_templates(task):

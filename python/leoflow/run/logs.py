@@ -18,6 +18,7 @@ MAX_LINE_BYTES = 65_536
 _ROOM = 1_024
 # Shorter texts fit whatever their characters are: an escape such as \u0000 takes six bytes.
 _SURELY_FITS = (MAX_LINE_BYTES - _ROOM) // 6
+_PLACE = {"filename", "lineno"}
 _ENCODE = make_encoder(ascii_only=False)
 _fd: int | None = None
 
@@ -36,8 +37,9 @@ def cut(text: str, limit: int) -> str:
 def make_line(level: str, logger: str, event: str, more: dict[str, Any] | None = None, at: float | None = None) -> bytes:
     """One line of the log, at most `MAX_LINE_BYTES` with its newline."""
     moment = text_of(now() if at is None else at)
-    if more is None and len(event) < _SURELY_FITS:
-        line = f'{{"timestamp":"{moment}","level":"{level}","logger":{quote(logger)},"event":{quote(event)}}}\n'
+    if len(event) < _SURELY_FITS and (more is None or more.keys() == _PLACE):
+        place = "" if more is None else f',"filename":{quote(more["filename"])},"lineno":{more["lineno"]}'
+        line = f'{{"timestamp":"{moment}","level":"{level}","logger":{quote(logger)},"event":{quote(event)}{place}}}\n'
         return line.encode("utf-8", "backslashreplace")
     record = {"timestamp": moment, "level": level, "logger": logger, "event": event, **(more or {})}
     line = _ENCODE(record).encode("utf-8", "backslashreplace") + b"\n"
@@ -172,13 +174,15 @@ def _syntax(error: SyntaxError) -> dict[str, Any]:
 
 # Made before any fork: making them takes a child some 60 page faults.
 _OUT, _ERR = LineWriter("task.stdout", "info"), LineWriter("task.stderr", "error")
-_HANDLER = LogHandler()
+_HANDLERS = [LogHandler()]
 
 
 def install(fd: int) -> None:
     """Send stdout, stderr and logging of this process to `fd`. Text that was buffered before goes out first."""
     global _fd
     for stream in (sys.stdout, sys.stderr):
+        if type(stream) is LineWriter:
+            continue
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
@@ -187,16 +191,12 @@ def install(fd: int) -> None:
     _OUT.start(fd)
     _ERR.start(fd)
     sys.stdout, sys.stderr = _OUT, _ERR
-    install_logging()
-
-
-def install_logging() -> None:
-    """Send logging records to the log that `install` names. Done before a fork, it leaves each child nothing to change."""
     root = logging.root
-    root.handlers[:] = [_HANDLER]
-    if root.level != logging.INFO:
+    # After a rehearsal this was done before the fork.
+    if root.handlers != _HANDLERS or root.level != logging.INFO:
+        root.handlers[:] = _HANDLERS
         root.setLevel(logging.INFO)
-    logging.captureWarnings(True)
+        logging.captureWarnings(True)
 
 
 def note(level: str, event: str, logger: str = "leoflow") -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json  # noqa: F401
 import time  # noqa: F401
-import uuid  # noqa: F401
 from datetime import datetime, timedelta  # noqa: F401
-from random import random  # noqa: F401
 from typing import Any
 
 
@@ -28,8 +26,13 @@ def datetime_diff_for_humans(dt: Any, since: Any = None) -> str:
 
 
 def __getattr__(name: str) -> Any:
-    # Modules that a template may ask for and that are not part of the standard library.
-    if name in ("dateutil", "yaml"):
+    # Not imported with every task: `random` is seeded anew after each fork.
+    if name == "random":
+        from random import random
+
+        return random
+    # The others are modules that a template may ask for and tasks seldom do.
+    if name in ("dateutil", "uuid", "yaml"):
         import importlib
 
         return importlib.import_module(name)

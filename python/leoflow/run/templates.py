@@ -45,7 +45,8 @@ def render_value(operator: Any, value: Any, context: Any, untouched: set[int]) -
         return value
     if isinstance(value, str):
         return _render_text(operator, value, context)
-    if not isinstance(value, os.PathLike) and hasattr(value, "resolve"):
+    # In this order, because asking the abstract class is slow.
+    if hasattr(value, "resolve") and not isinstance(value, os.PathLike):
         return value.resolve(context)
     if isinstance(value, (tuple, list, set, dict)):
         return _render_collection(operator, value, context, untouched) if value else value
@@ -59,9 +60,11 @@ def render_value(operator: Any, value: Any, context: Any, untouched: set[int]) -
 def _render_collection(operator: Any, value: Any, context: Any, untouched: set[int]) -> Any:
     if isinstance(value, dict):
         rendered: dict[Any, Any] = {}
+        changed = False
         for key, item in value.items():
             rendered[key] = render_value(operator, item, context, untouched)
-        return rendered
+            changed = changed or rendered[key] is not item
+        return rendered if changed else value
     items = (render_value(operator, item, context, untouched) for item in value)
     if isinstance(value, tuple):
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
