@@ -1,5 +1,5 @@
 // The benchmark: our runs beside the bare fork floor of the same bodies, interleaved in one run; every log and XCom is read back.
-import { mkdtempSync, rmSync, chmodSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compileFiles } from '#cli/compile-files.ts';
@@ -53,6 +53,36 @@ async function readBack(engine: OpenEngine, run: RunUuid): Promise<string> {
   return `${lines} logs and ${xcoms.length} XComs of ${view?.instances.length} instances read back`;
 }
 
+interface Cpu { readonly node: number; readonly postgres: number; readonly forkServer: number; readonly children: number }
+
+const TICKS_PER_MS = 0.1;
+
+/** CPU milliseconds spent so far: this process, PostgreSQL's, the fork servers', and their ended children. */
+function readCpu(home: string): Cpu {
+  const own = process.cpuUsage();
+  const sum = { node: (own.user + own.system) / 1000, postgres: 0, forkServer: 0, children: 0 };
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      const [user = 0, system = 0, childUser = 0, childSystem = 0] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 15).map((ticks) => Number(ticks) / TICKS_PER_MS);
+      const isOurs = command.includes(home) || readFileSync(`/proc/${pid}/environ`, 'utf8').includes(home);
+      if (command.startsWith('postgres:') || (isOurs && command.includes('/postgres\0'))) sum.postgres += user + system;
+      else if (isOurs && command.includes('leoflow.agent.fork_server')) {
+        sum.forkServer += user + system;
+        sum.children += childUser + childSystem;
+      }
+    } catch {
+      // It ended between two looks.
+    }
+  }
+  return sum;
+}
+
+/** CPU per task of one run, by process: where the time goes. */
+function renderCpu(before: Cpu, after: Cpu, tasks: number): string {
+  return (['node', 'postgres', 'forkServer', 'children'] as const).map((part) => `${part} ${((after[part] - before[part]) / tasks).toFixed(2)}`).join(', ');
+}
+
 async function floor(python: string, folder: string, what: { count: number; atOnce: number }): Promise<number> {
   const done = await run(python, [join(HERE, 'floor.py'), String(what.count), String(what.atOnce), folder], { timeoutMs: 120_000 });
   if (done.status !== 0) throw new Error(done.stderr);
@@ -77,13 +107,15 @@ try {
   ];
   for (const { dag } of cases) await engine.register(dag, { bundle: 'bench', active: true, parseMs: null });
   for (const one of cases) await runDag(engine, one.dag);
-  const rounds = cases.map(() => ({ ours: [] as Round[], floors: [] as number[], last: null as RunUuid | null }));
+  const rounds = cases.map(() => ({ ours: [] as Round[], floors: [] as number[], last: null as RunUuid | null, cpu: '' }));
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [index, one] of cases.entries()) {
       const into = rounds[index];
       if (into === undefined) continue;
       into.floors.push(await floor(python, join(own, `floor-${index}-${round}`), one));
+      const before = readCpu(own);
       const done = await runDag(engine, one.dag);
+      into.cpu = renderCpu(before, readCpu(own), one.count);
       into.ours.push(done.round);
       into.last = done.run;
     }
@@ -99,6 +131,7 @@ try {
       const hops = into.ours.flatMap((round) => round.hopsMs);
       process.stdout.write(`  hop, end of a body → begin of the next: p50 ${quantile(hops, 0.5).toFixed(2)} ms, p90 ${quantile(hops, 0.9).toFixed(2)}, p99 ${quantile(hops, 0.99).toFixed(2)}; trigger → first body: p50 ${median(into.ours.map((round) => round.firstMs)).toFixed(2)} ms\n`);
     } else process.stdout.write(`  ${(one.count / median(seconds)).toFixed(0)} tasks/s\n`);
+    process.stdout.write(`  CPU ms per task, last round: ${into.cpu}\n`);
     process.stdout.write(`  ${await readBack(engine, into.last)}\n`);
   }
 } finally {

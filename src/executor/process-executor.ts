@@ -96,7 +96,7 @@ export class ProcessExecutor implements Executor {
     return {
       handle: warm.id, pid: child.pid,
       launch: (spec) => {
-        if (child.isGone) return this.#lose([spec.execution_id], 'its process ended before it began');
+        if (child.isGone || this.#warm.get(warm.versionId) !== warm) return this.#lose([spec.execution_id], 'its process ended before it began');
         warm.running.add(spec.execution_id);
         warm.bound.set(child.pid, spec.execution_id);
         child.give(spec);
@@ -204,7 +204,12 @@ export class ProcessExecutor implements Executor {
     let spawned = false;
     while (epoch === this.#epoch && this.#events !== null) {
       const hello = existsSync(path) ? await this.#greetLauncher(path) : null;
-      if (hello?.op === 'refused') throw new AppError('not_leading', `the launcher obeys epoch ${hello.epoch}, this server leads in ${epoch}`, { hint: 'Another server leads, or the database was replaced: then end the launcher that serves the home folder.' });
+      if (hello?.op === 'refused') {
+        const link = this.#launcher;
+        this.#launcher = null;
+        link?.close();
+        throw new AppError('not_leading', `the launcher obeys epoch ${hello.epoch}, this server leads in ${epoch}`, { hint: 'Another server leads, or the database was replaced: then end the launcher that serves the home folder.' });
+      }
       if (hello !== null) {
         this.#options.reporter.report({ event: 'launcher.ready', pid: hello.pid, adopted: hello.fork_servers.length });
         return hello.fork_servers;

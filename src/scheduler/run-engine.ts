@@ -597,7 +597,7 @@ export class RunEngine {
 
   /** Executions are gone with what ran them. */
   async onLost(executions: readonly ExecutionId[], reason: string): Promise<void> {
-    for (const executionId of executions) await this.#onEnded(executionId, { cause: 'lost', message: reason });
+    await Promise.all(executions.map((executionId) => this.#onEnded(executionId, { cause: 'lost', message: reason })));
   }
 
   /** An execution without a process any more: what it left behind counts, else how it ended. */

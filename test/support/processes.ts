@@ -105,6 +105,11 @@ export class ProcessesUnderTest implements AsyncDisposable {
     await this.#lead('b.sock');
   }
 
+  /** An executor that an older leader would have. */
+  outdated(): ProcessExecutor {
+    return this.#make('old.sock');
+  }
+
   /** A version made of a DAG file. */
   version(source: string): VersionId {
     const id = randomUUID() as string as VersionId;
@@ -233,6 +238,11 @@ export function childrenOf(pid: number): number[] {
 /** Open files of a process. */
 export function fdsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Waits until not even the exit status of a process is left. */
+export async function untilReaped(pid: number): Promise<void> {
+  while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Waits until a process is gone or only its exit status is left. */

@@ -361,11 +361,13 @@ def _last_words(error: BaseException) -> None:
 
 
 def _import_dag(spec: dict):
+    from leoflow.agent.rehearsal import rehearse
     from leoflow.run.load import load_dag
 
     gc.disable()
     dag = load_dag(spec["root"], spec["dag_file"], spec["dag_id"], spec["path"])
     gc.collect()
+    rehearse(dag)
     gc.freeze()
     return dag
 

@@ -17,6 +17,8 @@ import time
 from leoflow.agent import processes, wire
 
 ORPHAN_SECONDS = 900
+#: A launcher that was just killed may hold the lock for a moment longer than its socket.
+LOCK_SECONDS = 1.0
 
 
 class Warm:
@@ -214,15 +216,24 @@ def _own_path() -> str:
     return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+def _locked(lock) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False
+
+
 def main() -> None:
     """Take the home folder's lock, end what a dead launcher left, serve."""
     home = sys.argv[1]
     os.makedirs(os.path.join(home, "run"), exist_ok=True)
     lock = open(os.path.join(home, "run", "launcher.lock"), "w", encoding="ascii")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        sys.exit("another launcher serves this home folder")
+    deadline = time.monotonic() + LOCK_SECONDS
+    while not _locked(lock):
+        if time.monotonic() > deadline:
+            sys.exit("another launcher serves this home folder")
+        time.sleep(0.01)
     os.environ[processes.LAUNCHER_MARKER] = ""
     launcher = Launcher(home)
     processes.adopt_orphans()

@@ -14,7 +14,7 @@ import sys
 import threading
 from typing import Any
 
-from leoflow.agent import attempt
+from leoflow.agent import attempt, processes
 from leoflow.dagmodel import stack
 from leoflow.dagmodel.dag import DAG
 from leoflow.dagmodel.task_decorator import task as make_task
@@ -36,16 +36,14 @@ def rehearse(dag: DAG) -> None:
     if threading.active_count() > 1:
         return
     if len(dag.task_dict) <= MAX_SPARES:
-        for task in dag.tasks:
-            task.keep_spare()
-    _run_tiny_dag()
-
-
-def _run_tiny_dag() -> None:
-    kept = _Kept()
-    dag = _tiny_dag()
-    scratch = os.memfd_create("leoflow-rehearsal")
+        _keep_spares(dag)
     try:
+        kept, scratch = _Kept(), os.memfd_create("leoflow-rehearsal")
+    except OSError:
+        # Where there is no /proc or no memory file, executions are as right, only slower.
+        return
+    try:
+        dag = _tiny_dag()
         for _ in range(ROUNDS):
             _rehearse_one(dag, "plain", -1, scratch)
             _rehearse_one(dag, "mapped", 1, scratch)
@@ -53,6 +51,15 @@ def _run_tiny_dag() -> None:
     finally:
         kept.restore()
         os.close(scratch)
+
+
+def _keep_spares(dag: DAG) -> None:
+    for task in dag.tasks:
+        try:
+            task.keep_spare()
+        except Exception:
+            # A class of the author's that cannot be copied: its executions will say so.
+            continue
 
 
 def _tiny_dag() -> DAG:
@@ -91,14 +98,14 @@ def _spec(dag_id: str, task_id: str, map_index: int, file: str) -> dict[str, Any
 
 
 def _rehearse_fork() -> None:
-    """What the standard library does in each child right after a fork; harmless in a process with one thread."""
+    """What happens in each child right after its fork; harmless in a process with one thread that its parent's end ends anyway."""
+    processes.die_with_parent(os.getppid())
     if "random" in sys.modules:
         sys.modules["random"].seed()
-    for module, before, after in ((threading, None, "_after_fork"), (logging, "_acquireLock", "_after_at_fork_child_reinit_locks")):
-        if hasattr(module, after):
-            if before:
-                getattr(module, before)()
-            getattr(module, after)()
+    # Names of CPython's own, which another version may not have.
+    for module, hook in ((threading, "_after_fork"), (logging, "_after_at_fork_child_reinit_locks")):
+        if hasattr(module, hook):
+            getattr(module, hook)()
 
 
 class _Kept:
@@ -118,10 +125,13 @@ class _Kept:
             os.dup2(copy, number)
             os.close(copy)
         for number, handler in self.signals:
-            signal.signal(number, handler)
-        for name in os.environ.keys() - self.environment.keys():
+            if handler is not None:
+                signal.signal(number, handler)
+        for name in set(os.environ) - set(self.environment):
             del os.environ[name]
-        os.environ.update(self.environment)
+        for name, value in self.environment.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
         stack.running_contexts[:] = self.contexts
         # Executions name their process, and a launcher ends what bears the name of one that is over.
         with open("/proc/self/comm", "w", encoding="utf-8", errors="surrogateescape") as file:

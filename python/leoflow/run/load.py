@@ -17,7 +17,7 @@ from leoflow.dagmodel import stack
 from leoflow.dagmodel.calling import CONTEXT_KEYS, call_plan
 from leoflow.dagmodel.dag import DAG
 from leoflow.dagmodel.errors import DagNotFound
-from leoflow.dagmodel.operator import BaseOperator, logger_of
+from leoflow.dagmodel.operator import logger_of
 from leoflow.dagmodel.setup_teardown import forget_scopes
 from leoflow.run.push import mapped_over
 from leoflow.run.templates import environment_of, holds_template
@@ -89,8 +89,8 @@ def warm(dag: DAG) -> None:
     for task in dag.tasks:
         if task.is_mapped:
             task.prepare()
-        if issubclass(task.operator_class, BaseOperator):
-            logger_of(task.operator_class, task.logger_name)
+        if task.logger_name is None:
+            logger_of(task.operator_class, None)
         for name in getattr(task.operator_class, "modules_needed", ()):
             _try_import(name)
         if _wants_dates(task):
@@ -105,9 +105,9 @@ def _name_in_environment(dag: DAG) -> None:
     # What most instances will set, so that they find it there; each sets what differs.
     os.environ["AIRFLOW_CTX_DAG_ID"] = dag.dag_id
     os.environ["AIRFLOW_CTX_TRY_NUMBER"] = "1"
-    owners = {task.owner for task in dag.tasks}
-    if len(owners) == 1 and all(owners):
-        os.environ["AIRFLOW_CTX_DAG_OWNER"] = owners.pop()
+    owner = dag.tasks[0].owner if dag.tasks else None
+    if owner and isinstance(owner, str) and all(task.owner == owner for task in dag.tasks):
+        os.environ["AIRFLOW_CTX_DAG_OWNER"] = owner
 
 
 def _try_import(name: str) -> None:

@@ -1,5 +1,6 @@
 // The agent API: what children and agents call. Plain node:http, because every execution pays for it.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { rmSync } from 'node:fs';
 import type { AttemptService } from '#contract/attempt.ts';
 import { LIMITS } from '#contract/config.ts';
@@ -12,11 +13,12 @@ export interface AgentServer {
   close(): Promise<void>;
 }
 
-type Handler = (service: AttemptService, call: { token: string; body: unknown; gone: AbortSignal }) => Promise<unknown>;
+/** `gone` makes the signal that aborts when the caller hangs up: only who waits long pays for it. */
+type Handler = (service: AttemptService, call: { token: string; body: unknown; gone: () => AbortSignal }) => Promise<unknown>;
 
 /** Every call of the agent protocol, by path. */
 const CALLS: Readonly<Record<string, Handler>> = {
-  '/agent/v1/park': async (service, { body, gone }) => ({ spec: await service.park({ ...parsePark(body), gone }) }),
+  '/agent/v1/park': async (service, { body, gone }) => ({ spec: await service.park({ ...parsePark(body), gone: gone() }) }),
   '/agent/v1/report': async (service, { token, body }) => {
     const answer = await service.report(token, parseReport(body));
     if (answer.kind === 'stale') throw new AppError('stale', 'this execution was closed before');
@@ -48,15 +50,13 @@ function close(server: Server, socketPath: string): Promise<void> {
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, to: { service: AttemptService; reporter: Reporter }): Promise<void> {
-  const gone = new AbortController();
-  request.socket.once('close', () => gone.abort());
   try {
     const handler = request.method === 'POST' ? CALLS[request.url ?? ''] : undefined;
     if (handler === undefined) throw new AppError('not_found', `there is no ${request.method} ${request.url}`);
     const body: unknown = JSON.parse(await readBody(request));
-    send(response, 200, await handler(to.service, { token: (request.headers.authorization ?? '').replace(/^Bearer /, ''), body, gone: gone.signal }));
+    send(response, 200, await handler(to.service, { token: (request.headers.authorization ?? '').replace(/^Bearer /, ''), body, gone: () => signalOf(request.socket) }));
   } catch (error) {
-    if (gone.signal.aborted) return;
+    if (request.socket.destroyed) return;
     const failure = error instanceof SyntaxError ? new AppError('invalid_json', error.message) : error;
     if (failure instanceof AppError) return send(response, ERRORS[failure.code].status, { code: failure.code, detail: failure.message });
     to.reporter.report({ event: 'failure', where: `agent ${request.url}`, error: errorText(error) });
@@ -64,6 +64,12 @@ async function answer(request: IncomingMessage, response: ServerResponse, to: { 
     const isData = error instanceof Error && 'code' in error && String(error.code).startsWith('22');
     send(response, isData ? 422 : 503, { code: isData ? 'invalid_value' : 'database_unavailable', detail: errorText(error) });
   }
+}
+
+function signalOf(socket: Socket): AbortSignal {
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
