@@ -80,6 +80,8 @@ export interface ExecutionReport {
   readonly rendered_map_index?: string;
   readonly rendered_fields?: Readonly<Record<string, unknown>>;
   readonly exit_code?: number;
+  /** What could not be written of the log, e.g. because the disk was full. */
+  readonly log_gap?: { readonly bytes: number; readonly reason: string };
 }
 
 /** Airflow's `skipmixin_key`: exactly one of the two lists. Task ids of direct downstream tasks. `all` skips every transitive one. */

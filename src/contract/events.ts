@@ -24,6 +24,7 @@ export type Event =
   | { readonly event: 'commit.failed'; readonly error: string }
   | { readonly event: 'report.stale'; readonly execution_id: string }
   | { readonly event: 'execution.lost'; readonly execution_id: string; readonly reason: string }
+  | { readonly event: 'execution.log_gap'; readonly execution_id: string; readonly bytes: number; readonly reason: string }
   | { readonly event: 'execution.adopted'; readonly execution_id: string }
   | { readonly event: 'fork_server.ready'; readonly id: string; readonly dag_id: string; readonly import_ms: number }
   | { readonly event: 'fork_server.failed'; readonly id: string; readonly dag_id: string; readonly error: string }
@@ -44,7 +45,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, Level>> = {
   'server.ready': 'info', 'server.stopping': 'info', 'leader.elected': 'info', 'leader.ready': 'info', 'leader.lost': 'warn',
   'dag.registered': 'info', 'dag.refused': 'warn', 'run.created': 'info', 'run.moved': 'info', 'task.moved': 'debug',
   'commit.done': 'debug', 'commit.stale': 'warn', 'commit.failed': 'error', 'report.stale': 'warn',
-  'execution.lost': 'warn', 'execution.adopted': 'info', 'fork_server.ready': 'info', 'fork_server.failed': 'error',
+  'execution.lost': 'warn', 'execution.adopted': 'info', 'execution.log_gap': 'error', 'fork_server.ready': 'info', 'fork_server.failed': 'error',
   'fork_server.exited': 'info', 'launcher.lost': 'error', 'launcher.ready': 'info',
   'database.unavailable': 'error', 'database.available': 'info', 'http.request': 'debug', 'auth.failed': 'warn', failure: 'error',
 };

@@ -559,6 +559,7 @@ export class RunEngine {
       from: instance.state, at: plan.now, error: report.error === undefined ? null : JSON.stringify(report.error),
       renderedFields: report.rendered_fields === undefined ? null : JSON.stringify(report.rendered_fields),
     });
+    if (report.log_gap !== undefined) this.#noteLogGap(entry, instance, { executionId, ...report.log_gap });
     const done = new Promise<CommitResult>((resolve) => pending.waiters.push((result) => {
       // Until its run is read again nobody knows whose it is.
       if (result.kind !== 'moved') this.#orphans.set(executionId, live.runId);
@@ -568,6 +569,15 @@ export class RunEngine {
     return done.then((result) => {
       if (result.kind === 'moved') this.#tokens.delete(executionId);
       return result;
+    });
+  }
+
+  /** Lost log lines are never silent: the history of the instance says how many and why. */
+  #noteLogGap(entry: Entry, instance: Instance, gap: { executionId: ExecutionId; bytes: number; reason: string }): void {
+    this.#options.reporter.report({ event: 'execution.log_gap', execution_id: gap.executionId, bytes: gap.bytes, reason: gap.reason });
+    this.#queue.pendingOf(entry.run).events.push({
+      run: entry.run.id, taskId: instance.task.id, mapIndex: instance.mapIndex, attemptId: instance.attemptId, executionId: gap.executionId, from: instance.state, to: instance.state,
+      at: this.#options.clock.nowMs(), cause: null, detail: `${gap.bytes} bytes of its log are missing: ${gap.reason}`,
     });
   }
 

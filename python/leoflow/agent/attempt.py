@@ -100,6 +100,9 @@ def live(dag, server: Server, spec: dict) -> None:
     report = run_task(dag, spec, XComs(server, spec))
     logs.flush()
     set_handler(TERM, IGNORE)
+    gap = logs.gap_in_all()
+    if gap is not None:
+        report["log_gap"] = gap
     _leave_outcome(spec, report)
     _report(server, spec, report)
 
@@ -140,13 +143,22 @@ def _prepare(spec: dict) -> None:
 
 def _redirect(path: str) -> None:
     try:
-        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        log = _open_log(path)
+    except OSError as error:
+        # A log that cannot be kept is no reason to fail the task: it runs, and its report says what is missing.
+        logs.lose(0, f"the log could not be opened: {error.strerror}")
+        log = os.open(os.devnull, os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+
+
+def _open_log(path: str) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
 
 
 def _cancel(_signal, _frame):

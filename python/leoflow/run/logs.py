@@ -21,6 +21,9 @@ _SURELY_FITS = (MAX_LINE_BYTES - _ROOM) // 6
 _PLACE = {"filename", "lineno"}
 _ENCODE = make_encoder(ascii_only=False)
 _fd: int | None = None
+# Since the last line that was written, and in all.
+_gap: dict[str, Any] = {}
+_gap_in_all: dict[str, Any] = {}
 
 
 def cut(text: str, limit: int) -> str:
@@ -54,12 +57,36 @@ def make_line(level: str, logger: str, event: str, more: dict[str, Any] | None =
 
 
 def write(line: bytes) -> None:
-    """Append to the log. Without `install`, nothing is written."""
+    """Append to the log. Without `install`, nothing is written. A full disk never fails the task: what is lost is counted."""
     if _fd is None:
         return
-    written = os.write(_fd, line)
-    while written < len(line):
-        written += os.write(_fd, memoryview(line)[written:])
+    if _gap:
+        line = _gap_line() + line
+    written = 0
+    try:
+        written = os.write(_fd, line)
+        while written < len(line):
+            written += os.write(_fd, memoryview(line)[written:])
+        _gap.clear()
+    except OSError as error:
+        lose(len(line) - written, error.strerror or str(error))
+
+
+def lose(count: int, reason: str) -> None:
+    """Count bytes of the log that could not be written; the next line that can be says so."""
+    for gap in (_gap, _gap_in_all):
+        gap["bytes"] = gap.get("bytes", 0) + count
+        gap["reason"] = reason
+
+
+def gap_in_all() -> dict[str, Any] | None:
+    """What is missing of this log: {"bytes", "reason"}; None when nothing is."""
+    return dict(_gap_in_all) if _gap_in_all else None
+
+
+def _gap_line() -> bytes:
+    # The newline ends what may be half a line.
+    return b"\n" + make_line("error", "leoflow", f"{_gap['bytes']} bytes of this log are missing: {_gap['reason']}")
 
 
 class LineWriter(io.TextIOBase):

@@ -67,6 +67,7 @@ export function parseReport(body: unknown): ExecutionReport {
     ...optional(fields, 'reschedule_in_seconds', (value) => (typeof value === 'number' && Number.isFinite(value) ? Math.max(0, value) : 60)),
     ...optional(fields, 'rendered_map_index', (value) => textOf(value, 'a rendered map index', 250)),
     ...optional(fields, 'rendered_fields', parseRendered),
+    ...optional(fields, 'log_gap', parseGap),
     ...optional(fields, 'exit_code', (value) => (Number.isInteger(value) ? (value as number) : 1)),
   };
 }
@@ -95,6 +96,11 @@ function parseXComs(value: unknown): ReportedXCom[] {
     if (length !== null && !Number.isInteger(length)) throw invalid(`a length of ${key} that is no integer`);
     return { key, value: json, mapped_length: length as number | null };
   });
+}
+
+function parseGap(value: unknown): { bytes: number; reason: string } {
+  const fields = fieldsOf(value, 'a gap of its log');
+  return { bytes: typeof fields['bytes'] === 'number' ? fields['bytes'] : 0, reason: textOf(fields['reason'], 'a reason', 500) };
 }
 
 function parseSkips(value: unknown): SkipDecision {
