@@ -80,12 +80,6 @@ export class Admission {
     }
   }
 
-  /** Puts a taken candidate back (its executor was not ready). */
-  putBack(candidate: Candidate): void {
-    this.release(candidate);
-    this.add(candidate);
-  }
-
   /** Counts a running instance (a take-over finds them running). @param by 1, or −1 to give back */
   occupy(candidate: Candidate, by: 1 | -1): void {
     for (const { name, slots } of this.#needs(candidate)) {

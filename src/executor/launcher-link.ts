@@ -41,8 +41,8 @@ export function greetLauncher(path: string, epoch: number, handlers: LauncherHan
       onMessage: (raw) => {
         const message = raw as FromLauncher;
         if (message.op === 'hello') return resolve(message);
-        handlers.onMessage(message);
         if (message.op === 'refused') resolve(message);
+        handlers.onMessage(message);
       },
       onClose: (reason) => {
         resolve(null);

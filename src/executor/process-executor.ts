@@ -10,7 +10,7 @@ import { connectLines, type LineSocket } from '#platform/line-socket.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
 import { greetLauncher, launcherSocket, spawnLauncher } from './launcher-link.ts';
-import { newWarm, type ParkedChild, type Warm } from './warm.ts';
+import { newWarm, parkChild, type ParkedChild, type Warm } from './warm.ts';
 
 /** `parked` is children kept waiting per DAG version, `idleSeconds` how long a fork server without work lives, `environment` all that user code inherits. */
 export interface ProcessExecutorOptions {
@@ -46,6 +46,7 @@ export class ProcessExecutor implements Executor {
   #connecting: Promise<unknown> = Promise.resolve();
   #events: ExecutorEvents | null = null;
   #epoch = -1;
+  #isEnding = false;
   #stopIdleCheck: () => void = () => undefined;
 
   constructor(options: ProcessExecutorOptions) {
@@ -60,6 +61,7 @@ export class ProcessExecutor implements Executor {
     const connected = this.#connectLauncher(epoch);
     this.#connecting = connected;
     const found = await connected;
+    if (this.#isEnding) throw new AppError('not_leading', 'this server is stopping');
     const running = new Map<ExecutionId, number>();
     const handles = new Set<string>();
     await Promise.all(found.map(async (forkServer) => {
@@ -145,16 +147,7 @@ export class ProcessExecutor implements Executor {
     const warm = [...this.#warm.values()].find((one) => one.id === child.forkServerId);
     if (warm === undefined) return Promise.resolve(null);
     warm.expected = Math.max(0, warm.expected - 1);
-    return new Promise((resolve) => {
-      const parked: ParkedChild = { pid: child.pid, give: resolve, isGone: false };
-      warm.parked.push(parked);
-      child.gone.addEventListener('abort', () => {
-        parked.isGone = true;
-        const at = warm.parked.indexOf(parked);
-        if (at >= 0) warm.parked.splice(at, 1);
-        resolve(null);
-      }, { once: true });
-    });
+    return parkChild(warm, child);
   }
 
   cancel(executionId: ExecutionId, graceSeconds: number): void {
@@ -184,10 +177,14 @@ export class ProcessExecutor implements Executor {
   }
 
   async shutdown(): Promise<void> {
-    const launcher = this.#launcher;
+    let launcher = this.#launcher;
     // From here on its end is wanted: nothing is lost, nothing is started again.
     this.#launcher = null;
+    this.#isEnding = true;
     this.stepDown();
+    // One that is only just starting is ended when it answers.
+    await this.#connecting.catch(() => undefined);
+    launcher ??= this.#launcher;
     if (launcher === null) return;
     launcher.send({ op: 'shutdown', epoch: this.#epoch });
     const waited = new AbortController();
@@ -202,14 +199,9 @@ export class ProcessExecutor implements Executor {
     const path = launcherSocket(this.#options.home);
     const deadline = monotonicMs() + LAUNCHER_START_MS;
     let spawned = false;
-    while (epoch === this.#epoch && this.#events !== null) {
+    while (epoch === this.#epoch && (this.#events !== null || (spawned && this.#isEnding))) {
       const hello = existsSync(path) ? await this.#greetLauncher(path) : null;
-      if (hello?.op === 'refused') {
-        const link = this.#launcher;
-        this.#launcher = null;
-        link?.close();
-        throw new AppError('not_leading', `the launcher obeys epoch ${hello.epoch}, this server leads in ${epoch}`, { hint: 'Another server leads, or the database was replaced: then end the launcher that serves the home folder.' });
-      }
+      if (hello?.op === 'refused') throw new AppError('not_leading', `the launcher obeys epoch ${hello.epoch}, this server leads in ${epoch}`, { hint: 'Another server leads, or the database was replaced: then end the launcher that serves the home folder.' });
       if (hello !== null) {
         this.#options.reporter.report({ event: 'launcher.ready', pid: hello.pid, adopted: hello.fork_servers.length });
         return hello.fork_servers;
@@ -238,7 +230,7 @@ export class ProcessExecutor implements Executor {
 
   #onLauncher(message: Exclude<FromLauncher, { op: 'hello' }>): void {
     switch (message.op) {
-      case 'refused': this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${message.epoch}` }); break;
+      case 'refused': this.#onRefused(message.epoch); break;
       case 'started': void this.#adopt(message.fork_server, message.import_ms); break;
       case 'failed': this.#onFailed(message.id, message.error); break;
       case 'exited': {
@@ -247,6 +239,14 @@ export class ProcessExecutor implements Executor {
         break;
       }
     }
+  }
+
+  /** A newer leader has it: nothing is lost, and nothing more is asked of it. */
+  #onRefused(epoch: number): void {
+    const link = this.#launcher;
+    this.#launcher = null;
+    this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${epoch}` });
+    link?.close();
   }
 
   /** Everything below a dead launcher died with it. Another is started and what is wanted starts again. */

@@ -35,3 +35,17 @@ export interface ParkedChild {
 export function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
   return { id, versionId, state, dagId: '', error: null, link: null, parked: [], expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false };
 }
+
+/** Keeps a child that waits for work. Resolves with its job, or with null when it should end or is gone. */
+export function parkChild(warm: Warm, child: { readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
+  return new Promise((resolve) => {
+    const parked: ParkedChild = { pid: child.pid, give: resolve, isGone: false };
+    warm.parked.push(parked);
+    child.gone.addEventListener('abort', () => {
+      parked.isGone = true;
+      const at = warm.parked.indexOf(parked);
+      if (at >= 0) warm.parked.splice(at, 1);
+      resolve(null);
+    }, { once: true });
+  });
+}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { makeUuidV7 } from '#contract/ids.ts';
-import type { Database } from '#store/database.ts';
+import type { Database } from './database.ts';
 import { testDatabase } from '../../test/support/database.ts';
 import { addDag, addInstance, addRun, dagOf, task } from '../../test/support/rows.ts';
 import { emptyBatch, type ExecutionStart, type InstanceMove, type InstanceState, type MoveBatch, moveTask, type NewInstance } from './task-attempts.ts';

@@ -159,7 +159,9 @@ describe('kill -9 in the middle of a run of 50 tasks', () => {
       assert.equal(executions.get('success'), TASKS);
       // Committed as running, its job not yet handed out when the leader died: that one is asked for again. What had begun survives.
       const lost = await rowsOf(scene.database, "select id from executions where run = $1 and state = 'lost'", [scene.run]);
-      const started = new Set(parseLedger(readFileSync(scene.ledger, 'utf8')).map((line) => line.execution));
+      const lines = parseLedger(readFileSync(scene.ledger, 'utf8'));
+      const started = new Set(lines.map((line) => line.execution));
+      assert.deepEqual([lines.filter((line) => line.phase === 'START').length, lines.filter((line) => line.phase === 'FINISH').length], [TASKS, TASKS], 'each task began once and ended once');
       assert.deepEqual(lost.filter((row) => started.has(String(row['id']))), [], 'running executions survive their leader');
     });
   });
@@ -195,6 +197,17 @@ describe('kill -9 in the middle of a run of 50 tasks', () => {
       const executions = await reconcile(scene, scene.follower);
       tell(t, { 'first decision after ms': await firstDecision(scene, killed), 'executions lost': executions.get('lost') ?? 0 });
       assert.ok((executions.get('lost') ?? 0) > 0);
+    });
+  });
+
+  it('of the leader’s session only: the other server leads, and what reported to the first one finds it', async (t) => {
+    await withScene(async (scene) => {
+      const cut = Date.now();
+      await scene.database.pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leoflow-leader' and datname = current_database() and state <> 'active'");
+      await scene.follower.until((said) => said.some((one) => one.event === 'leader.ready'), 'the other server leads');
+      const executions = await reconcile(scene, scene.follower);
+      tell(t, { 'first decision after ms': await firstDecision(scene, cut), 'executions lost': executions.get('lost') ?? 0 });
+      assert.equal(executions.get('success'), TASKS);
     });
   });
 

@@ -41,7 +41,9 @@ export function findContradictions(ledger: readonly LedgerLine[], believed: Beli
 type Task = Believed['tasks'][number];
 interface Lines { readonly starts: readonly LedgerLine[]; readonly finishes: readonly LedgerLine[] }
 
-function judgeTask(task: Task, lines: Lines & { readonly known: ReadonlyMap<string, Believed['executions'][number]> }): string[] {
+interface Facts extends Lines { readonly known: ReadonlyMap<string, Believed['executions'][number]> }
+
+function judgeTask(task: Task, lines: Facts): string[] {
   const found: string[] = [];
   const starts = lines.starts.filter((line) => line.task === task.task).sort((a, b) => a.at - b.at);
   const finishes = lines.finishes.filter((line) => line.task === task.task);
@@ -56,10 +58,15 @@ function judgeTask(task: Task, lines: Lines & { readonly known: ReadonlyMap<stri
     if (state === 'lost' && executions.some((one) => one.state === 'success')) continue;
     if (state !== undefined && state !== 'success') found.push(`false-failure: ${task.task} finished as ${line.execution}, which is ${state}`);
   }
+  return [...found, ...judgeOverlap(task, { starts, finishes, known: lines.known })];
+}
+
+function judgeOverlap(task: Task, { starts, finishes, known }: Facts): string[] {
+  const found: string[] = [];
   for (const [at, later] of starts.entries()) {
     const earlier = starts[at - 1];
     if (earlier === undefined || earlier.execution === later.execution) continue;
-    const wasClosed = lines.known.get(earlier.execution)?.state === 'lost' || finishes.some((line) => line.execution === earlier.execution && line.at <= later.at);
+    const wasClosed = known.get(earlier.execution)?.state === 'lost' || finishes.some((line) => line.execution === earlier.execution && line.at <= later.at);
     if (!wasClosed) found.push(`overlap: ${later.execution} of ${task.task} started while ${earlier.execution} was neither finished nor lost`);
   }
   return found;

@@ -219,6 +219,16 @@ describe('kills', () => {
     assert.deepEqual(p.told.lost, []);
   });
 
+  it('of a fork server between a place and its job: the execution is lost, not forgotten', async () => {
+    await using p = await ProcessesUnderTest.open();
+    const version = p.version(TASKS);
+    const [slot, asked] = [await p.parkedSlot(version), p.told.ready.length];
+    process.kill(processesOf(p.home).forkServers[0] ?? 0, 'SIGKILL');
+    await p.until(() => p.told.ready.length > asked, 'places are to be asked for again');
+    const { id } = await p.start(version, 'ok', { slot });
+    await p.lost(id);
+  });
+
   it('of a child that was bound: its execution is lost, not forgotten', async () => {
     await using p = await ProcessesUnderTest.open();
     const version = p.version(TASKS);
@@ -252,6 +262,15 @@ describe('another leader', () => {
     const none = { onReady: () => undefined, onFailed: () => undefined, onExited: () => undefined, onLost: () => undefined, onAlive: () => undefined };
     await assert.rejects(p.outdated().lead(1, none), /obeys epoch 2/);
   });
+});
+
+it('a stop while the launcher is only just starting leaves none behind', async () => {
+  await using p = await ProcessesUnderTest.open();
+  await p.executor.shutdown();
+  const other = p.outdated();
+  const leading = other.lead(9, { onReady: () => undefined, onFailed: () => undefined, onExited: () => undefined, onLost: () => undefined, onAlive: () => undefined });
+  await Promise.all([assert.rejects(leading, /stopping/), other.shutdown()]);
+  assert.equal(processesOf(p.home).launcher, 0);
 });
 
 describe('imports', () => {

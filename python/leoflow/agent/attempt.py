@@ -49,7 +49,9 @@ class Server:
                 raise TimeoutError(f"no server answered for {limit_seconds:.0f} s")
             time.sleep(delay)
             delay = min(delay * 2, 5.0)
-            if self._sock is not None and self._current_address() != self._address:
+            # A server that answers and does not lead any more would be asked for ever.
+            asked = self._address
+            if self._current_address() != asked:
                 self.close()
 
     def park(self, child: dict) -> dict:
