@@ -28,6 +28,8 @@ def d():
         return os.environ["LEOFLOW_EXECUTION_ID"]
     @task
     def stay():
+        with open("begun", "w") as pipe:
+            pipe.write("1")
         time.sleep(600)
     ok(), stay()
 d()
@@ -119,6 +121,7 @@ class ForkServerTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
         with open(self.path("dag.py"), "w", encoding="utf-8") as file:
             file.write(DAG)
+        os.mkfifo(self.path("begun"))
         self.api = AgentApi(self.path("a.sock"))
         self.addCleanup(self.api.close)
         self.name_agent("a.sock")
@@ -126,7 +129,7 @@ class ForkServerTest(unittest.TestCase):
             "id": "f1", "version_id": "v", "dag_id": "d", "root": self.home, "dag_file": "dag.py", "path": [], "socket": self.path("f.sock"), "launcher_pid": os.getpid(),
             "address_file": self.path("agent.json"), "log_file": self.path("imports.log"),
         }
-        self.server = subprocess.Popen([sys.executable, "-m", "leoflow.agent.fork_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": PYTHON_FOLDER})
+        self.server = subprocess.Popen([sys.executable, "-m", "leoflow.agent.fork_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": PYTHON_FOLDER}, cwd=self.home)
         self.addCleanup(self.server.stdout.close)
         self.addCleanup(self.server.wait)
         self.addCleanup(self.server.kill)
@@ -137,6 +140,11 @@ class ForkServerTest(unittest.TestCase):
     def path(self, name: str) -> str:
         """A path in the test's folder."""
         return os.path.join(self.home, name)
+
+    def wait_for_task(self) -> None:
+        """Until `stay` is in its own code."""
+        with open(self.path("begun"), encoding="ascii") as pipe:
+            self.assertEqual(pipe.read(), "1")
 
     def name_agent(self, name: str) -> None:
         """Writes where the leader's agent API is."""
@@ -186,6 +194,7 @@ class ForkServerTest(unittest.TestCase):
         first = self.leader(1)
         first.send({"op": "run", "spec": self.job("x1", "stay")})
         pid = first.next("begun")["pid"]
+        self.wait_for_task()
         second = self.leader(2)
         self.assertEqual(second.next("hello")["running"], [{"execution_id": "x1", "pid": pid}])
         self.assertEqual(first.file.readline(), b"", "the first one's connection is closed")
@@ -265,6 +274,7 @@ class ForkServerTest(unittest.TestCase):
         first = self.leader(1)
         first.send({"op": "run", "spec": self.job("x1", "stay")})
         pid = first.next("begun")["pid"]
+        self.wait_for_task()
         first.sock.shutdown(socket.SHUT_RDWR)
         second = self.leader(2)
         self.assertEqual(second.next("hello")["running"], [{"execution_id": "x1", "pid": pid}])

@@ -25,33 +25,48 @@ export async function spawnLauncher({ home, python, environment }: { readonly ho
 }
 
 interface LauncherHandlers {
-  /** Connected, before anything is sent. `untilClosed` resolves with the connection's end, before `onClose`. */
+  /** It said hello. `untilClosed` resolves with the connection's end, before `onClose`. */
   readonly onLink: (link: LineSocket, untilClosed: Promise<void>) => void;
-  /** All but the hello. `refused` may come at any time: a newer leader took over. */
+  /** What follows the hello. `refused` may come at any time: a newer leader took over. */
   readonly onMessage: (message: Exclude<FromLauncher, { op: 'hello' }>) => void;
+  /** The end of a connection that was greeted. */
   readonly onClose: (reason: string) => void;
 }
 
-/** Says hello as the leader of this epoch. @returns the first answer, null when nobody answers */
+/**
+ * Says hello as the leader of this epoch. A launcher that is just being killed still accepts connections: only one that answered counts.
+ * @returns the first answer, null when nobody answers
+ */
 export function greetLauncher(path: string, epoch: number, handlers: LauncherHandlers): Promise<Extract<FromLauncher, { op: 'hello' | 'refused' }> | null> {
   let closed: () => void = () => undefined;
   const untilClosed = new Promise<void>((done) => void (closed = done));
   return new Promise((resolve) => {
+    let link: LineSocket | null = null;
+    let isGreeted = false;
+    const greet = (message: FromLauncher): void => {
+      if (message.op === 'hello' && link !== null) {
+        isGreeted = true;
+        handlers.onLink(link, untilClosed);
+        resolve(message);
+      } else if (message.op === 'refused') {
+        resolve(message);
+        link?.close();
+      }
+    };
     connectLines(path, {
       onMessage: (raw) => {
         const message = raw as FromLauncher;
-        if (message.op === 'hello') return resolve(message);
-        if (message.op === 'refused') resolve(message);
-        handlers.onMessage(message);
+        if (!isGreeted) greet(message);
+        else if (message.op !== 'hello') handlers.onMessage(message);
       },
       onClose: (reason) => {
         resolve(null);
         closed();
-        handlers.onClose(reason);
+        if (isGreeted) handlers.onClose(reason);
       },
-    }).then((link) => {
-      handlers.onLink(link, untilClosed);
-      link.send({ op: 'hello', epoch });
+    }).then((made) => {
+      link = made;
+      made.send({ op: 'hello', epoch });
     }, () => resolve(null));
   });
 }

@@ -230,7 +230,7 @@ export class ProcessExecutor implements Executor {
 
   #onLauncher(message: Exclude<FromLauncher, { op: 'hello' }>): void {
     switch (message.op) {
-      case 'refused': this.#onRefused(message.epoch); break;
+      case 'refused': this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${message.epoch}` }); break;
       case 'started': void this.#adopt(message.fork_server, message.import_ms); break;
       case 'failed': this.#onFailed(message.id, message.error); break;
       case 'exited': {
@@ -239,14 +239,6 @@ export class ProcessExecutor implements Executor {
         break;
       }
     }
-  }
-
-  /** A newer leader has it: nothing is lost, and nothing more is asked of it. */
-  #onRefused(epoch: number): void {
-    const link = this.#launcher;
-    this.#launcher = null;
-    this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${epoch}` });
-    link?.close();
   }
 
   /** Everything below a dead launcher died with it. Another is started and what is wanted starts again. */
@@ -308,11 +300,13 @@ export class ProcessExecutor implements Executor {
   /** Connects to a fork server, ours or an older leader's. @returns what it runs, null when it is gone */
   async #adopt(forkServer: RunningForkServer, importMs = 0): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
     const warm = this.#warm.get(forkServer.version_id) ?? newWarm(forkServer.id, forkServer.version_id, 'starting');
-    if (warm.link !== null) return null;
+    if (warm.link !== null || warm.isGreeting) return null;
+    warm.isGreeting = true;
     // The launcher may hand out the one it had instead of the one asked for.
     warm.id = forkServer.id;
     this.#warm.set(forkServer.version_id, warm);
     const running = await this.#greetForkServer(warm, forkServer.socket);
+    warm.isGreeting = false;
     if (running === null) {
       this.#onGone(warm, 'its fork server does not answer');
       return null;

@@ -13,6 +13,8 @@ export interface Warm {
   dagId: string;
   error: ReportedError | null;
   link: LineSocket | null;
+  /** A second hello would take the fork server away from the first. */
+  isGreeting: boolean;
   readonly parked: ParkedChild[];
   /** Children asked for that have not parked yet. */
   expected: number;
@@ -33,7 +35,7 @@ export interface ParkedChild {
 
 /** Without children or connection yet. */
 export function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
-  return { id, versionId, state, dagId: '', error: null, link: null, parked: [], expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false };
+  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: [], expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false };
 }
 
 /** Keeps a child that waits for work. Resolves with its job, or with null when it should end or is gone. */

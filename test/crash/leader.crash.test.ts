@@ -203,7 +203,7 @@ describe('kill -9 in the middle of a run of 50 tasks', () => {
   it('of the leader’s session only: the other server leads, and what reported to the first one finds it', async (t) => {
     await withScene(async (scene) => {
       const cut = Date.now();
-      await scene.database.pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leoflow-leader' and datname = current_database() and state <> 'active'");
+      await scene.database.pool.query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())");
       await scene.follower.until((said) => said.some((one) => one.event === 'leader.ready'), 'the other server leads');
       const executions = await reconcile(scene, scene.follower);
       tell(t, { 'first decision after ms': await firstDecision(scene, cut), 'executions lost': executions.get('lost') ?? 0 });
