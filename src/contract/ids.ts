@@ -13,8 +13,8 @@ export type ExecutionId = Branded<'ExecutionId'>;
 /** A UUID naming one immutable DAG version. */
 export type VersionId = Branded<'VersionId'>;
 
-/** DAG and task ids as Airflow allows them: 1–250 characters, dots for task groups. */
-export const KEY_PATTERN = '^[\\w.-]{1,250}$';
+/** DAG and task ids as Airflow allows them: 1–250 letters (of any script), digits, `_`, `-`, and dots for task groups. */
+export const KEY_PATTERN = '^[\\p{L}\\p{M}\\p{N}_.-]{1,250}$';
 /** Run ids as Airflow allows them (`[scheduler] allowed_run_id_pattern`). */
 export const RUN_ID_PATTERN = '^[A-Za-z0-9_.~:+-]+$';
 

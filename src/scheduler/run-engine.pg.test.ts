@@ -63,6 +63,16 @@ describe('a run', () => {
     assert.match(String((await engine.instance(run, 'status'))['reason']), /status 3/);
   });
 
+  it('an execution that runs on after its execution_timeout is killed, and its end is a time-out', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { execution_timeout_seconds: 0.2 })])], { LEOFLOW_CANCEL_GRACE_SECONDS: 0 });
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    await engine.until(() => engine.machine.cancelled.includes(a.execution_id), 'a is killed');
+    engine.executor.kill(a);
+    await engine.untilRun(run, 'failed');
+    assert.equal((await engine.instance(run, 'a'))['cause'], 'timeout');
+  });
+
   it('over its dagrun_timeout it fails and stops what runs', async () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', ['a'])], { dagrun_timeout_seconds: 0.3 })]);
     const run = await engine.trigger('d');

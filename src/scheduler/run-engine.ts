@@ -39,6 +39,10 @@ interface Live {
   readonly candidate: Candidate;
   readonly tokenHash: Buffer;
   heardAt: number;
+  /** When this execution began, or was found running. */
+  readonly since: number;
+  /** It ignored its execution_timeout and was killed for it: its end is a time-out. */
+  overdue: boolean;
 }
 
 /** A run that is being read. */
@@ -209,7 +213,8 @@ export class RunEngine {
     const candidate = { run: entry.run, instance };
     if (instance.state === 'running' && instance.executionId !== null) {
       const tokenHash = this.#tokens.get(instance.executionId) ?? Buffer.alloc(0);
-      this.#live.set(instance.executionId, { runId: entry.run.id, instance, candidate, tokenHash, heardAt: this.#options.clock.nowMs() });
+      const now = this.#options.clock.nowMs();
+      this.#live.set(instance.executionId, { runId: entry.run.id, instance, candidate, tokenHash, heardAt: now, since: instance.startedAt ?? now, overdue: false });
       this.#admission.occupy(candidate, 1);
     } else if ((instance.state === 'scheduled' || instance.state === 'queued') && instance.wakeAt === null) this.#admission.add(candidate);
   }
@@ -446,7 +451,7 @@ export class RunEngine {
       pid: slot.pid, tokenHash: tokenHash.toString('base64'), startedAt: now,
     });
     this.#tokens.set(executionId, tokenHash);
-    this.#live.set(executionId, { runId: run.id, instance, candidate, tokenHash, heardAt: now });
+    this.#live.set(executionId, { runId: run.id, instance, candidate, tokenHash, heardAt: now, since: now, overdue: false });
     const spec = buildSpec({ run: entry.row, snapshot: run, instance, executionId, token, config: this.#options.config, folders: this.#options.folders, values: entry.values });
     pending.launches.push(() => slot.launch(spec));
     pending.releases.push(() => {
@@ -598,6 +603,7 @@ export class RunEngine {
   async onExited(child: ExitedChild): Promise<void> {
     const { execution_id: executionId } = child;
     if (executionId === null) return;
+    if (this.#live.get(executionId)?.overdue === true) return this.#onEnded(executionId, { cause: 'timeout', message: 'it ignored its execution_timeout and was killed' });
     const killed = child.signal !== null;
     const cause = child.oom ? 'oom' : killed ? 'lost' : 'user_error';
     const message = child.oom ? 'killed by the kernel: out of memory' : killed ? `its process was killed by signal ${child.signal}` : `its process ended with status ${child.status} without a report`;
@@ -611,7 +617,7 @@ export class RunEngine {
   }
 
   /** An execution without a process any more: what it left behind counts, else how it ended. */
-  async #onEnded(executionId: ExecutionId, how: { cause: 'oom' | 'lost' | 'user_error'; message: string }): Promise<void> {
+  async #onEnded(executionId: ExecutionId, how: { cause: 'oom' | 'lost' | 'timeout' | 'user_error'; message: string }): Promise<void> {
     await this.#untilRead(executionId);
     if (this.#isClosed) return;
     if (!this.#live.has(executionId)) return void this.#early?.push(() => this.#onEnded(executionId, how));
@@ -659,6 +665,20 @@ export class RunEngine {
   /** Executions that should have been heard of, with when that was last. */
   *liveExecutions(): Generator<{ id: ExecutionId; heardAt: number }> {
     for (const [id, live] of this.#live) yield { id, heardAt: live.heardAt };
+  }
+
+  /**
+   * Kills executions that run on after their execution_timeout and a grace: the task's own alarm was caught or never came.
+   * @param graceMs time after the time-out for the task to clean up
+   */
+  killOverdue(graceMs: number): void {
+    const now = this.#options.clock.nowMs();
+    for (const [id, live] of this.#live) {
+      const seconds = live.instance.task.task.execution_timeout_seconds;
+      if (seconds === undefined || live.overdue || now - live.since < seconds * 1000 + graceMs) continue;
+      live.overdue = true;
+      this.#options.executor.cancel(id, 0);
+    }
   }
 
   /** Take-over: executions that the leader before had started. Those that are no longer their run's own are stopped when it is read. */
@@ -715,7 +735,7 @@ function outcomeOf(report: ExecutionReport): Outcome {
   }
 }
 
-function failure(executionId: ExecutionId, ended: { cause: 'oom' | 'lost' | 'user_error'; message: string; now: number }): ExecutionReport {
+function failure(executionId: ExecutionId, ended: { cause: 'oom' | 'lost' | 'timeout' | 'user_error'; message: string; now: number }): ExecutionReport {
   const at = new Date(ended.now).toISOString();
   return { execution_id: executionId, outcome: 'failed', cause: ended.cause, error: { type: 'ExecutionEnded', message: ended.message }, started_at: at, ended_at: at };
 }

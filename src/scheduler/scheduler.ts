@@ -310,6 +310,7 @@ export class Scheduler implements AttemptService {
   async #beat(term: Term): Promise<void> {
     const { config, database } = this.#options;
     const now = database.clock.nowMs();
+    term.engine.killOverdue(config.LEOFLOW_CANCEL_GRACE_SECONDS * 1000);
     const silent: ExecutionId[] = [];
     const heard: ExecutionId[] = [];
     for (const { id, heardAt } of term.engine.liveExecutions()) {

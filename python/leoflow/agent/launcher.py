@@ -163,6 +163,7 @@ class Launcher:
         warm.process.kill()
         warm.process.wait()
         warm.process.stdout.close()
+        _remove(warm.spec["socket"])
 
     def _stop(self, identifier: str) -> None:
         warm = self.warm.get(identifier)
@@ -182,6 +183,7 @@ class Launcher:
                 self._fail(warm, {"type": "ForkServerEnded", "message": f"the interpreter ended with status {status} before the DAG file was imported"})
                 continue
             self.warm.pop(warm.spec["id"])
+            _remove(warm.spec["socket"])
             # Its children died with it; what they had started was handed to this process.
             processes.kill_strays(self._known(), ())
             killed = -status if status < 0 else None
@@ -210,6 +212,13 @@ class Launcher:
             if processes.kill_strays(set(), ()) == 0:
                 break
         os._exit(0)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def _own_path() -> str:

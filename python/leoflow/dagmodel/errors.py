@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-WAY_OUT = "Set `runtime: airflow` in leoflow.yaml and install apache-airflow-task-sdk in the project's environment."
+#: The real Task SDK as a runtime is not part of this version: a hint must not send anybody there.
+WAY_OUT = "Do it in a @task that calls the library itself; running it through the real Task SDK is not part of this version."
 
 
 class AirflowException(Exception):

@@ -21,7 +21,7 @@ def refuse_deferrable(operator: Any, deferrable: bool) -> None:
     if deferrable:
         raise UnsupportedFeature(
             f"deferrable=True ({type(operator).__name__} {operator.task_id})",
-            "Use mode='reschedule', or `runtime: airflow` with the real SDK.",
+            "Use mode='reschedule', deferring is not part of this version.",
         )
 
 

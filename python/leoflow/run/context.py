@@ -57,7 +57,7 @@ class Refusal:
     __getitem__ = __setitem__ = __iter__ = __len__ = __contains__ = __setattr__ = _refuse
 
 
-_ASSETS = "Leoflow records that outlets were updated; extra and events are carried by `runtime: airflow` only."
+_ASSETS = "Leoflow records that outlets were updated; their extra and events are not part of this version."
 
 
 def _moment(context: TaskContext) -> datetime:
