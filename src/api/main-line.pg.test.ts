@@ -149,7 +149,9 @@ test('why a task waits is told', async () => {
   await addInstance(api.database, { run, taskId: 'extract', state: 'running' });
   await addInstance(api.database, { run, taskId: 'load' });
   const told = await api.ask('GET', '/dags/etl/dagRuns/r4/taskInstances/load/explain');
-  assert.deepEqual(told.json, { state: null, reasons: ['Trigger Rule: all_success: 0 of 1 upstream succeeded, 1 unfinished'] });
+  const { state, reasons } = told.json as { state: null; reasons: string[] };
+  assert.equal(state, null);
+  assert.match(reasons.join('|'), /^waits for extract \(running \d+ s\)$/);
   const dependencies = await api.ask('GET', '/dags/etl/dagRuns/r4/taskInstances/load/dependencies');
   assert.deepEqual(dependencies.json, { dependencies: [{ name: 'Trigger Rule', reason: 'all_success: 0 of 1 upstream succeeded, 1 unfinished' }] });
 });

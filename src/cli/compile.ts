@@ -1,7 +1,8 @@
 // `leoflow compile PATH` and `leoflow validate PATH`: DAG files to dag.json, or only their problems.
 import { Command } from 'commander';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { AppError } from '#contract/errors.ts';
 import { contentHash } from '#core/digest.ts';
 import { renderProblem } from '#compile/compiled.ts';
@@ -18,6 +19,7 @@ export function compileCommand(context: LocalContext): Command {
     .option('-o, --output <folder>', 'write <dag_id>.json files there instead of printing').option('--strict', 'a DAG that differs between two parses is an error')
     .addHelpText('after', '\nExample:\n  leoflow compile dags/ -o build/\n')
     .action(async (path: string, options: Options) => {
+      if (options.output !== undefined) requireFolder(options.output);
       const compiled = await compile(context, path, options.strict === true);
       refuse(compiled);
       if (options.output === undefined) {
@@ -31,6 +33,13 @@ export function compileCommand(context: LocalContext): Command {
         context.out(`${file}  ${dag.tasks.length} tasks  ${contentHash(dag).slice(0, 12)}\n`);
       }
     });
+}
+
+/** Throws `usage` when the folder is a file, or would be below one. */
+function requireFolder(output: string): void {
+  let existing = resolve(output);
+  while (statSync(existing, { throwIfNoEntry: false }) === undefined && dirname(existing) !== existing) existing = dirname(existing);
+  if (statSync(existing, { throwIfNoEntry: false })?.isDirectory() === false) throw new AppError('usage', `-o ${output}: ${existing} is a file, a folder is wanted`, { hint: 'Name a folder: one <dag_id>.json is written there for each DAG.' });
 }
 
 /** `validate`: says what each file holds and everything that is wrong. */

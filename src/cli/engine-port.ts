@@ -34,7 +34,7 @@ export interface OpenEngine {
   onRunFinished(listener: (run: { id: RunUuid; dagId: string; runId: string }) => void): void;
   report(event: Event): void;
   /** The messages of a try's log. */
-  readLog(attemptId: string): Promise<readonly { readonly event: string; readonly level?: string }[]>;
+  readLog(attemptId: string): Promise<readonly { readonly event: string; readonly level?: string; readonly error_detail?: unknown }[]>;
   /** Serves the public API. Throws `address_in_use`. */
   serve(where: { host: string; port: number }): Promise<ServedUrl>;
   /** Ends it; with `endExecutions` everything that runs is ended too. */

@@ -8,6 +8,7 @@ import { callEvery } from '#platform/clock.ts';
 import { createRun } from '#store/dag-runs.ts';
 import { findRunView, listRunXComs, type RunView } from '#store/run-view.ts';
 import type { OpenEngine } from './engine-port.ts';
+import { renderTraceback } from './log-lines.ts';
 import { formatMs, paint, renderTree, renderXComs } from './run-view.ts';
 
 /** Where a run is shown. The result goes to `out` only, so that it can be piped. */
@@ -126,6 +127,9 @@ export async function printOutcome(engine: OpenEngine, outcome: RunOutcome, scre
     const log = await engine.readLog(failed.attemptId);
     if (log.length === 0) continue;
     out(`  log of ${failed.taskId}${failed.mapIndex >= 0 ? `[${failed.mapIndex}]` : ''}, try ${failed.tryNumber}\n`);
-    for (const message of log.slice(-12)) out(`    ${message.level ?? ''} ${message.event.length > 300 ? `${message.event.slice(0, 300)}… (${message.event.length} characters)` : message.event}`.trimEnd() + '\n');
+    for (const message of log.slice(-12)) {
+      out(`    ${message.level ?? ''} ${message.event.length > 300 ? `${message.event.slice(0, 300)}… (${message.event.length} characters)` : message.event}`.trimEnd() + '\n');
+      for (const line of renderTraceback(message.error_detail)) out(`    ${line}\n`);
+    }
   }
 }

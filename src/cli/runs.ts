@@ -108,7 +108,12 @@ function cancelCommand(context: CliContext): Command {
   return remoteCommand('cancel', 'End a run: what runs is stopped, what waits is skipped, the run fails.', 'leoflow runs cancel etl latest').argument('<dag>').argument('[run]', 'run id', 'latest')
     .action(async (dagId: string, run: string, options: RemoteOptions) => {
       const client = clientOf(context, options);
-      const ended = await client.json<DAGRunResponse>('PATCH', runPath(dagId, await resolveRun(client, dagId, run)), { body: { state: 'failed' } });
+      const path = runPath(dagId, await resolveRun(client, dagId, run));
+      const found = await client.json<DAGRunResponse>('GET', path);
+      if (found.state === 'success' || found.state === 'failed') {
+        return context.out(options.json === true ? renderJson(found) : `${found.dag_run_id} was finished already (${found.state}): nothing changed\n`);
+      }
+      const ended = await client.json<DAGRunResponse>('PATCH', path, { body: { state: 'failed' } });
       context.out(options.json === true ? renderJson(ended) : `${ended.dag_run_id} is ${ended.state}\n`);
     });
 }

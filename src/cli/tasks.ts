@@ -4,6 +4,7 @@ import type { TaskInstanceResponse } from '#contract/airflow/task-instance.ts';
 import { AppError } from '#contract/errors.ts';
 import { type ApiClient, listAll, segment } from './api-client.ts';
 import type { CliContext } from './context.ts';
+import { isFrameMark, renderLogLine, type ShownMessage } from './log-lines.ts';
 import { paintState, renderJson, renderSeconds, renderTable } from './output.ts';
 import { clientOf, groupCommand, integerOption, remoteCommand, type RemoteOptions, resolveRun, runPath } from './remote-command.ts';
 
@@ -39,10 +40,18 @@ function logsCommand(context: CliContext): Command {
       const client = clientOf(context, options);
       const path = `${runPath(dagId, await resolveRun(client, dagId, run))}/taskInstances/${segment(taskId)}`;
       const tryNumber = options.try ?? (await findInstance(client, path, options.mapIndex)).try_number;
+      let isEmpty = true;
+      let hasError = false;
       await client.lines(`${path}/logs/${tryNumber}`, {
         query: { map_index: options.mapIndex },
-        onLine: (line) => context.out(options.json === true ? `${line}\n` : renderLogLine(context, line)),
+        onLine(line) {
+          const message = JSON.parse(line) as ShownMessage;
+          isEmpty &&= isFrameMark(message) || message.event === 'No logs available for this task.';
+          hasError ||= message.error_detail !== undefined;
+          context.out(options.json === true ? `${line}\n` : renderLogLine(context, message));
+        },
       });
+      if (!hasError) await tellSilentEnd(context, client, { path, mapIndex: options.mapIndex, tryNumber, isEmpty });
     });
 }
 
@@ -50,13 +59,13 @@ function findInstance(client: ApiClient, path: string, mapIndex: number): Promis
   return client.json<TaskInstanceResponse>('GET', mapIndex < 0 ? path : `${path}/${mapIndex}`);
 }
 
-/** `12:00:01 info hello`; raw output as it is; the marks of the log's own frame not at all. */
-function renderLogLine(context: CliContext, line: string): string {
-  const message = JSON.parse(line) as { event: string; timestamp?: string | null; level?: string; error_detail?: unknown };
-  if (message.event.startsWith('::group::') || message.event === '::endgroup::') return '';
-  const time = /T(\d{2}:\d{2}:\d{2})/.exec(message.timestamp ?? '')?.[1];
-  const level = message.level === undefined ? '' : `${paintState(context, message.level)} `;
-  return `${time === undefined ? '' : `${time} `}${level}${message.event}\n`;
+/** On standard error, why a try failed whose log does not tell: a process that died hard wrote nothing of its end. */
+async function tellSilentEnd(context: CliContext, client: ApiClient, at: { path: string; mapIndex: number; tryNumber: number; isEmpty: boolean }): Promise<void> {
+  const instance = await findInstance(client, at.path, at.mapIndex);
+  if (instance.try_number !== at.tryNumber || (instance.state !== 'failed' && instance.state !== 'up_for_retry')) return;
+  const { reasons } = await client.json<{ reasons: string[] }>('GET', `${at.path}/explain`, { query: { map_index: at.mapIndex } });
+  const [reason] = reasons;
+  if (reason !== undefined && (at.isEmpty || reason.startsWith('ExecutionEnded: '))) context.err(`${reason}\n`);
 }
 
 function explainCommand(context: CliContext): Command {
@@ -69,6 +78,6 @@ function explainCommand(context: CliContext): Command {
       const told = await client.json<{ state: string | null; reasons: string[] }>('GET', path, { query: { map_index: options.mapIndex } });
       if (options.json === true) return context.out(renderJson(told));
       if (told.reasons.length === 0) throw new AppError('bug', `nothing is known of ${taskId}`);
-      context.out(`${taskId} ${paintState(context, told.state ?? 'none')}\n${told.reasons.map((reason) => `  ${reason}\n`).join('')}`);
+      context.out(`${taskId}${options.mapIndex < 0 ? '' : `[${options.mapIndex}]`} ${paintState(context, told.state ?? 'none')}\n${told.reasons.map((reason) => `  ${reason}\n`).join('')}`);
     });
 }

@@ -1,4 +1,6 @@
 // A leader dies: the next one builds everything from rows, adopts what runs, runs again what was lost, and refuses what is old.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import pg from 'pg';
@@ -50,8 +52,6 @@ describe('take-over', () => {
     const a = await engine.job('a');
     await engine.kill();
     engine.machine.running.delete(a.execution_id);
-    const { mkdirSync, writeFileSync } = await import('node:fs');
-    const { dirname } = await import('node:path');
     const path = a.outcome_file ?? assert.fail();
     mkdirSync(dirname(path), { recursive: true });
     const at = new Date(0).toISOString();
@@ -66,8 +66,6 @@ describe('take-over', () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
-    const { mkdirSync, writeFileSync } = await import('node:fs');
-    const { dirname } = await import('node:path');
     mkdirSync(dirname(a.outcome_file ?? ''), { recursive: true });
     const at = new Date(0).toISOString();
     writeFileSync(a.outcome_file ?? '', JSON.stringify({ execution_id: a.execution_id, outcome: 'success', started_at: at, ended_at: at, xcoms: [{ key: 'k\u0000', value: '7', mapped_length: null }] }));

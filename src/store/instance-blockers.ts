@@ -1,10 +1,10 @@
-// Why a task instance waits, and how it came to its state: read from rows, judged by the same rules as the planner's.
+// What keeps a task instance from running: read from rows, judged by the same rules as the planner's.
 import { sql } from 'kysely';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import type { RunUuid } from '#contract/ids.ts';
 import { dependencyVerdict } from '#core/dependencies.ts';
 import { buildGraph } from '#core/graph.ts';
-import { addInstance, emptySnapshot, newInstance, type RunSnapshot } from '#core/run-snapshot.ts';
+import { addInstance, emptySnapshot, type Instance, newInstance, type RunSnapshot } from '#core/run-snapshot.ts';
 import { isoOf } from '#platform/clock.ts';
 import { findPreviousStates, findRunForPlanning } from './dag-runs.ts';
 import { findKeptSpec } from './dag-specs.ts';
@@ -12,26 +12,31 @@ import { countActiveRuns, findDag } from './dags.ts';
 import type { Database } from './database.ts';
 import { findPool } from './pools.ts';
 import type { InstanceListRow } from './task-instances.ts';
+import { tellAwaited, tellCulprits } from './upstream-words.ts';
 
 /** One dependency that is not met, under Airflow's name for it. */
 export interface Blocker {
   readonly name: string;
   readonly reason: string;
+  /** What `explain` says instead: upstreams by name, limits as `used/there are`. */
+  readonly told: string;
+  /** `told` is a pool or a limit that has no room, such as `max_active_tasks 16/16`. */
+  readonly isLimit?: boolean;
 }
 
 /** Everything that keeps an instance from running now. Most pressing first. */
 export async function findBlockers(database: Database, row: InstanceListRow): Promise<readonly Blocker[]> {
-  const snapshot = await readSnapshot(database, row);
+  const snapshot = await findRunSnapshot(database, row);
   if (snapshot === null) return [];
   return [
     ...(await runBlockers(database, row, snapshot)),
-    ...instanceBlockers(database, row, snapshot),
+    ...(await instanceBlockers(database, row, snapshot)),
     ...(await slotBlockers(database, row, snapshot)),
   ];
 }
 
-/** The run's rows as the planner sees them. */
-async function readSnapshot(database: Database, row: InstanceListRow): Promise<RunSnapshot | null> {
+/** The rows of an instance's run as the planner sees them; null when the run or its version is gone. */
+export async function findRunSnapshot(database: Database, row: InstanceListRow): Promise<RunSnapshot | null> {
   const read = await findRunForPlanning(database.pool, row.run as RunUuid, { lengths: false });
   const spec = await findKeptSpec(database, row.version.id);
   if (read === null || spec === null) return null;
@@ -61,33 +66,59 @@ async function readPastBlocked(database: Database, snapshot: RunSnapshot): Promi
   return new Set(blocked.map((task) => task.id));
 }
 
+/** A blocker that is told as it is given to Airflow's clients. */
+function plain(name: string, reason: string): Blocker {
+  return { name, reason, told: reason };
+}
+
 async function runBlockers(database: Database, row: InstanceListRow, run: RunSnapshot): Promise<Blocker[]> {
   const found: Blocker[] = [];
   const now = database.clock.nowMs();
   const dag = await findDag(database, row.dagId);
-  if (dag?.isPaused === true) found.push({ name: 'Dag Not Paused', reason: `the DAG ${row.dagId} is paused` });
-  if (run.runAfter > now) found.push({ name: 'Logical Date', reason: `the run does not start before ${isoOf(run.runAfter)}` });
-  if (run.logicalDate !== null && run.logicalDate > now) found.push({ name: 'Logical Date', reason: `the logical date ${isoOf(run.logicalDate)} is in the future` });
-  if (run.state === 'running') return found;
-  const active = await countActiveRuns(database, row.dagId);
-  const limit = dag?.maxActiveRuns ?? 0;
-  const waiting = run.state === 'queued' && limit > 0 && active > limit ? `; ${active} runs of the DAG are queued or running and max_active_runs is ${limit}` : '';
-  found.push({ name: 'Dagrun Running', reason: `the run is ${run.state}${waiting}` });
+  if (dag?.isPaused === true) found.push(plain('Dag Not Paused', `the DAG ${row.dagId} is paused`));
+  if (run.runAfter > now) found.push(plain('Logical Date', `the run does not start before ${isoOf(run.runAfter)}`));
+  if (run.logicalDate !== null && run.logicalDate > now) found.push(plain('Logical Date', `the logical date ${isoOf(run.logicalDate)} is in the future`));
+  if (run.state !== 'running') found.push(await runStateBlocker(database, run, dag?.maxActiveRuns ?? 0));
   return found;
 }
 
-function instanceBlockers(database: Database, row: InstanceListRow, run: RunSnapshot): Blocker[] {
+async function runStateBlocker(database: Database, run: RunSnapshot, limit: number): Promise<Blocker> {
+  const active = await countActiveRuns(database, run.dagId);
+  const waiting = run.state === 'queued' && limit > 0 && active > limit ? `; ${active} runs of the DAG are queued or running and max_active_runs is ${limit}` : '';
+  const running = run.state === 'queued' && limit > 0 ? await countRunningRuns(database, run.dagId) : 0;
+  const full = limit > 0 && running >= limit ? `: max_active_runs ${running}/${limit}` : '';
+  return { name: 'Dagrun Running', reason: `the run is ${run.state}${waiting}`, told: `the run is ${run.state}${full}` };
+}
+
+async function countRunningRuns(database: Database, dagId: string): Promise<number> {
+  const row = await database.kysely.selectFrom('dag_runs').select((eb) => eb.fn.countAll<number>().as('total'))
+    .where('tenant', '=', 'default').where('dag_id', '=', dagId).where('finished', '=', false).where('state', '=', 'running').executeTakeFirstOrThrow();
+  return row.total;
+}
+
+async function instanceBlockers(database: Database, row: InstanceListRow, run: RunSnapshot): Promise<Blocker[]> {
   const instance = run.tasks[run.graph.byId.get(row.taskId) ?? -1]?.instances.get(row.mapIndex);
-  if (instance === undefined) return [{ name: 'Task Instance State', reason: `the run's DAG version has no task ${row.taskId}` }];
+  if (instance === undefined) return [plain('Task Instance State', `the run's DAG version has no task ${row.taskId}`)];
   const found: Blocker[] = [];
   if (instance.wakeAt !== null && instance.wakeAt > database.clock.nowMs()) {
     const name = instance.state === 'up_for_reschedule' ? 'Ready To Reschedule' : 'Not In Retry Period';
-    found.push({ name, reason: `${instance.state === 'up_for_reschedule' ? 'looks again' : 'tries again'} at ${isoOf(instance.wakeAt)}` });
+    found.push(plain(name, `${instance.state === 'up_for_reschedule' ? 'looks again' : 'tries again'} at ${isoOf(instance.wakeAt)}`));
   }
-  if (instance.task.expands.length > 0 && row.mapIndex < 0) found.push({ name: 'Task has been mapped', reason: 'how many instances it has is not known before its upstream tasks have succeeded' });
+  if (instance.task.expands.length > 0 && row.mapIndex < 0) found.push(plain('Task has been mapped', 'how many instances it has is not known before its upstream tasks have succeeded'));
+  return [...found, ...(await verdictBlockers(database, run, instance))];
+}
+
+async function verdictBlockers(database: Database, run: RunSnapshot, instance: Instance): Promise<Blocker[]> {
   const verdict = dependencyVerdict(run, instance);
-  if (verdict.kind !== 'run') found.push({ name: nameOf(verdict.reason()), reason: verdict.kind === 'set' ? `will be ${verdict.state}: ${verdict.reason()}` : verdict.reason() });
-  return found;
+  if (verdict.kind === 'run') return [];
+  const rule = verdict.reason();
+  const name = nameOf(rule);
+  if (verdict.kind === 'set') {
+    const culprits = name === 'Trigger Rule' ? tellCulprits(run, instance, verdict.state) : null;
+    return [{ name, reason: `will be ${verdict.state}: ${rule}`, told: `will be ${verdict.state}: ${culprits === null ? rule : `${culprits} (${rule})`}` }];
+  }
+  const awaited = name === 'Trigger Rule' ? await tellAwaited(database, run, instance) : null;
+  return [{ name, reason: rule, told: awaited === null ? rule : instance.task.rule === 'all_success' ? awaited : `${awaited}; ${rule}` }];
 }
 
 function nameOf(reason: string): string {
@@ -104,10 +135,12 @@ async function slotBlockers(database: Database, row: InstanceListRow, run: RunSn
 async function poolBlockers(database: Database, row: InstanceListRow): Promise<Blocker[]> {
   const name = 'Pool Slots Available';
   const pool = await findPool(database, row.pool);
-  if (pool === null) return [{ name, reason: `there is no pool ${row.pool}` }];
+  if (pool === null) return [plain(name, `there is no pool ${row.pool}`)];
   const used = pool.running + pool.queued + (pool.includeDeferred ? pool.deferred : 0);
   if (pool.slots < 0 || used + row.poolSlots <= pool.slots) return [];
-  return [{ name, reason: `pool ${row.pool}: ${used} of ${pool.slots} slots are taken and the task needs ${row.poolSlots}` }];
+  const needs = row.poolSlots === 1 && pool.slots > 0 ? '' : `, the task needs ${row.poolSlots} ${row.poolSlots === 1 ? 'slot' : 'slots'}`;
+  const told = `pool ${row.pool} ${used}/${pool.slots}${needs}${row.poolSlots > pool.slots ? ': it can never run' : ''}`;
+  return [{ name, reason: `pool ${row.pool}: ${used} of ${pool.slots} slots are taken and the task needs ${row.poolSlots}`, told, isLimit: true }];
 }
 
 async function concurrencyBlockers(database: Database, row: InstanceListRow, run: RunSnapshot): Promise<Blocker[]> {
@@ -119,7 +152,7 @@ async function concurrencyBlockers(database: Database, row: InstanceListRow, run
     { name: 'Task Concurrency', count: active.taskInRun, limit: task?.max_active_tis_per_dagrun ?? 0, what: 'instances of the task in this run', setting: 'max_active_tis_per_dagrun' },
   ];
   return limits.filter(({ count, limit }) => limit > 0 && count >= limit)
-    .map(({ name, count, limit, what, setting }) => ({ name, reason: `${count} ${what} are active and ${setting} is ${limit}` }));
+    .map(({ name, count, limit, what, setting }) => ({ name, reason: `${count} ${what} are active and ${setting} is ${limit}`, told: `${setting} ${count}/${limit}`, isLimit: true }));
 }
 
 async function countActive(database: Database, row: InstanceListRow): Promise<{ run: number; taskInRun: number; taskInDag: number }> {
@@ -129,29 +162,4 @@ async function countActive(database: Database, row: InstanceListRow): Promise<{ 
     from dag_runs r join task_instances t on t.run = r.id
     where r.tenant = 'default' and r.dag_id = ${row.dagId} and not r.finished and t.state in ('queued', 'running')`.execute(database.kysely);
   return { run: rows[0]?.run ?? 0, taskInRun: rows[0]?.task_in_run ?? 0, taskInDag: rows[0]?.task_in_dag ?? 0 };
-}
-
-/** Why an instance is where it is, in sentences. */
-export async function explainInstance(database: Database, row: InstanceListRow): Promise<readonly string[]> {
-  switch (row.state) {
-    case null: case 'scheduled': case 'up_for_retry': case 'up_for_reschedule': return explainWaiting(database, row);
-    case 'queued': return ['handed to the executor and not started yet'];
-    case 'running': return [`running${row.hostname === null ? '' : ` on ${row.hostname}`}${row.pid === null ? '' : `, process ${row.pid}`}`];
-    default: return explainEnded(database, row);
-  }
-}
-
-async function explainWaiting(database: Database, row: InstanceListRow): Promise<string[]> {
-  const blockers = await findBlockers(database, row);
-  const told = [...(row.reason === null ? [] : [row.reason]), ...blockers.map((blocker) => `${blocker.name}: ${blocker.reason}`)];
-  return blockers.length > 0 ? told : [...told, 'nothing holds it back: it starts with the next decision of the scheduler'];
-}
-
-/** What its last move left behind. */
-async function explainEnded(database: Database, row: InstanceListRow): Promise<string[]> {
-  const last = await database.kysely.selectFrom('attempt_events').select(['cause', 'detail']).where('run', '=', row.run).where('task_id', '=', row.taskId).where('map_index', '=', row.mapIndex)
-    .orderBy('id', 'desc').limit(1).executeTakeFirst();
-  const cause = last?.cause ?? null;
-  const known = [row.reason, cause === null ? null : `cause: ${cause}`, last?.detail ?? null].flatMap((reason) => (reason === null || reason === '' ? [] : [reason]));
-  return known.length > 0 ? [...new Set(known)] : [`the task ended as ${row.state ?? 'none'}`];
 }

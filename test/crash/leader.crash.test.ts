@@ -119,7 +119,8 @@ async function reconcile(scene: Scene, decider: Server): Promise<Map<string, num
   const executions = await rowsOf(database, 'select e.id, a.task_id, e.state, e.attempt_id, e.cause from executions e join task_attempts a on a.id = e.attempt_id where e.run = $1', [run]);
   const [runRow] = await rowsOf(database, 'select state, version_id from dag_runs where id = $1', [run]);
   const [version] = await rowsOf(database, 'select spec from dag_versions where id = $1', [runRow?.['version_id']]);
-  const upstream = new Map((version?.['spec'] as { tasks: { task_id: string; depends_on: string[] }[] }).tasks.map((task) => [task.task_id, task.depends_on]));
+  assert.ok(version !== undefined);
+  const upstream = new Map((version['spec'] as { tasks: { task_id: string; depends_on: string[] }[] }).tasks.map((task) => [task.task_id, task.depends_on]));
   const tasks = (await rowsOf(database, 'select task_id, state, try_number from task_instances where run = $1', [run]))
     .map((row) => ({ task: String(row['task_id']), state: row['state'] as string | null, tryNumber: Number(row['try_number']), upstream: upstream.get(String(row['task_id'])) ?? [] }));
   const contradictions = findContradictions(parseLedger(readFileSync(ledger, 'utf8')), {

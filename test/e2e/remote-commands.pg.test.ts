@@ -73,6 +73,10 @@ test('runs: trigger, list, show, watch, clear, cancel', async () => {
   assert.equal((await run(['runs', 'clear', 'etl', 'r1', '--task', 'load', '--yes'])).out, 'cleared 1 of r1: load\n');
   assert.equal((await run(['runs', 'trigger', 'etl', '--run-id', 'mine', '--conf', '{"a": 1}'])).out, 'mine is queued\n');
   assert.equal((await run(['runs', 'cancel', 'etl', 'mine'])).out, 'mine is failed\n');
+  assert.equal((await run(['runs', 'cancel', 'etl', 'mine'])).out, 'mine was finished already (failed): nothing changed\n');
+  await addRun(api.database, { dagId: 'etl', runId: 'done', state: 'success' });
+  assert.equal((await run(['runs', 'cancel', 'etl', 'done'])).out, 'done was finished already (success): nothing changed\n');
+  assert.match((await run(['runs', 'show', 'etl', 'done'])).out, /^state +success$/m);
   await assert.rejects(run(['runs', 'trigger', 'etl', '--run-id', 'mine']), (error: unknown) => error instanceof AppError && error.code === 'conflict' && error.message.includes('already'));
   await assert.rejects(run(['runs', 'trigger', 'etl', '--conf', '{']), (error: unknown) => error instanceof AppError && error.code === 'invalid_json');
 });
@@ -81,7 +85,37 @@ test('tasks: list, logs, explain', async () => {
   assert.match((await run(['tasks', 'list', 'etl', 'r1', '--state', 'failed'])).out, /^TASK +STATE +TRY +STARTED +DURATION\nextract +failed +1 +2026-01-01T00:00:02Z +3.5 s\n$/);
   assert.equal((await run(['tasks', 'logs', 'etl', 'r1', 'extract'])).out, '12:00:02 error no such table\nraw\n');
   assert.ok((await run(['tasks', 'logs', 'etl', 'r1', 'extract'], { overrides: { coloured: true } })).out.includes('\u001b[31merror\u001b[0m no such table'));
-  assert.match((await run(['tasks', 'explain', 'etl', 'r1', 'load'])).out, /^load none\n {2}Dagrun Running: the run is queued\n {2}Trigger Rule: will be upstream_failed/);
+  assert.match((await run(['tasks', 'explain', 'etl', 'r1', 'load'])).out, /^load none\n {2}the run is queued\n {2}will be upstream_failed: extract failed \(all_success: 0 of 1 upstream succeeded, 1 failed\)\n$/);
+});
+
+test('tasks logs: the traceback of what failed, and the reason of what died without a word', async () => {
+  const at = await addRun(api.database, { dagId: 'etl', runId: 'r2', state: 'failed' });
+  const { execution } = await addInstance(api.database, { run: at, taskId: 'extract', state: 'failed' });
+  await addInstance(api.database, { run: at, taskId: 'load', state: 'failed', reason: 'ExecutionEnded: the process was ended by SIGKILL' });
+  const frames = Array.from({ length: 12 }, (_, index) => ({ filename: '/dags/etl.py', lineno: index + 1, name: `f${index}` }));
+  const detail = [
+    { exc_type: 'KeyError', exc_value: "'missing key'", is_cause: false, is_group: false, exceptions: [], exc_notes: ['seen twice'], frames },
+    { exc_type: 'ValueError', exc_value: 'bad', is_cause: true, frames: [] },
+  ];
+  const file = logFile(api.home, execution ?? '');
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify({ timestamp: '2026-01-01T12:00:02Z', level: 'error', event: 'Task failed with exception', error_detail: detail })}\n`);
+  const shown = frames.slice(2).map((frame) => `  /dags/etl.py:${frame.lineno} in ${frame.name}\n`).join('');
+  const logs = await run(['tasks', 'logs', 'etl', 'r2', 'extract']);
+  assert.deepEqual([logs.out, logs.err], [`12:00:02 error Task failed with exception\nKeyError: 'missing key'\n  seen twice\n${shown}caused by ValueError: bad\n`, '']);
+  const silent = await run(['tasks', 'logs', 'etl', 'r2', 'load']);
+  assert.deepEqual([silent.out, silent.err], ['No logs available for this task.\n', 'ExecutionEnded: the process was ended by SIGKILL\n']);
+});
+
+test('tasks explain: a mapped task is summed up, with the way to one of its instances', async () => {
+  await addDag(api.database, dagOf('wide', [task('each', [], { expand: { kind: 'product', arguments: { x: { kind: 'literal', length: 1002 } } } })], { max_active_tasks: 2 }));
+  const at = await addRun(api.database, { dagId: 'wide', runId: 'r1' });
+  for (const mapIndex of [0, 1]) await addInstance(api.database, { run: at, taskId: 'each', mapIndex, state: 'running' });
+  await api.database.kysely.insertInto('task_instances').values(Array.from({ length: 1000 }, (_, index) => ({ run: at, task_id: 'each', map_index: index + 2, state: 'scheduled', pool: 'default_pool' }))).execute();
+  assert.equal((await run(['tasks', 'explain', 'wide', 'r1', 'each'])).out,
+    'each scheduled\n  1,002 instances: 1,000 scheduled, 2 running; scheduled ones wait for max_active_tasks 2/2\n  --map-index N tells of one of them\n');
+  assert.equal((await run(['tasks', 'explain', 'wide', 'r1', 'each', '--map-index', '2'])).out, 'each[2] scheduled\n  max_active_tasks 2/2\n');
+  await assert.rejects(run(['tasks', 'explain', 'wide', 'r1', 'other']), (error: unknown) => error instanceof AppError && error.code === 'not_found');
 });
 
 test('xcom: list, and a value to the last digit', async () => {

@@ -62,6 +62,7 @@ test('a DAG that fails ends with 1 and shows the end of the log', async () => {
   assert.equal(done.code, 1);
   assert.match(done.out, /broken\s+failed.*ValueError: no such table/);
   assert.match(done.err, /the run of fails failed/);
+  assert.match(done.out, /\n {4}ValueError: no such table\n(?: {6}\S+:\d+ in \w+\n){1,9} {6}\S*fails\.py:4 in broken\n/);
 });
 
 test('values that cannot be kept, and processes that die, each fail with their reason', async () => {
@@ -125,6 +126,17 @@ describe('what is wrong is said with its place, the next step and an exit code',
       assert.match(done.err, says);
       assert.equal(done.code, code, args.join(' '));
     }
+  });
+
+  test('compile -o with a file where a folder is expected', async () => {
+    const taken = file('taken.json', '{}');
+    for (const output of [taken, join(taken, 'below')]) {
+      const done = await leoflow(home.path, ['compile', EXAMPLE, '-o', output]);
+      assert.equal(done.code, 64, done.err);
+      assert.match(done.err, /-o \S+taken\.json\S*: \S*taken\.json is a file, a folder is wanted/);
+      assert.doesNotMatch(done.err, /at .*\.ts:\d+/);
+    }
+    assert.equal(readFileSync(taken, 'utf8'), '{}');
   });
 
   test('a DAG that differs between two parses is an error with --strict and a warning without', async () => {

@@ -1,0 +1,62 @@
+// What `explain` says of instances that wait, or ended without running: who and what holds them, with numbers.
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { testDatabase } from '../../test/support/database.ts';
+import { addDag, addInstance, addRun, dagOf, task } from '../../test/support/rows.ts';
+import type { Database } from './database.ts';
+import { explainInstance } from './explain-instance.ts';
+import { findBlockers } from './instance-blockers.ts';
+import { findInstanceRow, type InstanceListRow } from './task-instances.ts';
+
+let database: Database;
+
+before(async () => {
+  database = await testDatabase();
+});
+
+async function rowOf(dagId: string, taskId: string, mapIndex = -1): Promise<InstanceListRow> {
+  return (await findInstanceRow(database, { dagId, runId: 'r', taskId, mapIndex })) ?? assert.fail(`${dagId}.${taskId}`);
+}
+
+const explain = async (dagId: string, taskId: string): Promise<readonly string[]> => explainInstance(database, await rowOf(dagId, taskId));
+
+test('upstreams are named with state and seconds, five at most', async () => {
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+  await addDag(database, dagOf('waits', [...ids.map((id) => task(id)), task('last', ids), task('two', ['a', 'b'])]));
+  const run = await addRun(database, { dagId: 'waits', runId: 'r' });
+  await addInstance(database, { run, taskId: 'a', state: 'running' });
+  for (const taskId of [...ids.slice(1), 'last', 'two']) await addInstance(database, { run, taskId });
+  await database.kysely.updateTable('task_instances').set({ start_date: new Date(database.clock.nowMs() - 12_500).toISOString() }).where('run', '=', run).where('task_id', '=', 'a').execute();
+  assert.match((await explain('waits', 'two')).join('|'), /^waits for a \(running 1[2-4] s\), b \(not started\)$/);
+  assert.match((await explain('waits', 'last')).join('|'), /^waits for a \(running 1\d s\), b \(not started\), c \(not started\), d \(not started\), e \(not started\) and 2 more$/);
+  assert.deepEqual((await findBlockers(database, await rowOf('waits', 'two'))).map(({ name, reason }) => ({ name, reason })), [{ name: 'Trigger Rule', reason: 'all_success: 0 of 2 upstream succeeded, 2 unfinished' }]);
+});
+
+test('what ended by its rule names the upstream beside the rule', async () => {
+  await addDag(database, dagOf('ended', [task('x'), task('y'), task('z'), task('after', ['x', 'y']), task('skipped', ['y', 'z']), task('none', ['z'], { trigger_rule: 'one_failed' })]));
+  const run = await addRun(database, { dagId: 'ended', runId: 'r', state: 'failed' });
+  for (const [taskId, state] of [['x', 'failed'], ['y', 'skipped'], ['z', 'success']] as const) await addInstance(database, { run, taskId, state });
+  await addInstance(database, { run, taskId: 'after', state: 'upstream_failed', reason: 'all_success: 0 of 2 upstream succeeded, 1 failed, 1 skipped' });
+  await addInstance(database, { run, taskId: 'skipped', state: 'skipped', reason: 'all_success: 1 of 2 upstream succeeded, 1 skipped' });
+  await addInstance(database, { run, taskId: 'none', state: 'skipped', reason: 'one_failed: 1 of 1 upstream succeeded' });
+  assert.deepEqual(await explain('ended', 'after'), ['upstream_failed: x failed', 'all_success: 0 of 2 upstream succeeded, 1 failed, 1 skipped']);
+  assert.deepEqual(await explain('ended', 'skipped'), ['skipped: y was skipped', 'all_success: 1 of 2 upstream succeeded, 1 skipped']);
+  assert.deepEqual(await explain('ended', 'none'), ['skipped: z succeeded', 'one_failed: 1 of 1 upstream succeeded']);
+});
+
+test('pools and limits are told as used/there are', async () => {
+  await database.kysely.insertInto('pools').values({ name: 'one', slots: 1, include_deferred: false }).execute();
+  await addDag(database, dagOf('full', [task('runs', [], { pool: 'one' }), task('waits', [], { pool: 'one', max_active_tis_per_dag: 1 }), task('huge', [], { pool: 'one', pool_slots: 3 })], { max_active_tasks: 1, max_active_runs: 1 }));
+  const run = await addRun(database, { dagId: 'full', runId: 'r' });
+  for (const taskId of ['waits', 'huge']) await addInstance(database, { run, taskId, state: 'scheduled', pool: 'one' });
+  await database.kysely.updateTable('task_instances').set({ pool_slots: 3 }).where('run', '=', run).where('task_id', '=', 'huge').execute();
+  assert.deepEqual(await explain('full', 'huge'), ['pool one 0/1, the task needs 3 slots: it can never run']);
+  await addInstance(database, { run, taskId: 'runs', state: 'running', pool: 'one' });
+  assert.deepEqual(await explain('full', 'waits'), ['pool one 1/1', 'max_active_tasks 1/1']);
+  const second = await addRun(database, { dagId: 'full', runId: 'second', state: 'running' });
+  await addInstance(database, { run: second, taskId: 'waits', state: 'running', pool: 'one' });
+  assert.deepEqual(await explain('full', 'waits'), ['pool one 2/1', 'max_active_tasks 1/1', 'max_active_tis_per_dag 1/1']);
+  await database.kysely.updateTable('dag_runs').set({ state: 'queued' }).where('id', '=', run).execute();
+  assert.equal((await explain('full', 'waits'))[0], 'the run is queued: max_active_runs 1/1');
+  assert.equal((await findBlockers(database, await rowOf('full', 'waits'))).find((one) => one.name === 'Pool Slots Available')?.reason, 'pool one: 2 of 1 slots are taken and the task needs 1');
+});
