@@ -56,6 +56,13 @@ describe('a DAG that succeeds', () => {
   });
 });
 
+test('the demo without a network runs DAG files of ours and says so', async () => {
+  const done = await leoflow(home.path, ['demo'], { env: { PIP_INDEX_URL: 'http://127.0.0.1:1/', PIP_RETRIES: '0', PIP_NO_INDEX: '1' } });
+  assert.equal(done.code, 0, done.err);
+  assert.match(done.err, /no network: apache-airflow-core==3\.2\.1 could not be downloaded, so the demo uses small DAG files of its own/);
+  for (const dag of ['offline_pipeline', 'offline_mapping', 'branch_retry_join']) assert.match(done.out, new RegExp(`${dag}: success`));
+});
+
 test('a DAG that fails ends with 1 and shows the end of the log', async () => {
   const path = file('fails.py', 'from airflow.sdk import DAG, task\nwith DAG("fails"):\n    @task\n    def broken(): raise ValueError("no such table")\n    broken()\n');
   const done = await leoflow(home.path, ['run', path]);
