@@ -131,7 +131,7 @@ export class ProcessesUnderTest implements AsyncDisposable {
 
   /** A parked child's place, once one has parked. */
   async parkedSlot(version: VersionId): Promise<Slot & { pid: number }> {
-    for (let tries = 0; tries < 2000; tries += 1) {
+    for (const deadline = Date.now() + LIMIT_MS; Date.now() < deadline; ) {
       const slot = await this.slot(version);
       if (slot.pid !== null) return { ...slot, pid: slot.pid };
       slot.release();

@@ -188,6 +188,8 @@ class Launcher:
             processes.kill_strays(self._known(), ())
             killed = -status if status < 0 else None
             self._tell({"op": "exited", "id": warm.spec["id"], "status": status, "signal": killed})
+        # What a dying child had started is handed over when that child is gone, which may be after its fork server was reaped.
+        processes.kill_strays(self._known(), ())
         processes.reap_unknown(self._known())
 
     def _known(self) -> set[int]:
