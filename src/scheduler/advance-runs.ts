@@ -1,0 +1,149 @@
+// What follows from what happened to a run: it is planned, its changes are queued for the next commit, and who may start is told.
+import { type AttemptId, makeUuidV7, type RunUuid } from '#contract/ids.ts';
+import { DAG_DEFAULTS } from '#contract/dag.ts';
+import { isFinished } from '#contract/states.ts';
+import { beginPlan, type Plan } from '#core/plan.ts';
+import { settle, startRun, timeOutRun, wakeInstances } from '#core/plan-run.ts';
+import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import { callLater } from '#platform/clock.ts';
+import type { CommitQueue } from './commit-queue.ts';
+import type { EngineMemory, Entry } from './engine-memory.ts';
+import { absorb } from './pending-run.ts';
+
+/** Who hears of what a plan brings. */
+export interface AdvanceHandlers {
+  /** Somebody may start. */
+  readonly onReady: () => void;
+  /** A run must be read again: another one that it looks at has ended. */
+  readonly onStale: (run: RunUuid) => void;
+}
+
+/** One per term of leadership. */
+export class AdvanceRuns {
+  readonly #memory: EngineMemory;
+  readonly #queue: CommitQueue;
+  readonly #handlers: AdvanceHandlers;
+
+  constructor(memory: EngineMemory, queue: CommitQueue, handlers: AdvanceHandlers) {
+    this.#memory = memory;
+    this.#queue = queue;
+    this.#handlers = handlers;
+  }
+
+  /** Opens a plan at the database's time. */
+  begin(entry: Entry): Plan {
+    return beginPlan(entry.run, this.#memory.nowMs);
+  }
+
+  /** Settles a plan and takes what follows from it: rows to write, candidates, cancels, timers. */
+  conclude(entry: Entry, plan: Plan): void {
+    const { admission, limits } = this.#memory;
+    settle(plan, limits);
+    const { run } = entry;
+    if (plan.changes.size > 0 || plan.runFrom !== null) absorb(this.#queue.pendingOf(run), plan, () => makeUuidV7<AttemptId>(plan.now));
+    for (const instance of plan.ready) admission.add({ run, instance });
+    for (const instance of plan.cancels) this.#cancel(entry, instance);
+    for (const [instance] of plan.changes) {
+      if (instance.wakeAt !== null) this.wakeAt(entry, instance.wakeAt);
+      // Its values of the try before go with the commit of this plan.
+      if (instance.state === 'scheduled' && instance.tryNumber > 1) entry.values.forget({ taskId: instance.task.id, mapIndex: instance.mapIndex });
+      if (isFinished(instance.state)) admission.remove(instance);
+    }
+    this.#report(entry, plan);
+    if (plan.runFrom !== null && (run.state === 'success' || run.state === 'failed')) this.#finishRun(entry);
+    if (plan.ready.length > 0 || admission.waiting > 0) this.#handlers.onReady();
+  }
+
+  /** Starts what max_active_runs, the pause switch and run_after allow, oldest first. */
+  startQueued(dagId: string): void {
+    const { paused, dags, nowMs } = this.#memory;
+    const dag = dags.get(dagId);
+    if (dag === undefined || paused.has(dagId)) return;
+    for (let run = dag.next(); run !== null; run = dag.next()) {
+      const limit = run.graph.dag.max_active_runs ?? DAG_DEFAULTS.maxActiveRuns;
+      if (limit > 0 && dag.running >= limit) return;
+      const entry = this.#memory.entryOf(run);
+      if (entry === null) return;
+      if (run.runAfter > nowMs) return this.wakeAt(entry, run.runAfter);
+      dag.begin();
+      const plan = this.begin(entry);
+      startRun(plan);
+      this.conclude(entry, plan);
+      this.watchTimeout(entry);
+    }
+  }
+
+  /** Looks at a run again at a time. */
+  wakeAt(entry: Entry, at: number): void {
+    if (entry.wakeAt !== null && entry.wakeAt <= at) return;
+    entry.stopWake?.();
+    entry.wakeAt = at;
+    entry.stopWake = callLater(at - this.#memory.nowMs, () => this.#wake(entry));
+  }
+
+  #wake(entry: Entry): void {
+    entry.wakeAt = null;
+    if (this.#memory.entryOf(entry.run) !== entry) return;
+    if (entry.run.state === 'queued') return this.startQueued(entry.run.dagId);
+    const plan = this.begin(entry);
+    const next = wakeInstances(plan);
+    this.conclude(entry, plan);
+    if (next !== null) this.wakeAt(entry, next);
+  }
+
+  /** Ends the run when its dagrun_timeout is over. */
+  watchTimeout(entry: Entry): void {
+    const seconds = entry.run.graph.dag.dagrun_timeout_seconds;
+    if (seconds === undefined || entry.run.startDate === null) return;
+    const due = entry.run.startDate + seconds * 1000;
+    entry.stopTimeout = callLater(due - this.#memory.nowMs, () => {
+      if (this.#memory.entryOf(entry.run) !== entry || entry.run.state !== 'running') return;
+      // A timer holds 24 days at most, and the database's clock may have been set back.
+      if (due > this.#memory.nowMs) return this.watchTimeout(entry);
+      const plan = this.begin(entry);
+      timeOutRun(plan);
+      this.conclude(entry, plan);
+    });
+  }
+
+  #finishRun(entry: Entry): void {
+    const { run } = entry;
+    this.#queue.pendingOf(run).waiters.push((result) => {
+      if (result.kind !== 'moved' || this.#memory.entryOf(run) !== entry) return;
+      this.#memory.removeEntry(entry);
+      this.#memory.admission.forgetRun(run);
+      this.startQueued(run.dagId);
+      this.#recheckPast(run);
+      this.#memory.options.onRunFinished(run);
+    });
+  }
+
+  /** Later runs whose tasks depend on this one's. */
+  #recheckPast(run: RunSnapshot): void {
+    if (!run.graph.hasPastDependencies || run.logicalDate === null) return;
+    for (const id of this.#memory.dags.get(run.dagId)?.ids() ?? []) if (this.#memory.entries.get(id)?.run.pastBlocked !== null) this.#handlers.onStale(id);
+  }
+
+  #cancel(entry: Entry, instance: Instance): void {
+    const { executionId } = instance;
+    if (executionId === null || this.#memory.removeLive(executionId) === null) return;
+    const { executor, config } = this.#memory.options;
+    const pending = this.#queue.pendingOf(entry.run);
+    pending.ended.push({ id: executionId, state: 'cancelled', endedAt: this.#memory.nowMs, exitCode: null, signal: null, cause: 'cancelled' });
+    pending.launches.push(() => {
+      this.#memory.tokens.delete(executionId);
+      executor.cancel(executionId, config.LEOFLOW_CANCEL_GRACE_SECONDS);
+    });
+  }
+
+  #report(entry: Entry, plan: Plan): void {
+    const { reporter } = this.#memory.options;
+    const { run } = entry;
+    for (const [instance, origin] of plan.changes) {
+      if (origin.state === instance.state) continue;
+      const ms = isFinished(instance.state) && instance.startedAt !== null ? plan.now - instance.startedAt : null;
+      reporter.report({ event: 'task.moved', dag_id: run.dagId, run_id: run.runId, task_id: instance.task.id, map_index: instance.mapIndex, from: origin.state, to: instance.state, cause: instance.cause, ms });
+    }
+    if (plan.runFrom !== null) reporter.report({ event: 'run.moved', dag_id: run.dagId, run_id: run.runId, to: run.state, ms: run.endDate === null || run.startDate === null ? null : run.endDate - run.startDate });
+  }
+}

@@ -1,0 +1,196 @@
+// The leader's memory: unfinished runs, the executions that are not closed, and who may start. Rows are the truth.
+import type { Config } from '#contract/config.ts';
+import type { ExecutionReport } from '#contract/attempt.ts';
+import { AppError } from '#contract/errors.ts';
+import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
+import { Admission, type Candidate } from '#core/admission.ts';
+import type { Graph } from '#core/graph.ts';
+import { instancesOf, type PlanLimits } from '#core/plan.ts';
+import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Reporter } from '#platform/report.ts';
+import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
+import type { LiveExecution } from '#store/executions.ts';
+import type { Executor } from '#executor/executor.ts';
+import type { SpecFolders } from './execution-spec.ts';
+import { QueuedRuns } from './queued-runs.ts';
+import type { RecentValues } from './recent-values.ts';
+import { tokenFits } from './tokens.ts';
+
+/** The engine’s view of everything outside. Readers answer null for what is gone; `poolSlots` also for a pool that does not exist. */
+export interface RunEngineOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  readonly executor: Executor;
+  readonly host: string;
+  readonly folders: SpecFolders;
+  readonly graphOf: (version: VersionId) => Promise<Graph | null>;
+  readonly readRun: (run: RunUuid, want: { lengths: boolean }) => Promise<RunForPlanning | null>;
+  /** How each task ended in the DAG's run before, for depends_on_past; null without an earlier run. */
+  readonly readPrevious: (run: RunSnapshot) => Promise<ReadonlyMap<string, boolean> | null>;
+  readonly poolSlots: (name: string) => number | null;
+  /** Reads what an execution left behind when it could not report. */
+  readonly takeOutcome: (execution: ExecutionId) => Promise<ExecutionReport | null>;
+  readonly onRunFinished: (run: RunSnapshot) => void;
+}
+
+/** A run in memory, with what is not a decision about it. */
+export interface Entry {
+  readonly run: RunSnapshot;
+  readonly row: RunRow;
+  readonly values: RecentValues;
+  stopWake: (() => void) | null;
+  wakeAt: number | null;
+  stopTimeout: (() => void) | null;
+}
+
+/** An execution that is not closed. */
+export interface Live {
+  readonly runId: RunUuid;
+  readonly instance: Instance;
+  readonly candidate: Candidate;
+  readonly tokenHash: Buffer;
+  heardAt: number;
+  /** When this execution began, or was found running. */
+  readonly since: number;
+  /** It ignored its execution_timeout and was killed for it: its end is a time-out. */
+  overdue: boolean;
+}
+
+/** One per term of leadership; who decides reads and changes it, nothing in it decides. */
+export class EngineMemory {
+  readonly options: RunEngineOptions;
+  readonly limits: PlanLimits;
+  readonly entries = new Map<RunUuid, Entry>();
+  /** Unfinished runs of each DAG: which run, and which wait to begin. */
+  readonly dags = new Map<string, QueuedRuns>();
+  readonly live = new Map<ExecutionId, Live>();
+  /** SHA-256 of the token of every execution that is not closed. */
+  readonly tokens = new Map<ExecutionId, Buffer>();
+  /** Executions whose run is being read again; whoever is not in the new reading is stopped. */
+  readonly orphans = new Map<ExecutionId, RunUuid>();
+  readonly paused = new Set<string>();
+  readonly admission: Admission;
+  readonly #closing = new AbortController();
+
+  constructor(options: RunEngineOptions) {
+    const { config } = options;
+    this.options = options;
+    this.limits = { maxMapLength: config.LEOFLOW_MAX_MAP_LENGTH, infraRetries: config.LEOFLOW_INFRA_RETRIES, infraRetryDelayMs: config.LEOFLOW_INFRA_RETRY_DELAY_SECONDS * 1000 };
+    this.admission = new Admission(config.LEOFLOW_PARALLELISM, { poolSlots: options.poolSlots, isPaused: (dagId) => this.paused.has(dagId) });
+  }
+
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Aborts when the term ends. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  get nowMs(): number {
+    return this.options.clock.nowMs();
+  }
+
+  /** Nothing is decided any more: timers stop, and nobody is known. */
+  close(): void {
+    this.#closing.abort();
+    for (const entry of this.entries.values()) stopTimers(entry);
+    this.entries.clear();
+    this.live.clear();
+  }
+
+  dagOf(dagId: string): QueuedRuns {
+    const found = this.dags.get(dagId);
+    if (found !== undefined) return found;
+    const made = new QueuedRuns();
+    this.dags.set(dagId, made);
+    return made;
+  }
+
+  /** Takes a run in, unless it is finished. */
+  addEntry(entry: Entry): void {
+    const { run } = entry;
+    this.entries.set(run.id, entry);
+    if (run.state === 'queued') this.dagOf(run.dagId).addQueued(run);
+    else this.dagOf(run.dagId).addRunning(run);
+  }
+
+  /** Forgets a run and stops its timers. */
+  removeEntry(entry: Entry): void {
+    const { run } = entry;
+    stopTimers(entry);
+    this.entries.delete(run.id);
+    const dag = this.dags.get(run.dagId);
+    dag?.remove(run);
+    if (dag?.isEmpty === true) this.dags.delete(run.dagId);
+  }
+
+  /** The entry of a run, when it is still this reading of it. */
+  entryOf(run: RunSnapshot): Entry | null {
+    const entry = this.entries.get(run.id);
+    return entry?.run === run ? entry : null;
+  }
+
+  /** Counts an execution as running for an instance that holds its slots. */
+  addLive(id: ExecutionId, live: Omit<Live, 'heardAt' | 'overdue'>): void {
+    this.live.set(id, { ...live, heardAt: this.nowMs, overdue: false });
+  }
+
+  /** An execution is over or no longer its run's: its slots are free. */
+  removeLive(id: ExecutionId): Live | null {
+    const live = this.live.get(id);
+    if (live === undefined) return null;
+    this.live.delete(id);
+    this.admission.release(live.candidate);
+    return live;
+  }
+
+  /** The live execution that a token names; null when it is closed or unknown. Throws `unauthenticated`. */
+  authenticate(executionId: ExecutionId, token: string): Live | null {
+    const live = this.live.get(executionId);
+    if (live === undefined) return null;
+    if (!tokenFits(token, live.tokenHash)) throw new AppError('unauthenticated', 'the token does not name this execution');
+    live.heardAt = this.nowMs;
+    return live;
+  }
+
+  /** Executions that ran for this run but are no longer its own (cleared, marked): they are stopped. */
+  cancelStrangers(run: RunUuid, wanted: ReadonlySet<ExecutionId>): void {
+    for (const [id, owner] of this.orphans) {
+      if (owner !== run) continue;
+      this.orphans.delete(id);
+      if (wanted.has(id)) continue;
+      this.tokens.delete(id);
+      this.options.executor.cancel(id, this.options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
+    }
+  }
+
+  /** Take-over: executions that the leader before had started. Those that are no longer their run's own are stopped when it is read. */
+  rememberExecutions(executions: readonly LiveExecution[]): void {
+    for (const execution of executions) {
+      this.tokens.set(execution.id, execution.tokenHash);
+      this.orphans.set(execution.id, execution.run);
+    }
+  }
+}
+
+/** Chosen to run, and nothing has happened to it since. */
+export function isWaiting(instance: Instance): boolean {
+  return instance.state === 'scheduled' || instance.state === 'queued';
+}
+
+/** The executions that a reading of a run calls running. */
+export function executionsOf(run: RunSnapshot): Set<ExecutionId> {
+  const running = new Set<ExecutionId>();
+  for (const instance of instancesOf(run)) if (instance.state === 'running' && instance.executionId !== null) running.add(instance.executionId);
+  return running;
+}
+
+/** Calls off what a run waits for. */
+export function stopTimers(entry: Entry): void {
+  entry.stopWake?.();
+  entry.stopTimeout?.();
+}

@@ -1,0 +1,183 @@
+// Runs come into memory from their rows: when they are made, when somebody else changed them, and when a commit did not fit.
+import type { ExecutionId, RunUuid } from '#contract/ids.ts';
+import type { Graph } from '#core/graph.ts';
+import { instancesOf, type Plan } from '#core/plan.ts';
+import { createInstances, markAll, wakeInstances } from '#core/plan-run.ts';
+import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import { sleep } from '#platform/clock.ts';
+import { errorText } from '#platform/report.ts';
+import type { RunForPlanning } from '#store/dag-runs.ts';
+import type { AdvanceRuns } from './advance-runs.ts';
+import type { CommitQueue } from './commit-queue.ts';
+import { type EngineMemory, type Entry, executionsOf } from './engine-memory.ts';
+import type { LaunchTasks } from './launch-tasks.ts';
+import type { CommitResult } from './pending-run.ts';
+import { RecentValues } from './recent-values.ts';
+import { buildSnapshot } from './snapshots.ts';
+
+/** A run that is being read. */
+interface Loading {
+  again: boolean;
+  /** Resolves after the first attempt, `read` when it is in memory (or nobody leads any more). */
+  tried: Promise<void>;
+  read: Promise<void>;
+}
+
+/** A run that failed to be written or read is looked at again after this time. */
+const RELOAD_MS = 500;
+
+/** One per term of leadership. */
+export class ReadRuns {
+  readonly #memory: EngineMemory;
+  readonly #queue: CommitQueue;
+  readonly #advance: AdvanceRuns;
+  readonly #launch: LaunchTasks;
+  readonly #loading = new Map<RunUuid, Loading>();
+
+  constructor(memory: EngineMemory, queue: CommitQueue, followers: { advance: AdvanceRuns; launch: LaunchTasks }) {
+    this.#memory = memory;
+    this.#queue = queue;
+    this.#advance = followers.advance;
+    this.#launch = followers.launch;
+  }
+
+  /** True when the run is in memory or being read. */
+  knows(run: RunUuid): boolean {
+    return this.#memory.entries.has(run) || this.#loading.has(run);
+  }
+
+  /** A run was made, or its rows were changed by somebody else: it is read (again) and planned. */
+  load(id: RunUuid): Promise<void> {
+    return this.#loadAfter(id, 0);
+  }
+
+  /** A run's commit did not happen. Rows that were not as believed are read at once, after a failure a little later. */
+  onNotCommitted(id: RunUuid, result: CommitResult): Promise<void> {
+    return this.#loadAfter(id, result.kind === 'error' ? RELOAD_MS : 0);
+  }
+
+  /** Resolves when an execution's run was tried to be read: only then anybody knows whether it is still its own. */
+  async untilTried(execution: ExecutionId): Promise<void> {
+    const run = this.#runOf(execution);
+    if (run !== undefined) await this.#loading.get(run)?.tried;
+  }
+
+  /** Resolves when the execution's run is in memory, or nobody leads any more. */
+  async untilRead(execution: ExecutionId): Promise<void> {
+    const run = this.#runOf(execution);
+    if (run !== undefined) await this.#loading.get(run)?.read;
+  }
+
+  #runOf(execution: ExecutionId): RunUuid | undefined {
+    return this.#memory.live.get(execution)?.runId ?? this.#memory.orphans.get(execution);
+  }
+
+  #loadAfter(id: RunUuid, delayMs: number): Promise<void> {
+    const loading = this.#loading.get(id);
+    if (loading !== undefined) {
+      loading.again = true;
+      return loading.tried;
+    }
+    const state: Loading = { again: false, tried: Promise.resolve(), read: Promise.resolve() };
+    this.#loading.set(id, state);
+    state.tried = new Promise((resolve) => void (state.read = this.#load(id, state, { delayMs, tried: resolve })));
+    return state.tried;
+  }
+
+  /** Until it is read or nobody leads any more: a run that is not in memory would never move. */
+  async #load(id: RunUuid, state: Loading, how: { delayMs: number; tried: () => void }): Promise<void> {
+    let delay = how.delayMs;
+    for (let isRead = false; !isRead && !this.#memory.isClosed; ) {
+      state.again = false;
+      try {
+        await this.#queue.discard(id, { kind: 'stale' });
+        this.#forget(id);
+        if (delay > 0) await sleep(delay, this.#memory.closing);
+        isRead = (await this.#read(id, state)) && !state.again;
+        delay = 0;
+      } catch (error) {
+        this.#memory.options.reporter.report({ event: 'failure', where: 'load run', error: errorText(error) });
+        delay = Math.min(Math.max(delay * 2, 50), 5000);
+        how.tried();
+      }
+    }
+    this.#loading.delete(id);
+    how.tried();
+  }
+
+  /** @returns false when the rows changed under the reading */
+  async #read(id: RunUuid, state: Loading): Promise<boolean> {
+    const { readRun, graphOf } = this.#memory.options;
+    const rows = await readRun(id, { lengths: true });
+    const graph = rows === null ? null : await graphOf(rows.run.versionId);
+    if (this.#memory.isClosed) return true;
+    if (state.again) return false;
+    if (rows === null || graph === null) this.#memory.cancelStrangers(id, new Set());
+    else await this.#adopt(rows, graph);
+    return true;
+  }
+
+  async #adopt(rows: RunForPlanning, graph: Graph): Promise<void> {
+    const run = buildSnapshot(graph, rows);
+    if (graph.hasPastDependencies) run.pastBlocked = await this.#findPastBlocked(run);
+    if (rows.run.isPaused) this.#memory.paused.add(run.dagId);
+    else this.#memory.paused.delete(run.dagId);
+    this.#memory.cancelStrangers(run.id, executionsOf(run));
+    if (run.state === 'success' || run.state === 'failed') return;
+    const entry: Entry = { run, row: rows.run, values: new RecentValues(), stopWake: null, wakeAt: null, stopTimeout: null };
+    this.#memory.addEntry(entry);
+    for (const instance of instancesOf(run)) this.#attach(entry, instance);
+    const plan = this.#advance.begin(entry);
+    createInstances(plan);
+    const wakeAt = run.state === 'running' ? this.#resume(entry, plan) : null;
+    this.#advance.conclude(entry, plan);
+    if (wakeAt !== null) this.#advance.wakeAt(entry, wakeAt);
+    if (run.state === 'queued') this.#advance.startQueued(run.dagId);
+    else this.#launch.warmUp(run.versionId);
+  }
+
+  /** Everything is looked at again, and what waits for a time goes on waiting. @returns when the next instance wakes */
+  #resume(entry: Entry, plan: Plan): number | null {
+    markAll(plan);
+    this.#advance.watchTimeout(entry);
+    return wakeInstances(plan);
+  }
+
+  /** Puts an instance of a freshly read run where it belongs: running ones hold their slots, scheduled ones queue. */
+  #attach(entry: Entry, instance: Instance): void {
+    const { admission, tokens, nowMs } = this.#memory;
+    const candidate = { run: entry.run, instance };
+    if (instance.state === 'running' && instance.executionId !== null) {
+      const tokenHash = tokens.get(instance.executionId) ?? Buffer.alloc(0);
+      this.#memory.addLive(instance.executionId, { runId: entry.run.id, instance, candidate, tokenHash, since: instance.startedAt ?? nowMs });
+      admission.occupy(candidate, 1);
+    } else if ((instance.state === 'scheduled' || instance.state === 'queued') && instance.wakeAt === null) admission.add(candidate);
+  }
+
+  #forget(id: RunUuid): void {
+    const entry = this.#memory.entries.get(id);
+    if (entry === undefined) return;
+    this.#memory.removeEntry(entry);
+    for (const instance of instancesOf(entry.run)) this.#memory.admission.remove(instance);
+    for (const [execution, live] of this.#memory.live) {
+      if (live.runId !== id) continue;
+      this.#memory.removeLive(execution);
+      this.#memory.orphans.set(execution, id);
+    }
+    this.#launch.forget(entry.run);
+  }
+
+  async #findPastBlocked(run: RunSnapshot): Promise<ReadonlySet<string>> {
+    if (run.logicalDate === null) return new Set();
+    const previous = await this.#memory.options.readPrevious(run);
+    const blocked = new Set<string>();
+    if (previous === null) return blocked;
+    for (const { task, downstream, id } of run.graph.tasks) {
+      if (task.depends_on_past !== true && task.wait_for_downstream !== true) continue;
+      const needed = task.wait_for_downstream === true ? [id, ...downstream.flatMap((index) => run.graph.tasks[index]?.id ?? [])] : [id];
+      const isGood = (name: string): boolean => previous.get(name) ?? (task.ignore_first_depends_on_past ?? true);
+      if (!needed.every(isGood)) blocked.add(id);
+    }
+    return blocked;
+  }
+}
