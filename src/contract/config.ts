@@ -67,5 +67,7 @@ export const LIMITS = {
   maxLogReadBytes: 8 * 1024 * 1024,
   databaseConnections: 10,
   databaseTimeoutMs: 30_000,
+  /** A leader whose idle session gives no sign of life for this long leads no more. */
+  leaderTimeoutMs: 4_000,
   maxParseOutputBytes: 32 * 1024 * 1024,
 } as const;

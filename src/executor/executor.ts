@@ -1,5 +1,5 @@
 // What starts executions. Three kinds implement it (process, container, Kubernetes); one conformance suite holds them all.
-import type { ExecutionSpec, ExitedChild, ReportedError } from '#contract/attempt.ts';
+import type { ExecutionReport, ExecutionSpec, ExitedChild, ReportedError } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 
 /** Files and interpreter of a DAG version, ready on this machine. */
@@ -59,4 +59,10 @@ export interface Executor {
   stepDown(): void;
   /** Ends everything, executions included. */
   shutdown(): Promise<void>;
+}
+
+/** What executions leave behind before they report. Read when the report never came, discarded when it is recorded. */
+export interface Outcomes {
+  find(executionId: ExecutionId): Promise<ExecutionReport | null>;
+  discard(executionId: ExecutionId): void;
 }

@@ -1,17 +1,21 @@
 // The engine put together: database, scheduler, executor and agent API of one process.
 import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '#contract/config.ts';
 import type { RunUuid } from '#contract/ids.ts';
 import type { Reporter } from '#platform/report.ts';
 import { userEnvironment } from '#platform/config.ts';
 import { startAgentServer } from '#api/agent/agent-server.ts';
+import { outcomeFiles } from '#executor/outcome-files.ts';
 import { ProcessExecutor } from '#executor/process-executor.ts';
 import { logFile } from '#logs/file-log-store.ts';
 import { prepareVersion } from '#scheduler/prepare-version.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
 import { type Database, openDatabase } from '#store/database.ts';
+import { awaitLeadership } from '#store/leader.ts';
 import { migrate } from '#store/migrate.ts';
+import { listen } from '#store/notifications.ts';
 
 /** `home` holds sockets, logs and sources; `python` is the interpreter that imports DAG files. `onRunFinished` hears of runs that this server decided, after their commit. */
 export interface EngineOptions {
@@ -46,7 +50,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     prepare: (versionId) => prepareVersion(database, versionId, { folder: join(home, 'versions'), livePath: options.livePath ?? (() => []) }),
   });
   const scheduler = new Scheduler({
-    config, home, database, reporter, executor, agentAddress, logFile: (execution) => logFile(home, execution),
+    config, home, host: hostname(), database, reporter, executor, agentAddress,
+    coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
+    folders: { logFile: (execution) => logFile(home, execution), outcomes: join(home, 'outcomes') }, outcomes: outcomeFiles(join(home, 'outcomes')),
     ...(options.onRunFinished === undefined ? {} : { onRunFinished: options.onRunFinished }),
   });
   const agents = await startAgentServer(agentAddress, scheduler, reporter);

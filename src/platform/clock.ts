@@ -1,13 +1,37 @@
 // The only reader of time. Decisions use the database's clock; durations use the monotonic one.
 
+/** Where time comes from: the machine, or a simulation that moves its own. `after` calls once and gives a function that calls it off. */
+export interface TimeSource {
+  monotonicMs(): number;
+  wallMs(): number;
+  after(ms: number, run: () => void, how: { keepsAlive: boolean }): () => void;
+}
+
+const MACHINE: TimeSource = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  after(ms, run, { keepsAlive }) {
+    const timer = setTimeout(run, Math.min(Math.max(0, ms), 2 ** 31 - 1));
+    if (!keepsAlive) timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+let time = MACHINE;
+
+/** Puts all waiting and all reading of time of this process onto another source. For simulations, before anything else is started. */
+export function useTimeSource(source: TimeSource): void {
+  time = source;
+}
+
 /** Milliseconds of a clock that never jumps, for durations only. */
 export function monotonicMs(): number {
-  return performance.now();
+  return time.monotonicMs();
 }
 
 /** This machine's wall clock, epoch milliseconds: for file names and tokens, never for a decision. */
 export function wallMs(): number {
-  return Date.now();
+  return time.wallMs();
 }
 
 /** Epoch milliseconds as ISO 8601 with `Z`. */
@@ -29,7 +53,7 @@ export interface Clock {
 
 /** The database's clock, extrapolated with the monotonic one between two looks at it. */
 export class DatabaseClock implements Clock {
-  #offset = Date.now() - performance.now();
+  #offset = wallMs() - monotonicMs();
 
   /** Takes a reading: the database said `databaseMs` between two monotonic times. */
   adjust(databaseMs: number, sentMs: number, receivedMs: number): void {
@@ -37,7 +61,7 @@ export class DatabaseClock implements Clock {
   }
 
   nowMs(): number {
-    return this.#offset + performance.now();
+    return this.#offset + monotonicMs();
   }
 }
 
@@ -46,25 +70,36 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) return resolve();
     const done = (): void => {
-      clearTimeout(timer);
+      callOff();
       signal?.removeEventListener('abort', done);
       resolve();
     };
-    const timer = setTimeout(done, ms);
+    const callOff = time.after(ms, done, { keepsAlive: true });
     signal?.addEventListener('abort', done, { once: true });
   });
 }
 
 /** Calls `run` once after `ms` (capped to what a timer holds). @returns a function that calls it off */
 export function callLater(ms: number, run: () => void): () => void {
-  const timer = setTimeout(run, Math.min(Math.max(0, ms), 2 ** 31 - 1));
-  timer.unref();
-  return () => clearTimeout(timer);
+  return time.after(ms, run, { keepsAlive: false });
 }
 
 /** Calls `run` every `ms` until called off. */
 export function callEvery(ms: number, run: () => void): () => void {
-  const timer = setInterval(run, ms);
-  timer.unref();
-  return () => clearInterval(timer);
+  let callOff: () => void = () => undefined;
+  const next = (): void => {
+    callOff = time.after(ms, () => {
+      next();
+      run();
+    }, { keepsAlive: false });
+  };
+  next();
+  return () => callOff();
+}
+
+/** Waits until a promise is settled, but no longer than `ms`. Never rejects. */
+export async function settledWithin(settled: Promise<unknown>, ms: number): Promise<void> {
+  const waited = new AbortController();
+  await Promise.race([settled.catch(() => undefined), sleep(ms, waited.signal)]);
+  waited.abort();
 }

@@ -60,6 +60,11 @@ export class CommitQueue {
     for (const pending of left) finish(pending, { kind: 'error', error });
   }
 
+  /** True when nothing is sent or waits to be sent. */
+  get isIdle(): boolean {
+    return this.#inFlight.size === 0 && this.#pending.size === 0;
+  }
+
   /** Resolves when nothing is in flight. */
   settled(): Promise<void> {
     return this.#flushing;

@@ -1,6 +1,5 @@
 // The leader's memory: unfinished runs, the executions that are not closed, and who may start. Rows are the truth.
 import type { Config } from '#contract/config.ts';
-import type { ExecutionReport } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import { Admission, type Candidate } from '#core/admission.ts';
@@ -11,7 +10,7 @@ import type { Clock } from '#platform/clock.ts';
 import type { Reporter } from '#platform/report.ts';
 import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
 import type { LiveExecution } from '#store/executions.ts';
-import type { Executor } from '#executor/executor.ts';
+import type { Executor, Outcomes } from '#executor/executor.ts';
 import type { SpecFolders } from './execution-spec.ts';
 import { QueuedRuns } from './queued-runs.ts';
 import type { RecentValues } from './recent-values.ts';
@@ -30,8 +29,7 @@ export interface RunEngineOptions {
   /** How each task ended in the DAG's run before, for depends_on_past; null without an earlier run. */
   readonly readPrevious: (run: RunSnapshot) => Promise<ReadonlyMap<string, boolean> | null>;
   readonly poolSlots: (name: string) => number | null;
-  /** Reads what an execution left behind when it could not report. */
-  readonly takeOutcome: (execution: ExecutionId) => Promise<ExecutionReport | null>;
+  readonly outcomes: Outcomes;
   readonly onRunFinished: (run: RunSnapshot) => void;
 }
 

@@ -1,6 +1,4 @@
 // A server's scheduling side: waits to lead, leads until the lock is lost, and starts over. Followers only wait.
-import { hostname } from 'node:os';
-import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '#contract/config.ts';
 import type { AttemptService, ExecutionReport, ExecutionSpec, ReportAnswer, XComRequest } from '#contract/attempt.ts';
@@ -10,34 +8,44 @@ import type { Dag } from '#contract/dag.ts';
 import { buildGraph, type Graph } from '#core/graph.ts';
 import { nextRun } from '#core/timetable.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
-import { callEvery, isoOf, monotonicMs, sleep, wallMs } from '#platform/clock.ts';
+import { callEvery, isoOf, monotonicMs, settledWithin, sleep, wallMs } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type Database, isUnavailable, probeDatabase } from '#store/database.ts';
 import { findPreviousStates, findRunForPlanning, listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
 import { findLastScheduled, findSpec } from '#store/dag-versions.ts';
 import { findExecution, listLiveExecutions, recordHeartbeats, recordLateReport } from '#store/executions.ts';
-import { awaitLeadership, type Leadership, readEpoch } from '#store/leader.ts';
-import { type Channel, listen, type Listening } from '#store/notifications.ts';
+import { type Leadership, probeLeadership, readEpoch } from '#store/leader.ts';
+import type { Channel, Listening, NoticeHandlers } from '#store/notifications.ts';
 import { createDueRun, findNextDue, findPlan, isDagPaused, listDueDags, planNext, readPoolSlots } from '#store/schedule.ts';
 import { moveTask } from '#store/task-attempts.ts';
 import { findXComValue } from '#store/xcom-values.ts';
-import type { Executor } from '#executor/executor.ts';
+import type { Executor, Outcomes } from '#executor/executor.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { Schedule, scheduleBounds } from './create-due-runs.ts';
 import type { SpecFolders } from './execution-spec.ts';
 import { RunEngine } from './run-engine.ts';
 import { tokenFits } from './tokens.ts';
 
-/** `home` holds sockets, outcome files and the address of the leader. */
+/** How servers of one database agree on who leads and hear of what others changed. */
+export interface Coordination {
+  /** Resolves when this server leads. Rejects when the wait cannot go on: it is begun anew. */
+  awaitLeadership(address: string, stop: AbortSignal): Promise<Leadership>;
+  listen(handlers: NoticeHandlers): Listening;
+}
+
+/** `home` holds sockets and the address of the leader; `host` names the machine in executions' rows. */
 export interface SchedulerOptions {
   readonly config: Config;
   readonly home: string;
+  readonly host: string;
   readonly database: Database;
+  readonly coordination: Coordination;
   readonly reporter: Reporter;
   readonly executor: Executor;
   /** Unix socket (or host:port) of this server's agent API. */
   readonly agentAddress: string;
-  readonly logFile: SpecFolders['logFile'];
+  readonly folders: SpecFolders;
+  readonly outcomes: Outcomes;
   /** Called when a run reached its end. */
   readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
 }
@@ -54,16 +62,11 @@ interface Term {
   readonly engine: RunEngine;
   readonly schedule: Schedule;
   readonly queue: CommitQueue;
+  readonly end: () => void;
   /** All unfinished runs are in memory: from here on an unknown execution is a closed one. */
   complete: boolean;
   /** What was told before: told again when all is read. */
   readonly early: { readonly channel: Channel; readonly payload: string }[];
-}
-
-async function settledWithin(settled: Promise<void>, ms: number): Promise<void> {
-  const waited = new AbortController();
-  await Promise.race([settled, sleep(ms, waited.signal)]);
-  waited.abort();
 }
 
 /** One per server. */
@@ -106,13 +109,13 @@ export class Scheduler implements AttemptService {
   }
 
   async #campaign(): Promise<void> {
-    const { database, reporter, agentAddress } = this.#options;
+    const { coordination, database, reporter, agentAddress } = this.#options;
     let downSince: number | null = null;
     for (let delay = 20; !this.#stop.signal.aborted; delay = Math.min(delay * 2, 1000)) {
       const asked = monotonicMs();
       try {
         await probeDatabase(database);
-        const leadership = await awaitLeadership(database.url, agentAddress, this.#stop.signal);
+        const leadership = await coordination.awaitLeadership(agentAddress, this.#stop.signal);
         if (downSince !== null) reporter.report({ event: 'database.available', down_ms: monotonicMs() - downSince });
         downSince = null;
         if (this.#stop.signal.aborted) return await leadership.resign();
@@ -171,7 +174,7 @@ export class Scheduler implements AttemptService {
   }
 
   #openTerm(leadership: Leadership, end: () => void): Term {
-    const { config, database, reporter, executor, home, logFile } = this.#options;
+    const { config, database, reporter, executor, host, folders, outcomes } = this.#options;
     const { clock, pool } = database;
     const queue: CommitQueue = new CommitQueue({
       send: (batch) => this.#send(leadership, batch, end),
@@ -181,12 +184,11 @@ export class Scheduler implements AttemptService {
       isBroken: isUnavailable,
     });
     const engine: RunEngine = new RunEngine({
-      config, clock, reporter, executor, host: hostname(), folders: { logFile, outcomes: join(home, 'outcomes') },
+      config, clock, reporter, executor, host, folders, outcomes,
       graphOf: (version) => this.#graphOf(version),
       readRun: (id, want) => findRunForPlanning(pool, id, want),
       readPrevious: (run) => (run.logicalDate === null ? Promise.resolve(null) : findPreviousStates(pool, { dagId: run.dagId, logicalDate: run.logicalDate, anyType: run.graph.dag.catchup !== true })),
       poolSlots: (name) => this.#pools.get(name) ?? null,
-      takeOutcome: (id) => Promise.resolve(this.#takeOutcome(id)),
       onRunFinished: (run) => {
         schedule.onRunFinished(run.dagId);
         this.#options.onRunFinished?.({ id: run.id, dagId: run.dagId, runId: run.runId });
@@ -200,7 +202,7 @@ export class Scheduler implements AttemptService {
       dagOf: async (version) => (await this.#graphOf(version))?.dag ?? null,
       onCreated: (run) => void engine.loadRun(run),
     });
-    return { leadership, engine, schedule, queue, complete: false, early: [] };
+    return { leadership, engine, schedule, queue, end, complete: false, early: [] };
   }
 
   async #send(leadership: Leadership, batch: Parameters<typeof moveTask>[2], end: () => void): ReturnType<typeof moveTask> {
@@ -214,7 +216,7 @@ export class Scheduler implements AttemptService {
 
   /** Reads every unfinished run and asks the executor what of it still runs. */
   async #takeOver(term: Term, listening: Promise<void>): Promise<void> {
-    const { database, executor, reporter } = this.#options;
+    const { database, executor, reporter, host } = this.#options;
     const { engine, leadership } = term;
     const started = monotonicMs();
     const inventory = await executor.lead(leadership.epoch, {
@@ -234,7 +236,7 @@ export class Scheduler implements AttemptService {
     const gone: ExecutionId[] = [];
     for (const execution of live) {
       if (inventory.running.has(execution.id)) reporter.report({ event: 'execution.adopted', execution_id: execution.id });
-      else if (execution.host === hostname()) gone.push(execution.id);
+      else if (execution.host === host) gone.push(execution.id);
     }
     for (const { channel, payload } of term.early.splice(0)) this.#onNotice(term, channel, payload);
     await engine.completeTakeOver();
@@ -248,10 +250,9 @@ export class Scheduler implements AttemptService {
 
   /** Wake-ups by others. `ready` resolves when they are heard, or after a while without: then the first connection counts as a gap. */
   #listen(term: Term): { listening: Listening; ready: Promise<void> } {
-    const { database } = this.#options;
     const first = new AbortController();
     let isFirst = true;
-    const listening = listen(database.url, {
+    const listening = this.#options.coordination.listen({
       onNotice: (channel, payload) => this.#onNotice(term, channel, payload),
       onGap: () => {
         first.abort();
@@ -309,6 +310,8 @@ export class Scheduler implements AttemptService {
 
   async #beat(term: Term): Promise<void> {
     const { config, database } = this.#options;
+    // A statement in flight has a time-out of its own.
+    if (term.queue.isIdle) probeLeadership(term.leadership.client).catch(term.end);
     const now = database.clock.nowMs();
     term.engine.killOverdue(config.LEOFLOW_CANCEL_GRACE_SECONDS * 1000);
     const silent: ExecutionId[] = [];
@@ -334,19 +337,6 @@ export class Scheduler implements AttemptService {
       this.#graphs.delete(oldest);
     }
     return graph;
-  }
-
-  /** Reads and removes what an execution left when it could not report. */
-  #takeOutcome(id: ExecutionId): ExecutionReport | null {
-    const path = join(this.#options.home, 'outcomes', `${id}.json`);
-    try {
-      const report = JSON.parse(readFileSync(path, 'utf8')) as ExecutionReport;
-      rmSync(path, { force: true });
-      return report.execution_id === id ? report : null;
-    } catch {
-      // None was left, or it was cut short by the same death.
-      return null;
-    }
   }
 
   // ── the agent's side ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ import type { ExecutionId } from '#contract/ids.ts';
 import { type Outcome, recordOutcome } from '#core/plan-run.ts';
 import { type Instance, recordLength } from '#core/run-snapshot.ts';
 import { errorText } from '#platform/report.ts';
+import { isRefusal } from '#store/database.ts';
 import type { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { EngineMemory, Entry, Live } from './engine-memory.ts';
@@ -139,23 +140,27 @@ export class TakeReports {
     await this.#reads.untilRead(executionId);
     if (memory.isClosed) return;
     if (!memory.live.has(executionId)) return void this.#early?.push(() => this.#onEnded(executionId, how));
-    const left = await memory.options.takeOutcome(executionId);
+    const left = await memory.options.outcomes.find(executionId);
     if (how.cause === 'lost' && left === null && memory.live.has(executionId)) memory.options.reporter.report({ event: 'execution.lost', execution_id: executionId, reason: how.message });
-    await this.#endUnreported(executionId, left ?? this.#failureOf(executionId, how));
+    const isRecorded = await this.#endUnreported(executionId, left ?? this.#failureOf(executionId, how));
+    // Not before: a leader that dies in between leaves it to the next.
+    if (isRecorded && left !== null) memory.options.outcomes.discard(executionId);
   }
 
-  async #endUnreported(executionId: ExecutionId, first: ExecutionReport): Promise<void> {
+  /** @returns whether its end is in the database */
+  async #endUnreported(executionId: ExecutionId, first: ExecutionReport): Promise<boolean> {
     let report = first;
     while (!this.#memory.isClosed) {
       const live = this.#memory.live.get(executionId);
-      if (live === undefined) return;
+      if (live === undefined) return false;
       const result = await this.#settle(live, report);
-      if (result.kind === 'moved') return;
+      if (result.kind === 'moved') return true;
       // The database refuses what was left behind: the end itself still counts.
-      if (result.kind === 'error') report = this.#failureOf(executionId, { cause: 'user_error', message: `its result could not be stored: ${errorText(result.error)}` });
+      if (result.kind === 'error' && isRefusal(result.error)) report = this.#failureOf(executionId, { cause: 'user_error', message: `its result could not be stored: ${errorText(result.error)}` });
       // The run is read again: if the execution is still its own, it ends once more.
       await this.#reads.untilRead(executionId);
     }
+    return false;
   }
 
   #failureOf(executionId: ExecutionId, { cause, message }: Ending): ExecutionReport {

@@ -62,6 +62,11 @@ export function isUnavailable(error: unknown): boolean {
   return UNAVAILABLE.test(code) || /Connection terminated|timeout (expired|exceeded)|Query read timeout|not queryable/i.test(errorText(error));
 }
 
+/** True when the database will refuse the same statement again, because of what is in it: data, limits, constraints. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^(22|23|42|54)/.test(String(error.code));
+}
+
 /** A driver error as an AppError where it means something to people; others pass unchanged. */
 export function translateDatabaseError(error: unknown): unknown {
   if (error instanceof AppError || !isUnavailable(error)) return error;

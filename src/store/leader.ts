@@ -2,6 +2,8 @@
 import { hostname } from 'node:os';
 import pg from 'pg';
 import { AppError } from '#contract/errors.ts';
+import { LIMITS } from '#contract/config.ts';
+import { settledWithin } from '#platform/clock.ts';
 import { connectionOptions } from './database.ts';
 
 /** The advisory lock that a leader's session holds: "LeoFlow" in ASCII, as the original had it. */
@@ -11,12 +13,16 @@ const LOCK = 0x4c656f466c6f77n;
 export interface Leadership {
   readonly epoch: number;
   /** The session that holds the lock; the leader's statements run on it too, so losing one is losing both. */
-  readonly client: pg.Client;
+  readonly client: Pick<pg.Client, 'query'>;
   /** Aborts when the session ends. */
   readonly lost: AbortSignal;
   /** Gives the lock back. */
   resign(): Promise<void>;
 }
+
+/** A wait for the lock is begun anew after this time, so that a follower whose connection died silently finds out. */
+const LOCK_WAIT_MS = 30_000;
+const CLOSE_MS = 1000;
 
 /**
  * Waits for the lock on a connection of its own, then raises the epoch.
@@ -24,35 +30,65 @@ export interface Leadership {
  * @param address where this server's agents and people find it
  */
 export async function awaitLeadership(url: string, address: string, stop: AbortSignal): Promise<Leadership> {
-  const client = new pg.Client({ ...connectionOptions(url, 'leoflow-leader'), query_timeout: 0 });
+  const client = new pg.Client(connectionOptions(url, 'leoflow-leader'));
   const lost = new AbortController();
   client.on('error', () => lost.abort());
   client.on('end', () => lost.abort());
-  const cancel = (): void => void client.end().catch(() => undefined);
+  const cancel = (): void => void close(client);
   stop.addEventListener('abort', cancel, { once: true });
   try {
     await client.connect();
     await refusePooler(client);
-    await client.query('/* store/leader.lock */ select pg_advisory_lock($1)', [LOCK]);
-    const { rows } = await client.query<{ epoch: string }>(
-      '/* store/leader.raise */ update leader set epoch = epoch + 1, holder = $1, address = $2, since = clock_timestamp() returning epoch', [`${hostname()}:${process.pid}`, address]);
-    const epoch = Number(rows[0]?.epoch);
+    await takeLock(client);
+    const epoch = await raiseEpoch(client, address);
     // The batch statement joins JSON by key: estimates of 100 rows must not turn into scans. A stuck statement must not hold the fence.
-    await client.query("/* store/leader.settings */ set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off; set statement_timeout = '20s'");
-    return { epoch, client, lost: lost.signal, resign: () => client.end().catch(() => undefined) };
+    await client.query("/* store/leader.settings */ set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off; set lock_timeout = '2s'; set statement_timeout = '20s'");
+    return { epoch, client, lost: lost.signal, resign: () => close(client) };
   } catch (error) {
-    await client.end().catch(() => undefined);
+    await close(client);
     throw error;
   } finally {
     stop.removeEventListener('abort', cancel);
   }
 }
 
+async function takeLock(client: pg.Client): Promise<void> {
+  await client.query(`/* store/leader.wait */ set lock_timeout = ${LOCK_WAIT_MS}`);
+  for (;;) {
+    // The driver reads a time-out of the statement's own, which its types do not know.
+    const statement = { text: '/* store/leader.lock */ select pg_advisory_lock($1)', values: [LOCK], query_timeout: LOCK_WAIT_MS + LIMITS.leaderTimeoutMs };
+    try {
+      return void (await client.query(statement));
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === '55P03')) throw error;
+    }
+  }
+}
+
+/** The next epoch, which fences out every leader before. */
+export async function raiseEpoch(client: Pick<pg.Client, 'query'>, address: string): Promise<number> {
+  const { rows } = await client.query<{ epoch: string }>(
+    '/* store/leader.raise */ update leader set epoch = epoch + 1, holder = $1, address = $2, since = clock_timestamp() returning epoch', [`${hostname()}:${process.pid}`, address]);
+  return Number(rows[0]?.epoch);
+}
+
+/** Asks the leader's idle session for a sign of life. Rejects after `LIMITS.leaderTimeoutMs`: a network that swallows everything ends the term. */
+export async function probeLeadership(client: Pick<pg.Client, 'query'>): Promise<void> {
+  const statement = { text: '/* store/leader.probe */ select 1', query_timeout: LIMITS.leaderTimeoutMs };
+  await client.query(statement);
+}
+
+/** Closes a connection; one that does not answer is cut. */
+async function close(client: pg.Client): Promise<void> {
+  await settledWithin(client.end().catch(() => undefined), CLOSE_MS);
+  client.connection.stream.destroy();
+}
+
 /** Through a transaction pooler the session, and with it the lock, would be somebody else's at any moment. */
 async function refusePooler(client: pg.Client): Promise<void> {
   const pids = new Set<number>();
   for (let probe = 0; probe < 3; probe += 1) {
-    const { rows } = await client.query<{ pid: number }>('/* store/leader.probe */ select pg_backend_pid() as pid');
+    const { rows } = await client.query<{ pid: number }>('/* store/leader.pooler */ select pg_backend_pid() as pid');
     pids.add(rows[0]?.pid ?? 0);
   }
   if (pids.size > 1) throw new AppError('database_pooled', 'the database connection changes its server process between statements');

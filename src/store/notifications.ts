@@ -1,6 +1,7 @@
 // Wake-ups between processes: a dedicated connection that listens. Never on the hot path, and never the only way to learn something.
 import pg from 'pg';
-import { sleep } from '#platform/clock.ts';
+import { LIMITS } from '#contract/config.ts';
+import { callEvery, settledWithin, sleep } from '#platform/clock.ts';
 import { connectionOptions } from './database.ts';
 
 /** `leoflow_run`: a run's rows were made or changed by somebody (payload: its UUID). `leoflow_dag`: a DAG was registered, paused, removed. `leoflow_pools`: slots changed. */
@@ -12,16 +13,25 @@ export interface Listening {
   stop(): Promise<void>;
 }
 
+/** `onGap` is called after every (re)connection, because notices of the time between are lost. */
+export interface NoticeHandlers {
+  onNotice(channel: Channel, payload: string): void;
+  onGap(): void;
+}
+
+/** A connection that only listens would never learn that the other side is gone. */
+const PROBE_MS = 10_000;
+const CLOSE_MS = 1000;
+
 /**
- * Calls `onNotice` for each notification. Reconnects by itself; `onGap` is called after every (re)connection, because notices
- * of the time between are lost.
+ * Calls `onNotice` for each notification. Reconnects by itself.
  */
-export function listen(url: string, handlers: { onNotice: (channel: Channel, payload: string) => void; onGap: () => void }): Listening {
+export function listen(url: string, handlers: NoticeHandlers): Listening {
   const stopped = new AbortController();
   let current: pg.Client | null = null;
   const loop = async (): Promise<void> => {
     for (let delay = 50; !stopped.signal.aborted; delay = Math.min(delay * 2, 2000)) {
-      const client = new pg.Client({ ...connectionOptions(url, 'leoflow-listen'), query_timeout: 0 });
+      const client = new pg.Client({ ...connectionOptions(url, 'leoflow-listen'), query_timeout: LIMITS.leaderTimeoutMs });
       current = client;
       const ended = new Promise<void>((resolve) => {
         client.once('end', resolve);
@@ -36,11 +46,13 @@ export function listen(url: string, handlers: { onNotice: (channel: Channel, pay
         await client.query(CHANNELS.map((channel) => `listen ${channel}`).join('; '));
         delay = 50;
         handlers.onGap();
+        const stopProbing = callEvery(PROBE_MS, () => void client.query('/* store/notifications.probe */ select 1').catch(() => client.connection.stream.destroy()));
         await ended;
+        stopProbing();
       } catch {
         // Not reachable: the server reports that where it matters, here it is only tried again.
       }
-      await client.end().catch(() => undefined);
+      await close(client);
       await sleep(delay, stopped.signal);
     }
   };
@@ -48,8 +60,14 @@ export function listen(url: string, handlers: { onNotice: (channel: Channel, pay
   return {
     async stop() {
       stopped.abort();
-      await current?.end().catch(() => undefined);
+      if (current !== null) await close(current);
       await done;
     },
   };
+}
+
+/** Closes a connection; one that does not answer is cut. */
+async function close(client: pg.Client): Promise<void> {
+  await settledWithin(client.end(), CLOSE_MS);
+  client.connection.stream.destroy();
 }

@@ -1,7 +1,7 @@
 // A scheduler on a real database with an executor whose executions a test ends by hand: no processes, no waiting.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionReport, ExecutionSpec, ReportAnswer, ReportedError, ReportedXCom } from '#contract/attempt.ts';
 import type { Dag } from '#contract/dag.ts';
@@ -9,11 +9,14 @@ import { AppError } from '#contract/errors.ts';
 import type { Event } from '#contract/events.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { Executor, ExecutorEvents, Inventory, Slot } from '#executor/executor.ts';
+import { outcomeFiles } from '#executor/outcome-files.ts';
 import { readConfig } from '#platform/config.ts';
 import { createReporter, type Reporter } from '#platform/report.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
 import { createRun } from '#store/dag-runs.ts';
 import type { Database } from '#store/database.ts';
+import { awaitLeadership } from '#store/leader.ts';
+import { listen } from '#store/notifications.ts';
 import { withDatabase } from './database.ts';
 import { addDag } from './rows.ts';
 
@@ -156,7 +159,9 @@ export class EngineUnderTest implements AsyncDisposable {
     // A killed server cannot come back: its address of the database goes with it.
     const database: Database = { ...real, get url() { return isPlugged ? real.url : 'postgresql://leoflow@127.0.0.1:1/gone'; } };
     const scheduler = new Scheduler({
-      config: readConfig(this.#overrides, {}), home: this.home, database, reporter: this.#reporter, executor, agentAddress: join(this.home, 'agent.sock'), logFile: (id) => join(this.home, `${id}.log`),
+      config: readConfig(this.#overrides, {}), home: this.home, host: hostname(), database, reporter: this.#reporter, executor, agentAddress: join(this.home, 'agent.sock'),
+      coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
+      folders: { logFile: (id) => join(this.home, `${id}.log`), outcomes: join(this.home, 'outcomes') }, outcomes: outcomeFiles(join(this.home, 'outcomes')),
     });
     this.#servers.push({ scheduler, executor, unplug: () => void (isPlugged = false) });
     scheduler.start();
