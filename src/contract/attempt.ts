@@ -28,6 +28,8 @@ export interface ExecutionSpec {
     readonly queued_at: string | null;
     readonly conf: unknown;
     readonly triggering_user_name: string | null;
+    /** End of the interval after this run's, for operators that may skip: until then the run is the latest. Null: there is none. */
+    readonly next_interval_end?: string | null;
   };
   /** For a mapped task: the instance counts that its index was made of, one per expanded argument or group level. */
   readonly lengths?: Readonly<Record<string, number>>;
@@ -101,6 +103,8 @@ export interface XComRequest {
   readonly task_id: string;
   readonly key: string;
   readonly map_index: number | null;
+  /** Values of the DAG's earlier runs count as well: the newest, or with `map_index` null all of them. */
+  readonly include_prior_dates?: boolean;
 }
 
 // ── launcher and fork servers: newline-delimited JSON over unix sockets in the home folder ──────────────────────────

@@ -69,5 +69,7 @@ export const LIMITS = {
   databaseTimeoutMs: 30_000,
   /** A leader whose idle session gives no sign of life for this long leads no more. */
   leaderTimeoutMs: 4_000,
+  /** PostgreSQL ends a leader's session that says nothing for this long, and gives its lock to the next. */
+  leaderLeaseMs: 3_000,
   maxParseOutputBytes: 32 * 1024 * 1024,
 } as const;

@@ -15,9 +15,10 @@ const RUN: Verdict = Object.freeze({ kind: 'run' });
 
 /** Decides one instance from the states around it. `reason` is text for people, made only when asked for. */
 export function dependencyVerdict(run: RunSnapshot, instance: Instance): Verdict {
-  const { task } = instance;
-  if (run.pastBlocked?.has(task.id) === true) return { kind: 'wait', reason: () => 'depends_on_past: the task did not succeed in the previous run' };
-  return skipMemory(run, instance) ?? mappedUpstreams(run, instance) ?? setupStates(run, instance) ?? triggerRule(run, instance) ?? teardownScope(run, instance) ?? RUN;
+  const verdict = skipMemory(run, instance) ?? mappedUpstreams(run, instance) ?? setupStates(run, instance) ?? triggerRule(run, instance) ?? teardownScope(run, instance) ?? RUN;
+  // The run before holds back who would run; who is skipped or has failed upstreams waits for nobody.
+  if (verdict.kind === 'set' || run.pastBlocked?.has(instance.task.id) !== true) return verdict;
+  return { kind: 'wait', reason: () => 'depends_on_past: the task did not succeed in the previous run' };
 }
 
 /** Airflow's NotPreviouslySkipped: a branch or short circuit upstream that did not choose this task. */
@@ -34,12 +35,11 @@ function skipMemory(run: RunSnapshot, instance: Instance): Verdict | null {
   return null;
 }
 
-/** Unexpanded instances that feed this task's expansion pass their failure or skip on. */
+/** What this task's expansion maps over passes its failure or skip on, whatever the trigger rule; of a mapped source only an unexpanded instance counts. */
 function mappedUpstreams(run: RunSnapshot, instance: Instance): Verdict | null {
-  if (instance.mapIndex >= 0) return null;
   for (const index of instance.task.lengthSources) {
     const source = run.tasks[index]?.instances.get(-1);
-    if (source === undefined || source.task.expands.length === 0) continue;
+    if (source === undefined) continue;
     const why = (): string => `${source.task.id}, which it maps over, is ${source.state}`;
     if (source.state === 'failed' || source.state === 'upstream_failed') return { kind: 'set', state: 'upstream_failed', reason: why };
     if (source.state === 'skipped') return { kind: 'set', state: 'skipped', reason: why };
@@ -47,9 +47,9 @@ function mappedUpstreams(run: RunSnapshot, instance: Instance): Verdict | null {
   return null;
 }
 
-/** Every indirect setup that holds the task must have succeeded, whatever its trigger rule. Teardowns are judged by their own rule. */
+/** Every indirect setup that holds the task must have succeeded, whatever its trigger rule, except `always`. Teardowns are judged by their own rule. */
 function setupStates(run: RunSnapshot, instance: Instance): Verdict | null {
-  if (instance.task.task.is_teardown === true) return null;
+  if (instance.task.task.is_teardown === true || instance.task.rule === 'always') return null;
   for (const index of instance.task.indirectSetups) {
     const setup = run.tasks[index];
     if (setup === undefined) continue;
@@ -136,7 +136,8 @@ export function affectedIndexes(run: RunSnapshot, instance: Instance, dependent:
 }
 
 function addAll(sum: Sum, progress: TaskProgress): void {
-  sum.total += progress.instances.size;
+  // A task that is not of the run's time has no instance and is still waited for.
+  sum.total += Math.max(1, progress.instances.size);
   sum.success += progress.success;
   sum.skipped += progress.skipped;
   sum.failed += progress.failed;

@@ -28,9 +28,9 @@ describe('graph', () => {
   it('an empty body needs no process', () => assert.equal(at(graphOf([task('a', [], { body: { kind: 'empty' } })]), 'a').isEmpty, true));
 
   it('says whether an earlier run matters', () => {
-    assert.equal(graphOf([task('a')]).hasPastDependencies, false);
-    assert.equal(graphOf([task('a', [], { depends_on_past: true })]).hasPastDependencies, true);
-    assert.equal(graphOf([task('a', [], { wait_for_downstream: true })]).hasPastDependencies, true);
+    assert.equal(graphOf([task('a')]).pastSources.size, 0);
+    assert.deepEqual([...graphOf([task('a', [], { depends_on_past: true }), task('b', ['a'])]).pastSources], ['a']);
+    assert.deepEqual([...graphOf([task('a', [], { wait_for_downstream: true }), task('b', ['a']), task('c', ['b'])]).pastSources], ['a', 'b']);
   });
 });
 

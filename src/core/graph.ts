@@ -41,7 +41,8 @@ export interface Graph {
   readonly byId: ReadonlyMap<string, number>;
   /** Tasks that decide the run's state (contract §5.7). */
   readonly leaves: readonly number[];
-  readonly hasPastDependencies: boolean;
+  /** Ids of tasks whose states the same DAG's next run looks at: depends_on_past, wait_for_downstream. */
+  readonly pastSources: ReadonlySet<string>;
 }
 
 /** Builds the graph of a checked dag.json. Throws when an upstream is unknown (`checkDag` refuses such a file before). */
@@ -83,7 +84,16 @@ export function buildGraph(dag: Dag): Graph {
     isInMappedGroup: mappedGroups.has(task.task_group ?? ''),
     priorityWeight: weights[index] ?? 1,
   }));
-  return { dag, tasks, byId, leaves: findLeaves(tasks), hasPastDependencies: dag.tasks.some((task) => task.depends_on_past === true || task.wait_for_downstream === true) };
+  return { dag, tasks, byId, leaves: findLeaves(tasks), pastSources: collectPastSources(tasks) };
+}
+
+function collectPastSources(tasks: readonly GraphTask[]): Set<string> {
+  const ids = new Set<string>();
+  for (const { id, task, downstream } of tasks) {
+    if (task.depends_on_past === true || task.wait_for_downstream === true) ids.add(id);
+    if (task.wait_for_downstream === true) for (const index of downstream) ids.add(tasks[index]?.id ?? id);
+  }
+  return ids;
 }
 
 function indexOf(byId: ReadonlyMap<string, number>, id: string): number {

@@ -6,7 +6,7 @@ import { affectedIndexes, dependencyVerdict, type Verdict } from './dependencies
 import { reviseIndexes, tryExpand } from './expand-task.ts';
 import { finish, instancesOf, type Plan, type PlanLimits, touch } from './plan.ts';
 import { isRetryEligible, retryDelaySeconds } from './retry.ts';
-import { addInstance, forgetLengths, isActive, newInstance, setState, type Instance, type RunSnapshot, type TaskProgress } from './run-snapshot.ts';
+import { addInstance, forgetLengths, isActive, isOfItsTime, newInstance, setState, type Instance, type RunSnapshot, type TaskProgress } from './run-snapshot.ts';
 
 /** How one execution ended. */
 export type Outcome =
@@ -15,10 +15,10 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly cause: Cause; readonly noRetry: boolean; readonly reason: string | null }
   | { readonly kind: 'up_for_reschedule'; readonly afterMs: number };
 
-/** Creates the instances of a run that has none yet. Mapped tasks get row −1 until their length is known. */
+/** Creates the instances of a run that has none yet. Mapped tasks get row −1 until their length is known; a task that is not of the run's time gets none. */
 export function createInstances(plan: Plan): void {
   for (const progress of plan.run.tasks) {
-    if (progress.instances.size > 0) continue;
+    if (progress.instances.size > 0 || !isOfItsTime(plan.run, progress.task)) continue;
     const instance = newInstance(progress.task, -1);
     addInstance(plan.run, instance);
     touch(plan, instance);

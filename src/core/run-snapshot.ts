@@ -148,6 +148,13 @@ export function xcomLength(run: RunSnapshot, taskId: string, key: string): numbe
   return [...lengths.keys()].filter((index) => progress.instances.get(index)?.state !== 'removed').length;
 }
 
+/** Whether the run's logical date lies between the task's start and end, which are not beyond the DAG's. */
+export function isOfItsTime({ graph, logicalDate }: RunSnapshot, { task }: GraphTask): boolean {
+  if (logicalDate === null) return true;
+  const given = (...texts: readonly (string | undefined)[]): number[] => texts.flatMap((text) => (text === undefined ? [] : [Date.parse(text)]));
+  return given(task.start_date, graph.dag.start_date).every((start) => start <= logicalDate) && given(task.end_date, graph.dag.end_date).every((end) => logicalDate <= end);
+}
+
 /** A fresh instance of a task. */
 export function newInstance(task: GraphTask, mapIndex: number): Instance {
   return {

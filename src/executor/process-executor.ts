@@ -6,9 +6,10 @@ import type { ExecutionSpec, ExitedChild, ForkServerSpec, FromForkServer, FromLa
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
 import { callEvery, monotonicMs, sleep } from '#platform/clock.ts';
-import { connectLines, type LineSocket } from '#platform/line-socket.ts';
+import type { LineSocket } from '#platform/line-socket.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
+import { greetForkServer } from './fork-server-link.ts';
 import { greetLauncher, launcherSocket, spawnLauncher } from './launcher-link.ts';
 import { newWarm, parkChild, type ParkedChild, type Warm } from './warm.ts';
 
@@ -34,12 +35,15 @@ const LAUNCHER_START_MS = 10_000;
 const SHUTDOWN_MS = 5000;
 /** A version whose file does not import is tried again after this time. */
 const FAILED_AGAIN_MS = 5000;
+/** Imports in a row that may be killed from outside before the file is held to be at fault. */
+const KILLED_IMPORTS = 3;
 
 /** The process executor. One per server; only the leader's is in use. */
 export class ProcessExecutor implements Executor {
   readonly kind = 'process';
   readonly #options: ProcessExecutorOptions;
   readonly #warm = new Map<VersionId, Warm>();
+  readonly #killedImports = new Map<VersionId, number>();
   #launcher: LineSocket | null = null;
   #launcherClosed: Promise<void> = Promise.resolve();
   /** The attempt to reach a launcher that was begun last. */
@@ -235,10 +239,19 @@ export class ProcessExecutor implements Executor {
       case 'failed': this.#onFailed(message.id, message.error); break;
       case 'exited': {
         const warm = [...this.#warm.values()].find((one) => one.id === message.id);
-        if (warm !== undefined) this.#onGone(warm, `its fork server ended (${message.signal === null ? `status ${message.status}` : `signal ${message.signal}`})`);
+        if (warm !== undefined) this.#onEnded(warm, message.signal === null ? `status ${message.status}` : `signal ${message.signal}`);
         break;
       }
     }
+  }
+
+  /** One that was killed while it imported is started again: that says nothing about the file, unless it happens each time. */
+  #onEnded(warm: Warm, how: string): void {
+    const killed = warm.state === 'starting' ? (this.#killedImports.get(warm.versionId) ?? 0) + 1 : 0;
+    if (killed === 0 || killed > KILLED_IMPORTS) this.#killedImports.delete(warm.versionId);
+    else this.#killedImports.set(warm.versionId, killed);
+    if (killed <= KILLED_IMPORTS) return this.#onGone(warm, `its fork server ended (${how})`);
+    this.#onFailed(warm.id, { type: 'ForkServerEnded', message: `the interpreter ended with ${how} before the DAG file was imported, ${killed} times in a row` });
   }
 
   /** Everything below a dead launcher died with it. Another is started and what is wanted starts again. */
@@ -312,6 +325,7 @@ export class ProcessExecutor implements Executor {
       return null;
     }
     warm.state = 'ready';
+    this.#killedImports.delete(warm.versionId);
     warm.usedAt = monotonicMs();
     for (const { execution_id } of running) warm.running.add(execution_id);
     this.#options.reporter.report({ event: 'fork_server.ready', id: warm.id, dag_id: warm.dagId, import_ms: importMs });
@@ -320,23 +334,13 @@ export class ProcessExecutor implements Executor {
     return running;
   }
 
-  #greetForkServer(warm: Warm, socket: string): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
-    return new Promise((resolve) => {
-      connectLines(socket, {
-        onMessage: (raw) => {
-          const message = raw as FromForkServer;
-          if (message.op === 'hello') resolve(message.running);
-          else if (message.op === 'refused' && message.execution_id === undefined) resolve(null);
-          else this.#onForkServer(warm, message);
-        },
-        onClose: (reason) => {
-          resolve(null);
-          if (warm.link !== null && this.#warm.get(warm.versionId) === warm) this.#onGone(warm, reason);
-        },
-      }).then((link) => {
-        warm.link = link;
-        link.send({ op: 'hello', epoch: this.#epoch, agent_socket: this.#options.agentSocket });
-      }, () => resolve(null));
+  #greetForkServer(warm: Warm, socket: string): ReturnType<typeof greetForkServer> {
+    return greetForkServer(socket, { epoch: this.#epoch, agentSocket: this.#options.agentSocket }, {
+      onLink: (link) => void (warm.link = link),
+      onMessage: (message) => this.#onForkServer(warm, message),
+      onClose: (reason) => {
+        if (warm.link !== null && this.#warm.get(warm.versionId) === warm) this.#onGone(warm, reason);
+      },
     });
   }
 

@@ -19,9 +19,9 @@ const MACHINE: TimeSource = {
 
 let time = MACHINE;
 
-/** Puts all waiting and all reading of time of this process onto another source. For simulations, before anything else is started. */
-export function useTimeSource(source: TimeSource): void {
-  time = source;
+/** Puts all waiting and all reading of time of this process onto another source, null: back to the machine's. For simulations. */
+export function useTimeSource(source: TimeSource | null): void {
+  time = source ?? MACHINE;
 }
 
 /** Milliseconds of a clock that never jumps, for durations only. */
@@ -51,13 +51,19 @@ export interface Clock {
   nowMs(): number;
 }
 
+const QUICK_READING_MS = 100;
+
 /** The database's clock, extrapolated with the monotonic one between two looks at it. */
 export class DatabaseClock implements Clock {
   #offset = wallMs() - monotonicMs();
 
-  /** Takes a reading: the database said `databaseMs` between two monotonic times. */
+  /**
+   * Takes a reading: the database said `databaseMs` between two monotonic times. One that was long on its way (a partition that healed, a process
+   * that was stopped) only bounds what is known: taken as it is, it would move the clock by half of that way.
+   */
   adjust(databaseMs: number, sentMs: number, receivedMs: number): void {
-    this.#offset = databaseMs - (sentMs + receivedMs) / 2;
+    const isQuick = receivedMs - sentMs <= QUICK_READING_MS;
+    this.#offset = isQuick ? databaseMs - (sentMs + receivedMs) / 2 : Math.min(Math.max(this.#offset, databaseMs - receivedMs), databaseMs - sentMs);
   }
 
   nowMs(): number {

@@ -1,5 +1,5 @@
 // What follows from what happened to a run: it is planned, its changes are queued for the next commit, and who may start is told.
-import { type AttemptId, makeUuidV7, type RunUuid } from '#contract/ids.ts';
+import { type AttemptId, makeUuidV7 } from '#contract/ids.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import { isFinished } from '#contract/states.ts';
 import { beginPlan, type Plan } from '#core/plan.ts';
@@ -14,8 +14,8 @@ import { absorb } from './pending-run.ts';
 export interface AdvanceHandlers {
   /** Somebody may start. */
   readonly onReady: () => void;
-  /** A run must be read again: another one that it looks at has ended. */
-  readonly onStale: (run: RunUuid) => void;
+  /** A task at which the DAG's next run looks has ended, and it is written down. */
+  readonly onPastMoved: (run: RunSnapshot) => void;
 }
 
 /** One per term of leadership. */
@@ -50,15 +50,16 @@ export class AdvanceRuns {
       if (isFinished(instance.state)) admission.remove(instance);
     }
     this.#report(entry, plan);
+    this.#tellNextRun(run, plan);
     if (plan.runFrom !== null && (run.state === 'success' || run.state === 'failed')) this.#finishRun(entry);
     if (plan.ready.length > 0 || admission.waiting > 0) this.#handlers.onReady();
   }
 
   /** Starts what max_active_runs, the pause switch and run_after allow, oldest first. */
   startQueued(dagId: string): void {
-    const { paused, dags, nowMs } = this.#memory;
+    const { paused, dags, nowMs, isComplete } = this.#memory;
     const dag = dags.get(dagId);
-    if (dag === undefined || paused.has(dagId)) return;
+    if (dag === undefined || paused.has(dagId) || !isComplete) return;
     for (let run = dag.next(); run !== null; run = dag.next()) {
       const limit = run.graph.dag.max_active_runs ?? DAG_DEFAULTS.maxActiveRuns;
       if (limit > 0 && dag.running >= limit) return;
@@ -113,15 +114,15 @@ export class AdvanceRuns {
       this.#memory.removeEntry(entry);
       this.#memory.admission.forgetRun(run);
       this.startQueued(run.dagId);
-      this.#recheckPast(run);
       this.#memory.options.onRunFinished(run);
     });
   }
 
-  /** Later runs whose tasks depend on this one's. */
-  #recheckPast(run: RunSnapshot): void {
-    if (!run.graph.hasPastDependencies || run.logicalDate === null) return;
-    for (const id of this.#memory.dags.get(run.dagId)?.ids() ?? []) if (this.#memory.entries.get(id)?.run.pastBlocked !== null) this.#handlers.onStale(id);
+  /** The next run may go on before this one has ended. */
+  #tellNextRun(run: RunSnapshot, plan: Plan): void {
+    if (run.graph.pastSources.size === 0) return;
+    const isAwaited = [...plan.changes.keys()].some((instance) => isFinished(instance.state) && run.graph.pastSources.has(instance.task.id));
+    if (isAwaited) this.#queue.pendingOf(run).waiters.push((result) => void (result.kind === 'moved' && this.#handlers.onPastMoved(run)));
   }
 
   #cancel(entry: Entry, instance: Instance): void {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LIMITS } from '#contract/config.ts';
-import type { AttemptId, RunUuid } from '#contract/ids.ts';
+import type { AttemptId, ExecutionId, RunUuid } from '#contract/ids.ts';
 import type { Plan } from '#core/plan.ts';
 import { newInstance, type RunSnapshot } from '#core/run-snapshot.ts';
 import { createReporter } from '#platform/report.ts';
@@ -52,6 +52,13 @@ function decide(queue: CommitQueue, run: RunSnapshot, name = 'a'): { pending: Pe
   return { pending, results, done, log };
 }
 
+/** A decision that starts an execution. */
+function start(queue: CommitQueue, id: string): ReturnType<typeof decide> {
+  const decided = decide(queue, runOf(id));
+  decided.pending.started.push({ id: 'e' as ExecutionId, attemptId: 'a' as AttemptId, run: id as RunUuid, state: 'running', executor: 'process', host: 'h', handle: 'f', pid: 1, tokenHash: '', startedAt: 0 });
+  return decided;
+}
+
 const runsOf = (batch: MoveBatch): string[] => batch.events.map((event) => `${event.run}.${event.taskId}`);
 
 describe('group commit', () => {
@@ -92,6 +99,33 @@ describe('group commit', () => {
     assert.deepEqual([await x.done, await y.done], [{ kind: 'stale' }, { kind: 'moved' }]);
     assert.deepEqual([x.log, y.log], [['release', 'told'], ['launch', 'told']]);
     assert.deepEqual(notCommitted.map(([id]) => id), ['x']);
+  });
+
+  it('a miss undoes every start that may have taken the place of what did not end', async () => {
+    const { queue, untilSent, notCommitted } = queueUnderTest();
+    const [ends, starts, alsoStarts] = [decide(queue, runOf('ends')), start(queue, 'starts'), start(queue, 'alsoStarts')];
+    const one = await untilSent(1);
+    const [later, unconcerned] = [start(queue, 'later'), decide(queue, runOf('unconcerned'))];
+    one.end({ kind: 'stale' });
+    (await untilSent(2)).end({ kind: 'stale' });
+    assert.deepEqual((await Promise.all([ends.done, starts.done, alsoStarts.done, later.done])).map((result) => result.kind), ['stale', 'stale', 'stale', 'stale']);
+    assert.deepEqual(notCommitted.map(([id]) => id), ['ends', 'starts', 'alsoStarts', 'later']);
+    const next = await untilSent(3);
+    assert.deepEqual(runsOf(next.batch), ['unconcerned.a']);
+    next.end({ kind: 'moved' });
+    assert.equal((await unconcerned.done).kind, 'moved');
+  });
+
+  it('the only start of a batch goes out when everything beside it did', async () => {
+    const { queue, untilSent, notCommitted } = queueUnderTest();
+    const [starts, ends] = [start(queue, 'starts'), decide(queue, runOf('ends'))];
+    (await untilSent(1)).end({ kind: 'stale' });
+    const alone = await untilSent(2);
+    assert.deepEqual(runsOf(alone.batch), ['ends.a']);
+    alone.end({ kind: 'moved' });
+    (await untilSent(3)).end({ kind: 'stale' });
+    assert.deepEqual([(await ends.done).kind, (await starts.done).kind], ['moved', 'stale']);
+    assert.deepEqual(notCommitted.map(([id]) => id), ['starts']);
   });
 
   it('a refused statement is told, and its run read again', async () => {

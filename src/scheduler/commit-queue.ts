@@ -24,6 +24,7 @@ export class CommitQueue {
   readonly #options: CommitQueueOptions;
   #pending = new Map<RunUuid, PendingRun>();
   #inFlight = new Map<RunUuid, PendingRun>();
+  #sentAt = 0;
   #flushing: Promise<void> = Promise.resolve();
   #scheduled = false;
   #closed = false;
@@ -65,6 +66,11 @@ export class CommitQueue {
     return this.#inFlight.size === 0 && this.#pending.size === 0;
   }
 
+  /** How long the commit in flight has been, 0 without one. */
+  get inFlightMs(): number {
+    return this.#inFlight.size === 0 ? 0 : monotonicMs() - this.#sentAt;
+  }
+
   /** Resolves when nothing is in flight. */
   settled(): Promise<void> {
     return this.#flushing;
@@ -82,6 +88,7 @@ export class CommitQueue {
 
   async #flush(): Promise<void> {
     this.#inFlight = this.#takePart();
+    this.#sentAt = monotonicMs();
     const runs = [...this.#inFlight.values()];
     await this.#sendAll(runs);
     this.#inFlight = new Map();
@@ -107,6 +114,41 @@ export class CommitQueue {
 
   /** All runs at once; when that misses, each for itself, so that one stale run does not undo the others. */
   async #sendAll(runs: readonly PendingRun[]): Promise<void> {
+    const result = await this.#sendTogether(runs);
+    if (result.kind === 'moved') return;
+    if (runs.length === 1 || this.#closed) for (const pending of runs) this.#miss(pending, result);
+    else await this.#sendApart(runs, result);
+    // Who was started meanwhile may have taken the place of one whose end was not written.
+    for (const [id, pending] of [...this.#pending]) {
+      if (pending.started.length === 0) continue;
+      this.#pending.delete(id);
+      this.#miss(pending, { kind: 'stale' });
+    }
+  }
+
+  /** Runs that start nothing depend on no other. Of several that do, nobody knows whose places they took: they are read again. */
+  async #sendApart(runs: readonly PendingRun[], because: CommitResult): Promise<void> {
+    const starting = runs.filter((pending) => pending.started.length > 0);
+    let isMissed = false;
+    for (const pending of runs.filter((one) => one.started.length === 0)) isMissed = !(await this.#sendAlone(pending)) || isMissed;
+    for (const pending of starting) {
+      if (because.kind === 'error' || (starting.length === 1 && !isMissed)) await this.#sendAlone(pending);
+      else this.#miss(pending, { kind: 'stale' });
+    }
+  }
+
+  async #sendAlone(pending: PendingRun): Promise<boolean> {
+    const result = this.#closed ? { kind: 'stale' as const } : await this.#sendTogether([pending]);
+    if (result.kind !== 'moved') this.#miss(pending, result);
+    return result.kind === 'moved';
+  }
+
+  #miss(pending: PendingRun, result: CommitResult): void {
+    finish(pending, result);
+    if (!this.#closed) this.#options.onNotCommitted(pending.run.id, result);
+  }
+
+  async #sendTogether(runs: readonly PendingRun[]): Promise<CommitResult> {
     const batch = emptyBatch();
     for (const pending of runs) fillBatch(batch, pending);
     const started = monotonicMs();
@@ -116,17 +158,8 @@ export class CommitQueue {
       this.#options.reporter.report({ event: 'commit.done', operations, ms: monotonicMs() - started });
       for (const pending of runs) for (const launch of pending.launches) launch();
       for (const pending of runs) for (const waiter of pending.waiters) waiter(result);
-      return;
-    }
-    this.#options.reporter.report({ event: 'commit.stale', operations, run: runs.length === 1 ? (runs[0]?.run.id ?? null) : null });
-    if (runs.length === 1 || this.#closed) {
-      for (const pending of runs) {
-        finish(pending, result);
-        if (!this.#closed) this.#options.onNotCommitted(pending.run.id, result);
-      }
-      return;
-    }
-    for (const pending of runs) await this.#sendAll([pending]);
+    } else this.#options.reporter.report({ event: 'commit.stale', operations, run: runs.length === 1 ? (runs[0]?.run.id ?? null) : null });
+    return result;
   }
 
   async #send(batch: MoveBatch): Promise<CommitResult> {

@@ -4,6 +4,7 @@ import { AppError } from '#contract/errors.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import { Admission, type Candidate } from '#core/admission.ts';
 import type { Graph } from '#core/graph.ts';
+import type { PastRun } from '#core/past-dependencies.ts';
 import { instancesOf, type PlanLimits } from '#core/plan.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -26,8 +27,8 @@ export interface RunEngineOptions {
   readonly folders: SpecFolders;
   readonly graphOf: (version: VersionId) => Promise<Graph | null>;
   readonly readRun: (run: RunUuid, want: { lengths: boolean }) => Promise<RunForPlanning | null>;
-  /** How each task ended in the DAG's run before, for depends_on_past; null without an earlier run. */
-  readonly readPrevious: (run: RunSnapshot) => Promise<ReadonlyMap<string, boolean> | null>;
+  /** The DAG's run before, for depends_on_past; null when there is none. */
+  readonly readPrevious: (run: RunSnapshot) => Promise<PastRun | null>;
   readonly poolSlots: (name: string) => number | null;
   readonly outcomes: Outcomes;
   readonly onRunFinished: (run: RunSnapshot) => void;
@@ -56,6 +57,9 @@ export interface Live {
   overdue: boolean;
 }
 
+/** An execution of a run that is not in memory. `candidate` is null when it holds no slots: the leader before had started it. */
+interface Orphan { readonly run: RunUuid; readonly candidate: Candidate | null }
+
 /** One per term of leadership; who decides reads and changes it, nothing in it decides. */
 export class EngineMemory {
   readonly options: RunEngineOptions;
@@ -66,8 +70,12 @@ export class EngineMemory {
   readonly live = new Map<ExecutionId, Live>();
   /** SHA-256 of the token of every execution that is not closed. */
   readonly tokens = new Map<ExecutionId, Buffer>();
-  /** Executions whose run is being read again; whoever is not in the new reading is stopped. */
-  readonly orphans = new Map<ExecutionId, RunUuid>();
+  /** Executions whose run is being read again; whoever is not in the new reading is stopped. Until then they hold their slots. */
+  readonly orphans = new Map<ExecutionId, Orphan>();
+  /** Runs that are being read again: until then they count as running. */
+  readonly #suspended = new Map<RunUuid, RunSnapshot>();
+  /** False during a take-over: who may start is not known before all that runs is. */
+  isComplete = false;
   readonly paused = new Set<string>();
   readonly admission: Admission;
   readonly #closing = new AbortController();
@@ -118,12 +126,43 @@ export class EngineMemory {
 
   /** Forgets a run and stops its timers. */
   removeEntry(entry: Entry): void {
-    const { run } = entry;
     stopTimers(entry);
-    this.entries.delete(run.id);
+    this.entries.delete(entry.run.id);
+    this.#leaveDag(entry.run);
+  }
+
+  #leaveDag(run: RunSnapshot): void {
     const dag = this.dags.get(run.dagId);
     dag?.remove(run);
     if (dag?.isEmpty === true) this.dags.delete(run.dagId);
+  }
+
+  /** A run is read again. What it occupies stays occupied until `dropSuspended`: nobody else may take it meanwhile. */
+  suspendEntry(entry: Entry): void {
+    stopTimers(entry);
+    this.entries.delete(entry.run.id);
+    this.#suspended.set(entry.run.id, entry.run);
+    for (const instance of instancesOf(entry.run)) this.admission.remove(instance);
+    for (const [id, live] of this.live) {
+      if (live.runId !== entry.run.id) continue;
+      this.live.delete(id);
+      this.orphans.set(id, { run: live.runId, candidate: live.candidate });
+    }
+  }
+
+  /** The run was read: executions that are no longer its own (cleared, marked) are stopped, and places are given back. */
+  dropSuspended(id: RunUuid, wanted: ReadonlySet<ExecutionId>): void {
+    const run = this.#suspended.get(id);
+    this.#suspended.delete(id);
+    if (run !== undefined) this.#leaveDag(run);
+    for (const [execution, orphan] of this.orphans) {
+      if (orphan.run !== id) continue;
+      this.orphans.delete(execution);
+      if (orphan.candidate !== null) this.admission.release(orphan.candidate);
+      if (wanted.has(execution)) continue;
+      this.tokens.delete(execution);
+      this.options.executor.cancel(execution, this.options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
+    }
   }
 
   /** The entry of a run, when it is still this reading of it. */
@@ -155,22 +194,11 @@ export class EngineMemory {
     return live;
   }
 
-  /** Executions that ran for this run but are no longer its own (cleared, marked): they are stopped. */
-  cancelStrangers(run: RunUuid, wanted: ReadonlySet<ExecutionId>): void {
-    for (const [id, owner] of this.orphans) {
-      if (owner !== run) continue;
-      this.orphans.delete(id);
-      if (wanted.has(id)) continue;
-      this.tokens.delete(id);
-      this.options.executor.cancel(id, this.options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
-    }
-  }
-
   /** Take-over: executions that the leader before had started. Those that are no longer their run's own are stopped when it is read. */
   rememberExecutions(executions: readonly LiveExecution[]): void {
     for (const execution of executions) {
       this.tokens.set(execution.id, execution.tokenHash);
-      this.orphans.set(execution.id, execution.run);
+      this.orphans.set(execution.id, { run: execution.run, candidate: null });
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Config } from '#contract/config.ts';
 import type { ExecutionSpec } from '#contract/attempt.ts';
 import type { ExecutionId } from '#contract/ids.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import { nextRun } from '#core/timetable.ts';
 import { isoOf } from '#platform/clock.ts';
 import type { RunRow } from '#store/dag-runs.ts';
 import type { RecentValues } from './recent-values.ts';
@@ -46,6 +47,7 @@ export function buildSpec(parts: SpecParts): ExecutionSpec {
     run: {
       id: run.id, run_id: run.runId, run_type: run.runType, logical_date: iso(run.logicalDate), data_interval_start: iso(run.intervalStart), data_interval_end: iso(run.intervalEnd),
       run_after: isoOf(run.runAfter), start_date: iso(snapshot.startDate), queued_at: iso(run.queuedAt), conf: run.conf, triggering_user_name: run.user,
+      ...(task.can_skip_downstream === true ? { next_interval_end: iso(nextIntervalEnd(run, snapshot)) } : {}),
     },
     ...(lengths === null ? {} : { lengths }),
     log_file: parts.folders.logFile(parts.executionId),
@@ -56,6 +58,13 @@ export function buildSpec(parts: SpecParts): ExecutionSpec {
     ...(task.env === undefined ? {} : { env: task.env }),
     ...(task.execution_timeout_seconds === undefined ? {} : { execution_timeout_seconds: task.execution_timeout_seconds }),
   };
+}
+
+/** Epoch ms; a run without an interval counts as one of no length at its logical date. */
+function nextIntervalEnd(run: RunRow, { graph }: RunSnapshot): number | null {
+  const at = run.logicalDate ?? run.runAfter;
+  const last = { intervalStart: run.intervalStart ?? at, intervalEnd: run.intervalEnd ?? at, runAfter: run.runAfter };
+  return nextRun(graph.dag.timetable, { now: run.runAfter, last, start: last.intervalEnd, end: null, catchup: true })?.intervalEnd ?? null;
 }
 
 /** Values of unmapped upstreams that memory holds. */

@@ -39,8 +39,8 @@ export class LaunchTasks {
 
   /** Starts what fits: the best candidates first, each bound to a place before it is committed as running. */
   launch(): void {
-    const { admission, options, isClosed } = this.#memory;
-    if (isClosed) return;
+    const { admission, options, isClosed, isComplete } = this.#memory;
+    if (isClosed || !isComplete) return;
     for (let candidate = admission.take(); candidate !== null; candidate = admission.take()) {
       const slot = options.executor.reserve(candidate.run.versionId);
       if (slot === null) this.#waitForVersion(candidate);

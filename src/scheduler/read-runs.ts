@@ -6,11 +6,13 @@ import { createInstances, markAll, wakeInstances } from '#core/plan-run.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import { sleep } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
+import { isUnavailable } from '#store/database.ts';
 import type { RunForPlanning } from '#store/dag-runs.ts';
 import type { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import { type EngineMemory, type Entry, executionsOf } from './engine-memory.ts';
 import type { LaunchTasks } from './launch-tasks.ts';
+import type { PastRuns } from './past-runs.ts';
 import type { CommitResult } from './pending-run.ts';
 import { RecentValues } from './recent-values.ts';
 import { buildSnapshot } from './snapshots.ts';
@@ -21,6 +23,8 @@ interface Loading {
   /** Resolves after the first attempt, `read` when it is in memory (or nobody leads any more). */
   tried: Promise<void>;
   read: Promise<void>;
+  /** Resolves when it is in memory, or when reading it fails although the database is there. */
+  known: Promise<void>;
 }
 
 /** A run that failed to be written or read is looked at again after this time. */
@@ -32,13 +36,15 @@ export class ReadRuns {
   readonly #queue: CommitQueue;
   readonly #advance: AdvanceRuns;
   readonly #launch: LaunchTasks;
+  readonly #past: PastRuns;
   readonly #loading = new Map<RunUuid, Loading>();
 
-  constructor(memory: EngineMemory, queue: CommitQueue, followers: { advance: AdvanceRuns; launch: LaunchTasks }) {
+  constructor(memory: EngineMemory, queue: CommitQueue, followers: { advance: AdvanceRuns; launch: LaunchTasks; past: PastRuns }) {
     this.#memory = memory;
     this.#queue = queue;
     this.#advance = followers.advance;
     this.#launch = followers.launch;
+    this.#past = followers.past;
   }
 
   /** True when the run is in memory or being read. */
@@ -49,6 +55,12 @@ export class ReadRuns {
   /** A run was made, or its rows were changed by somebody else: it is read (again) and planned. */
   load(id: RunUuid): Promise<void> {
     return this.#loadAfter(id, 0);
+  }
+
+  /** Resolves when the run is in memory, nobody leads any more, or it cannot be read: one bad run must not keep all others waiting. */
+  async loadWhole(id: RunUuid): Promise<void> {
+    void this.load(id);
+    await this.#loading.get(id)?.known;
   }
 
   /** A run's commit did not happen. Rows that were not as believed are read at once, after a failure a little later. */
@@ -69,7 +81,7 @@ export class ReadRuns {
   }
 
   #runOf(execution: ExecutionId): RunUuid | undefined {
-    return this.#memory.live.get(execution)?.runId ?? this.#memory.orphans.get(execution);
+    return this.#memory.live.get(execution)?.runId ?? this.#memory.orphans.get(execution)?.run;
   }
 
   #loadAfter(id: RunUuid, delayMs: number): Promise<void> {
@@ -78,20 +90,22 @@ export class ReadRuns {
       loading.again = true;
       return loading.tried;
     }
-    const state: Loading = { again: false, tried: Promise.resolve(), read: Promise.resolve() };
+    const state: Loading = { again: false, tried: Promise.resolve(), read: Promise.resolve(), known: Promise.resolve() };
     this.#loading.set(id, state);
-    state.tried = new Promise((resolve) => void (state.read = this.#load(id, state, { delayMs, tried: resolve })));
+    const known = Promise.withResolvers<void>();
+    state.known = known.promise;
+    state.tried = new Promise((resolve) => void (state.read = this.#load(id, state, { delayMs, tried: resolve, known: known.resolve })));
     return state.tried;
   }
 
   /** Until it is read or nobody leads any more: a run that is not in memory would never move. */
-  async #load(id: RunUuid, state: Loading, how: { delayMs: number; tried: () => void }): Promise<void> {
+  async #load(id: RunUuid, state: Loading, how: { delayMs: number; tried: () => void; known: () => void }): Promise<void> {
     let delay = how.delayMs;
     for (let isRead = false; !isRead && !this.#memory.isClosed; ) {
       state.again = false;
       try {
         await this.#queue.discard(id, { kind: 'stale' });
-        this.#forget(id);
+        this.#suspend(id);
         if (delay > 0) await sleep(delay, this.#memory.closing);
         isRead = (await this.#read(id, state)) && !state.again;
         delay = 0;
@@ -99,10 +113,12 @@ export class ReadRuns {
         this.#memory.options.reporter.report({ event: 'failure', where: 'load run', error: errorText(error) });
         delay = Math.min(Math.max(delay * 2, 50), 5000);
         how.tried();
+        if (!isUnavailable(error)) how.known();
       }
     }
     this.#loading.delete(id);
     how.tried();
+    how.known();
   }
 
   /** @returns false when the rows changed under the reading */
@@ -112,18 +128,19 @@ export class ReadRuns {
     const graph = rows === null ? null : await graphOf(rows.run.versionId);
     if (this.#memory.isClosed) return true;
     if (state.again) return false;
-    if (rows === null || graph === null) this.#memory.cancelStrangers(id, new Set());
+    if (rows === null || graph === null) this.#forgetGone(id);
     else await this.#adopt(rows, graph);
     return true;
   }
 
   async #adopt(rows: RunForPlanning, graph: Graph): Promise<void> {
     const run = buildSnapshot(graph, rows);
-    if (graph.hasPastDependencies) run.pastBlocked = await this.#findPastBlocked(run);
+    run.pastBlocked = await this.#past.read(run);
     if (rows.run.isPaused) this.#memory.paused.add(run.dagId);
     else this.#memory.paused.delete(run.dagId);
-    this.#memory.cancelStrangers(run.id, executionsOf(run));
-    if (run.state === 'success' || run.state === 'failed') return;
+    this.#memory.dropSuspended(run.id, executionsOf(run));
+    this.#past.onMoved(run);
+    if (run.state === 'success' || run.state === 'failed') return this.#onFoundFinished(run);
     const entry: Entry = { run, row: rows.run, values: new RecentValues(), stopWake: null, wakeAt: null, stopTimeout: null };
     this.#memory.addEntry(entry);
     for (const instance of instancesOf(run)) this.#attach(entry, instance);
@@ -154,30 +171,24 @@ export class ReadRuns {
     } else if ((instance.state === 'scheduled' || instance.state === 'queued') && instance.wakeAt === null) admission.add(candidate);
   }
 
-  #forget(id: RunUuid): void {
+  #suspend(id: RunUuid): void {
     const entry = this.#memory.entries.get(id);
     if (entry === undefined) return;
-    this.#memory.removeEntry(entry);
-    for (const instance of instancesOf(entry.run)) this.#memory.admission.remove(instance);
-    for (const [execution, live] of this.#memory.live) {
-      if (live.runId !== id) continue;
-      this.#memory.removeLive(execution);
-      this.#memory.orphans.set(execution, id);
-    }
+    this.#memory.suspendEntry(entry);
     this.#launch.forget(entry.run);
   }
 
-  async #findPastBlocked(run: RunSnapshot): Promise<ReadonlySet<string>> {
-    if (run.logicalDate === null) return new Set();
-    const previous = await this.#memory.options.readPrevious(run);
-    const blocked = new Set<string>();
-    if (previous === null) return blocked;
-    for (const { task, downstream, id } of run.graph.tasks) {
-      if (task.depends_on_past !== true && task.wait_for_downstream !== true) continue;
-      const needed = task.wait_for_downstream === true ? [id, ...downstream.flatMap((index) => run.graph.tasks[index]?.id ?? [])] : [id];
-      const isGood = (name: string): boolean => previous.get(name) ?? (task.ignore_first_depends_on_past ?? true);
-      if (!needed.every(isGood)) blocked.add(id);
-    }
-    return blocked;
+  /** Its rows are gone, and with them everything of it. */
+  #forgetGone(id: RunUuid): void {
+    this.#memory.dropSuspended(id, new Set());
+    this.#launch.plan();
+  }
+
+  /** Somebody else finished it: others may begin in its place. */
+  #onFoundFinished(run: RunSnapshot): void {
+    this.#memory.admission.forgetRun(run);
+    this.#advance.startQueued(run.dagId);
+    this.#memory.options.onRunFinished(run);
+    this.#launch.plan();
   }
 }

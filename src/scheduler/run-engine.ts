@@ -7,6 +7,7 @@ import { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import { EngineMemory, type Live, type RunEngineOptions } from './engine-memory.ts';
 import { LaunchTasks } from './launch-tasks.ts';
+import { PastRuns } from './past-runs.ts';
 import type { CommitResult } from './pending-run.ts';
 import { ReadRuns } from './read-runs.ts';
 import type { RecentValues } from './recent-values.ts';
@@ -22,9 +23,10 @@ export class RunEngine {
 
   constructor(options: RunEngineOptions, queue: CommitQueue) {
     this.#memory = new EngineMemory(options);
-    this.#advance = new AdvanceRuns(this.#memory, queue, { onReady: () => this.#launch.launch(), onStale: (run) => void this.#reads.load(run) });
+    this.#advance = new AdvanceRuns(this.#memory, queue, { onReady: () => this.#launch.launch(), onPastMoved: (run) => past.onMoved(run) });
+    const past = new PastRuns(this.#memory, this.#advance, (run) => void this.#reads.load(run));
     this.#launch = new LaunchTasks(this.#memory, queue, this.#advance);
-    this.#reads = new ReadRuns(this.#memory, queue, { advance: this.#advance, launch: this.#launch });
+    this.#reads = new ReadRuns(this.#memory, queue, { advance: this.#advance, launch: this.#launch, past });
     this.#reports = new TakeReports(this.#memory, queue, { advance: this.#advance, reads: this.#reads });
   }
 
@@ -46,6 +48,11 @@ export class RunEngine {
   /** A run was made, or its rows were changed by somebody else: it is read (again) and planned. */
   loadRun(id: RunUuid): Promise<void> {
     return this.#reads.load(id);
+  }
+
+  /** The same, but resolves only when the run is in memory: before all that runs is known nobody may start. */
+  loadWholeRun(id: RunUuid): Promise<void> {
+    return this.#reads.loadWhole(id);
   }
 
   /** A run's commit did not happen: it is read again. */
@@ -108,8 +115,11 @@ export class RunEngine {
     this.#memory.rememberExecutions(executions);
   }
 
-  /** A take-over is complete: every unfinished run was read, and who is still unknown is closed. */
+  /** A take-over is complete: every unfinished run was read, who is still unknown is closed, and what waits may start. */
   completeTakeOver(): Promise<void> {
+    this.#memory.isComplete = true;
+    for (const dagId of [...this.#memory.dags.keys()]) this.#advance.startQueued(dagId);
+    this.#launch.plan();
     return this.#reports.completeTakeOver();
   }
 

@@ -11,10 +11,10 @@ import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { callEvery, isoOf, monotonicMs, settledWithin, sleep, wallMs } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type Database, isUnavailable, probeDatabase } from '#store/database.ts';
-import { findPreviousStates, findRunForPlanning, listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
+import { findPastRun, findRunForPlanning, listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
 import { findLastScheduled, findSpec } from '#store/dag-versions.ts';
 import { findExecution, listLiveExecutions, recordHeartbeats, recordLateReport } from '#store/executions.ts';
-import { type Leadership, probeLeadership, readEpoch } from '#store/leader.ts';
+import { type Leadership, probeEpoch, probeLeadership, readEpoch } from '#store/leader.ts';
 import type { Channel, Listening, NoticeHandlers } from '#store/notifications.ts';
 import { createDueRun, findNextDue, findPlan, isDagPaused, listDueDags, planNext, readPoolSlots } from '#store/schedule.ts';
 import { moveTask } from '#store/task-attempts.ts';
@@ -53,6 +53,9 @@ export interface SchedulerOptions {
 /** How long a stepping down leader waits for the commit in flight, and a new one for its first notice connection. */
 const LAST_COMMIT_MS = 2000;
 const LISTEN_MS = 2000;
+/** Three probes fit into the lease of a leader's session. */
+const PROBE_MS = 750;
+const SLOW_COMMIT_MS = 2000;
 
 /** Compiled graphs kept in memory. */
 const GRAPH_LIMIT = 2000;
@@ -141,7 +144,8 @@ export class Scheduler implements AttemptService {
     leadership.lost.addEventListener('abort', end, { once: true });
     const term = this.#openTerm(leadership, end);
     this.#term = term;
-    const stops: (() => void)[] = [];
+    // From the first moment: a take-over may take longer than the lease.
+    const stops = [callEvery(PROBE_MS, () => this.#probe(term))];
     try {
       this.#pools = await readPoolSlots(this.#options.database.pool);
       // Before the runs are read: what is changed from here on is told.
@@ -187,7 +191,7 @@ export class Scheduler implements AttemptService {
       config, clock, reporter, executor, host, folders, outcomes,
       graphOf: (version) => this.#graphOf(version),
       readRun: (id, want) => findRunForPlanning(pool, id, want),
-      readPrevious: (run) => (run.logicalDate === null ? Promise.resolve(null) : findPreviousStates(pool, { dagId: run.dagId, logicalDate: run.logicalDate, anyType: run.graph.dag.catchup !== true })),
+      readPrevious: (run) => (run.logicalDate === null ? Promise.resolve(null) : findPastRun(pool, { dagId: run.dagId, logicalDate: run.logicalDate, anyType: run.graph.dag.catchup !== true, taskIds: [...run.graph.pastSources] })),
       poolSlots: (name) => this.#pools.get(name) ?? null,
       onRunFinished: (run) => {
         schedule.onRunFinished(run.dagId);
@@ -216,7 +220,7 @@ export class Scheduler implements AttemptService {
 
   /** Reads every unfinished run and asks the executor what of it still runs. */
   async #takeOver(term: Term, listening: Promise<void>): Promise<void> {
-    const { database, executor, reporter, host } = this.#options;
+    const { config, database, executor, reporter, host } = this.#options;
     const { engine, leadership } = term;
     const started = monotonicMs();
     const inventory = await executor.lead(leadership.epoch, {
@@ -229,8 +233,11 @@ export class Scheduler implements AttemptService {
     await listening;
     const live = await listLiveExecutions(database.pool);
     engine.rememberExecutions(live);
+    // A row is durable before its process begins: what runs and is not open was closed, and its leader died before it could stop it.
+    const open = new Set(live.map((one) => one.id));
+    for (const id of inventory.running.keys()) if (!open.has(id)) executor.cancel(id, config.LEOFLOW_CANCEL_GRACE_SECONDS);
     const runs = await listUnfinishedRuns(database.pool);
-    for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).filter((run) => !engine.knows(run)).map((run) => engine.loadRun(run)));
+    for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).filter((run) => !engine.knows(run)).map((run) => engine.loadWholeRun(run)));
     term.complete = true;
     reporter.report({ event: 'leader.ready', epoch: leadership.epoch, runs: runs.length, ms: monotonicMs() - started });
     const gone: ExecutionId[] = [];
@@ -306,12 +313,17 @@ export class Scheduler implements AttemptService {
     term.engine.reopenPools();
   }
 
+  /** Keeps the lease. A statement in flight does so too; one that stays out long is asked about on another connection. */
+  #probe(term: Term): void {
+    const { client, epoch } = term.leadership;
+    if (term.queue.isIdle) probeLeadership(client).catch(term.end);
+    else if (term.queue.inFlightMs > SLOW_COMMIT_MS) probeEpoch(this.#options.database.pool, epoch).then((holds) => holds || term.end(), term.end);
+  }
+
   #heartbeats = 0;
 
   async #beat(term: Term): Promise<void> {
     const { config, database } = this.#options;
-    // A statement in flight has a time-out of its own.
-    if (term.queue.isIdle) probeLeadership(term.leadership.client).catch(term.end);
     const now = database.clock.nowMs();
     term.engine.killOverdue(config.LEOFLOW_CANCEL_GRACE_SECONDS * 1000);
     const silent: ExecutionId[] = [];
@@ -374,11 +386,14 @@ export class Scheduler implements AttemptService {
     const live = engine.authenticate(executionId, token);
     const context = live === null ? null : engine.runOf(live);
     if (context === null) throw new AppError('stale', 'this execution was closed');
-    if (request.run_id === undefined && request.dag_id === undefined && request.map_index !== null) {
+    if (request.run_id === undefined && request.dag_id === undefined && request.map_index !== null && request.include_prior_dates !== true) {
       const recent = context.values.find({ taskId: request.task_id, key: request.key, mapIndex: request.map_index });
       if (recent !== null) return recent;
     }
-    return findXComValue(this.#options.database.pool, { run: context.run.id, dagId: request.dag_id ?? context.run.dagId, runId: request.run_id ?? null, taskId: request.task_id, key: request.key, mapIndex: request.map_index });
+    return findXComValue(this.#options.database.pool, {
+      run: context.run.id, dagId: request.dag_id ?? context.run.dagId, runId: request.run_id ?? null, taskId: request.task_id, key: request.key, mapIndex: request.map_index,
+      withPriorRuns: request.include_prior_dates === true,
+    });
   }
 
   /** What only the leader knows about a waiting instance. */

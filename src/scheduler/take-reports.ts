@@ -85,7 +85,7 @@ export class TakeReports {
     const done = new Promise<CommitResult>((resolve) => pending.waiters.push((result) => {
       // Until its run is read again nobody knows whose it is.
       if (result.kind === 'moved') this.#memory.tokens.delete(executionId);
-      else this.#memory.orphans.set(executionId, live.runId);
+      else this.#memory.orphans.set(executionId, { run: live.runId, candidate: null });
       resolve(result);
     }));
     this.#advance.conclude(entry, plan);

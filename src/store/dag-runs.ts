@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { SkipDecision } from '#contract/attempt.ts';
 import { type AttemptId, type ExecutionId, makeUuidV7, type RunUuid, type VersionId } from '#contract/ids.ts';
 import type { Cause, RunState, RunType, TaskState, TriggeredBy } from '#contract/states.ts';
+import type { PastRun, PastState } from '#core/past-dependencies.ts';
 import { isoOf } from '#platform/clock.ts';
 import { type Database, translateDatabaseError, violatedConstraint } from './database.ts';
 
@@ -170,13 +171,35 @@ export async function listUnfinishedRunsOf(client: Query, dagId: string): Promis
 
 const PREVIOUS = `/* store/dag-runs.readPrevious */
 with previous as (
-  select id from dag_runs where tenant = 'default' and dag_id = $1 and logical_date < $2 and ($3 or run_type = 'scheduled') order by logical_date desc limit 1
+  select id, logical_date, epoch is null as is_unplanned from dag_runs
+  where tenant = 'default' and dag_id = $1 and logical_date < $2 and ($3 or run_type = 'scheduled') order by logical_date desc limit 1
 )
-select t.task_id, bool_and(coalesce(t.state in ('success', 'skipped'), false)) as good from task_instances t join previous p on t.run = p.id group by t.task_id`;
+select u.task_id, p.logical_date, case
+  when p.is_unplanned then 'bad'
+  when count(t.task_id) = 0 then 'absent'
+  when bool_and(coalesce(t.state in ('success', 'skipped'), false)) then 'good'
+  else 'bad' end as state
+from previous p cross join unnest($4::text[]) as u(task_id) left join task_instances t on t.run = p.id and t.task_id = u.task_id
+group by u.task_id, p.logical_date, p.is_unplanned`;
 
-/** For depends_on_past: how each task ended in the run before (by logical date). Null when there is no earlier run. */
-export async function findPreviousStates(client: Query, run: { dagId: string; logicalDate: number; anyType: boolean }): Promise<Map<string, boolean> | null> {
-  const { rows } = await client.query({ name: 'readPrevious', text: PREVIOUS, values: [run.dagId, isoOf(run.logicalDate), run.anyType] });
-  if (rows.length === 0) return null;
-  return new Map((rows as { task_id: string; good: boolean }[]).map((row) => [row.task_id, row.good]));
+// Whether a task that the run before had not is new: asked only then, and of so many runs at most.
+const EVER = `/* store/dag-runs.listEverPlanned */
+select u.task_id from unnest($3::text[]) as u(task_id) where exists (
+  select 1 from (select id from dag_runs where tenant = 'default' and dag_id = $1 and logical_date < $2 order by logical_date desc limit 1000) r
+  join task_instances x on x.run = r.id and x.task_id = u.task_id)`;
+
+/** How tasks stand in the run before (by logical date). Null when there is none. A run whose instances are not made yet has done nothing. */
+export async function findPastRun(client: Query, run: { dagId: string; logicalDate: number; anyType: boolean; taskIds: readonly string[] }): Promise<PastRun | null> {
+  const { rows } = await client.query({ name: 'readPrevious', text: PREVIOUS, values: [run.dagId, isoOf(run.logicalDate), run.anyType, run.taskIds] });
+  const found = rows as { task_id: string; logical_date: Date; state: PastState }[];
+  const first = found[0];
+  if (first === undefined) return null;
+  const states = new Map(found.map((row): [string, PastState] => [row.task_id, row.state]));
+  const absent = found.flatMap((row) => (row.state === 'absent' ? [row.task_id] : []));
+  if (absent.length > 0) {
+    const { rows: ever } = await client.query({ name: 'listEverPlanned', text: EVER, values: [run.dagId, isoOf(run.logicalDate), absent] });
+    const known = new Set((ever as { task_id: string }[]).map((row) => row.task_id));
+    for (const id of absent) if (!known.has(id)) states.set(id, 'new');
+  }
+  return { logicalDate: first.logical_date.getTime(), states };
 }

@@ -25,7 +25,7 @@ export function connectionOptions(url: string, applicationName: string): pg.Clie
   return {
     connectionString: url, application_name: applicationName, types: types,
     query_timeout: LIMITS.databaseTimeoutMs, connectionTimeoutMillis: 5000, keepAlive: true, keepAliveInitialDelayMillis: 1000,
-    options: '-c TimeZone=UTC -c tcp_user_timeout=5000 -c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3',
+    options: '-c TimeZone=UTC -c tcp_user_timeout=3000 -c tcp_keepalives_idle=1 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=2',
   };
 }
 

@@ -4,9 +4,10 @@ import { DAG_DEFAULTS } from '#contract/dag.ts';
 import type { RunUuid } from '#contract/ids.ts';
 import { dependencyVerdict } from '#core/dependencies.ts';
 import { buildGraph } from '#core/graph.ts';
+import { blockedByPast } from '#core/past-dependencies.ts';
 import { addInstance, emptySnapshot, type Instance, newInstance, type RunSnapshot } from '#core/run-snapshot.ts';
 import { isoOf } from '#platform/clock.ts';
-import { findPreviousStates, findRunForPlanning } from './dag-runs.ts';
+import { findPastRun, findRunForPlanning } from './dag-runs.ts';
 import { findKeptSpec } from './dag-specs.ts';
 import { countActiveRuns, findDag } from './dags.ts';
 import type { Database } from './database.ts';
@@ -52,18 +53,13 @@ export async function findRunSnapshot(database: Database, row: InstanceListRow):
     const { state, tryNumber, maxTries, wakeAt, skips } = each;
     addInstance(snapshot, { ...newInstance(task, each.mapIndex), state, tryNumber, maxTries, wakeAt, skips, isNew: false });
   }
-  if (graph.hasPastDependencies && run.logicalDate !== null) snapshot.pastBlocked = await readPastBlocked(database, snapshot);
+  if (graph.pastSources.size > 0 && run.logicalDate !== null) snapshot.pastBlocked = await readPastBlocked(database, snapshot);
   return snapshot;
 }
 
 async function readPastBlocked(database: Database, snapshot: RunSnapshot): Promise<ReadonlySet<string>> {
-  const previous = await findPreviousStates(database.pool, { dagId: snapshot.dagId, logicalDate: snapshot.logicalDate ?? 0, anyType: snapshot.graph.dag.catchup !== true });
-  const blocked = snapshot.graph.tasks.filter((task) => {
-    if (previous === null || (task.task.depends_on_past !== true && task.task.wait_for_downstream !== true)) return false;
-    const needed = [task.id, ...(task.task.wait_for_downstream === true ? task.downstream.map((index) => snapshot.graph.tasks[index]?.id ?? '') : [])];
-    return needed.some((id) => previous.get(id) === false);
-  });
-  return new Set(blocked.map((task) => task.id));
+  const { dagId, logicalDate, graph } = snapshot;
+  return blockedByPast(graph, logicalDate === null ? null : await findPastRun(database.pool, { dagId, logicalDate, anyType: graph.dag.catchup !== true, taskIds: [...graph.pastSources] }));
 }
 
 /** A blocker that is told as it is given to Airflow's clients. */

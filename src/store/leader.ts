@@ -30,7 +30,7 @@ const CLOSE_MS = 1000;
  * @param address where this server's agents and people find it
  */
 export async function awaitLeadership(url: string, address: string, stop: AbortSignal): Promise<Leadership> {
-  const client = new pg.Client(connectionOptions(url, 'leoflow-leader'));
+  const client = new pg.Client(leaseOptions(url));
   const lost = new AbortController();
   client.on('error', () => lost.abort());
   client.on('end', () => lost.abort());
@@ -50,6 +50,12 @@ export async function awaitLeadership(url: string, address: string, stop: AbortS
   } finally {
     stop.removeEventListener('abort', cancel);
   }
+}
+
+/** The lock is a lease: keepalives are answered by the kernel of a leader that is stopped, and by every proxy on the way, for ever. */
+function leaseOptions(url: string): pg.ClientConfig {
+  const options = connectionOptions(url, 'leoflow-leader');
+  return { ...options, options: `${options.options ?? ''} -c idle_session_timeout=${LIMITS.leaderLeaseMs}` };
 }
 
 async function takeLock(client: pg.Client): Promise<void> {
@@ -76,6 +82,12 @@ export async function raiseEpoch(client: Pick<pg.Client, 'query'>, address: stri
 export async function probeLeadership(client: Pick<pg.Client, 'query'>): Promise<void> {
   const statement = { text: '/* store/leader.probe */ select 1', query_timeout: LIMITS.leaderTimeoutMs };
   await client.query(statement);
+}
+
+/** True while nobody has raised the epoch since. Rejects like `probeLeadership`. */
+export async function probeEpoch(pool: Pick<pg.Pool, 'query'>, epoch: number): Promise<boolean> {
+  const statement = { text: '/* store/leader.probeEpoch */ select 1 from leader where epoch = $1', values: [epoch], query_timeout: LIMITS.leaderTimeoutMs };
+  return (await pool.query(statement)).rowCount === 1;
 }
 
 /** Closes a connection; one that does not answer is cut. */

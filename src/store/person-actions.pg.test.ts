@@ -39,6 +39,35 @@ test('what was cleared keeps its tries as history', () => withDatabase(async (da
   assert.deepEqual([tried.state, tried.cause, tried.end_date instanceof Date], ['failed', 'cancelled', true]);
 }));
 
+test('what waits for its retry can be cleared and marked: its last execution is closed already', () => withDatabase(async (database) => {
+  await addDag(database, dagOf('d', [task('a', [], { retries: 2 }), task('b', [], { retries: 2 })]));
+  const run = await addRun(database, { dagId: 'd', runId: 'r' });
+  for (const taskId of ['a', 'b']) {
+    const { execution } = await addInstance(database, { run, taskId, state: 'up_for_retry' });
+    await database.kysely.updateTable('task_instances').set({ execution_id: execution }).where('run', '=', run).where('task_id', '=', taskId).execute();
+  }
+  assert.deepEqual(await applyAction(database, { ...NO_ACTION, clear: [{ run, taskId: 'a', mapIndex: -1 }], mark: [{ run, taskId: 'b', mapIndex: -1, state: 'success' }], by: 'ann' }), { kind: 'done' });
+  assert.deepEqual(await states(database, run), { a: null, b: 'success' });
+}));
+
+test('the end of a run ends all that it has at that moment, and waits for a teardown', () => withDatabase(async (database) => {
+  await addDag(database, dagOf('d', [task('a'), task('b', ['a']), task('c', ['b']), task('down', ['c'], { is_teardown: true })]));
+  const [run, waits] = [await addRun(database, { dagId: 'd', runId: 'r' }), await addRun(database, { dagId: 'd', runId: 'waits' })];
+  for (const id of [run, waits]) {
+    await addInstance(database, { run: id, taskId: 'a', state: 'success' });
+    await addInstance(database, { run: id, taskId: 'b', state: 'running' });
+    await addInstance(database, { run: id, taskId: 'c', state: null });
+  }
+  await addInstance(database, { run: waits, taskId: 'down', state: null });
+  await applyAction(database, { ...NO_ACTION, runs: [{ id: run, state: 'failed' }, { id: waits, state: 'failed' }], by: 'ann' });
+  assert.deepEqual(await states(database, run), { a: 'success', b: 'failed', c: 'skipped' });
+  assert.deepEqual(await states(database, waits), { a: 'success', b: 'failed', c: 'skipped', down: null });
+  const rows = await database.kysely.selectFrom('dag_runs').select(['run_id', 'state']).orderBy('run_id').execute();
+  assert.deepEqual(rows, [{ run_id: 'r', state: 'failed' }, { run_id: 'waits', state: 'running' }]);
+  const open = await database.kysely.selectFrom('executions').select('id').where('ended', '=', false).execute();
+  assert.deepEqual(open, []);
+}));
+
 test('two people and a moving instance: each action sees what the other left', () => withDatabase(async (database) => {
   await addDag(database, dagOf('d', [task('a'), task('b', ['a'])]));
   const run = await addRun(database, { dagId: 'd', runId: 'r' });

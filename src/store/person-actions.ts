@@ -24,7 +24,10 @@ export interface PersonAction {
   /** Instances that go back to no state, for a new try. */
   readonly clear: readonly InstanceRef[];
   readonly mark: readonly (InstanceRef & { readonly state: MarkedState })[];
-  /** Runs that get a state of their own. */
+  /**
+   * Runs that get a state of their own. `queued` touches the run alone. An end also ends its task instances, all that there are at that moment,
+   * except unfinished teardowns: while one is pending the run goes on (contract §5.9).
+   */
   readonly runs: readonly { readonly id: string; readonly state: 'queued' | 'success' | 'failed' }[];
   /** Finished runs of cleared instances become queued. */
   readonly resetRuns: boolean;
@@ -95,15 +98,16 @@ function isDeadlock(error: unknown): boolean {
 /** Null: stale, try again. */
 async function applyOnce(database: Database, client: pg.PoolClient, action: PersonAction): Promise<ActionResult | null> {
   const scene = await lockScene(database, client, action);
+  const ends = endsOfRuns(scene);
   if (action.refuseRunning) {
     const running = action.clear.map((ref) => scene.instances.get(keyOf(ref))).find((row) => row?.state === 'running');
     if (running !== undefined) return { kind: 'running', taskId: running.task_id };
   }
   const batch = emptyBatch();
   for (const ref of action.clear) clearInstance(scene, batch, ref);
-  for (const ref of action.mark) markInstance(scene, batch, ref);
+  for (const ref of [...action.mark, ...ends.marks]) markInstance(scene, batch, ref);
   const touched = new Set(action.clear.map((ref) => ref.run));
-  for (const run of scene.runs.values()) moveRun(scene, batch, { run, isCleared: touched.has(run.id) });
+  for (const run of scene.runs.values()) if (!ends.pending.has(run.id)) moveRun(scene, batch, { run, isCleared: touched.has(run.id) });
   if (action.useLatestVersion) for (const id of touched) await switchRun(scene, batch, { client, id });
   for (const part of splitBatch(batch)) if ((await moveTask(client, null, part)).kind === 'stale') return null;
   await client.query(AFTER, [[...scene.runs.values()].map((run) => run.id), [...scene.runs.values()].map((run) => run.epoch), action.resetRuns ? [...touched] : [], queuedRuns(scene)]);
@@ -125,7 +129,8 @@ select r.id, r.dag_id, r.state, r.version_id, d.version_id as current_version_id
 from dag_runs r join dags d using (tenant, dag_id) where r.id = any($1::uuid[]) order by r.id for update of r`;
 const LOCK_INSTANCES = `/* store/person-actions.lockInstances */
 select t.run, t.task_id, t.map_index, t.state, t.attempt_id, t.execution_id, t.try_number, t.max_tries, t.scheduled_at, t.start_date, t.end_date, t.skips, t.hostname, t.pid, t.rendered_map_index
-from task_instances t join json_to_recordset($1) as x(run uuid, task_id text, map_index int) on t.run = x.run and t.task_id = x.task_id and t.map_index = x.map_index
+from task_instances t where t.run = any($2::uuid[])
+  or (t.run, t.task_id, t.map_index) in (select x.run, x.task_id, x.map_index from json_to_recordset($1) as x(run uuid, task_id text, map_index int))
 order by t.run, t.task_id, t.map_index for update of t`;
 const READ_ATTEMPTS = `/* store/person-actions.attempts */
 select id, try_number, start_date, scheduled_at, hostname, pid from task_attempts where id = any($1::uuid[])`;
@@ -134,7 +139,8 @@ async function lockScene(database: Database, client: pg.PoolClient, action: Pers
   const refs = [...action.clear, ...action.mark];
   const runIds = [...new Set([...refs.map((ref) => ref.run), ...action.runs.map((run) => run.id)])];
   const runs = (await client.query(LOCK_RUNS, [runIds])).rows as LockedRun[];
-  const instances = (await client.query(LOCK_INSTANCES, [JSON.stringify(refs.map((ref) => ({ run: ref.run, task_id: ref.taskId, map_index: ref.mapIndex })))])).rows as LockedInstance[];
+  const ended = action.runs.flatMap((run) => (run.state === 'queued' ? [] : [run.id]));
+  const instances = (await client.query(LOCK_INSTANCES, [JSON.stringify(refs.map((ref) => ({ run: ref.run, task_id: ref.taskId, map_index: ref.mapIndex }))), ended])).rows as LockedInstance[];
   const open = instances.flatMap((row) => (row.attempt_id === null || isFinished(row.state as TaskState) ? [] : [row.attempt_id]));
   const attempts = open.length === 0 ? [] : ((await client.query(READ_ATTEMPTS, [open])).rows as KnownAttempt[]);
   const specs = await readSpecsOn(database, client, runs.flatMap((run) => [run.version_id, ...(action.useLatestVersion ? [run.current_version_id] : [])]));
@@ -155,6 +161,33 @@ const ms = (date: Date | null): number | null => (date === null ? null : date.ge
 /** The part of an instance that neither clearing nor marking changes. */
 function kept(row: LockedInstance): Pick<InstanceState, 'mapIndex' | 'tryNumber' | 'renderedMapIndex'> {
   return { mapIndex: row.map_index, tryNumber: row.try_number, renderedMapIndex: row.rendered_map_index };
+}
+
+/** What the end of a run does to its instances, and runs that must go on for a teardown. Decided on locked rows: what starts meanwhile is either seen here or undone. */
+function endsOfRuns(scene: Scene): { readonly marks: readonly (InstanceRef & { readonly state: MarkedState })[]; readonly pending: ReadonlySet<string> } {
+  const marks: (InstanceRef & { readonly state: MarkedState })[] = [];
+  const pending = new Set<string>();
+  const named = new Set(scene.action.mark.map(keyOf));
+  for (const { id, state } of scene.action.runs) {
+    if (state === 'queued') continue;
+    const teardowns = new Set(scene.specs.get(scene.runs.get(id)?.version_id ?? '')?.tasks.flatMap((task) => (task.is_teardown === true ? [task.task_id] : [])));
+    for (const row of scene.instances.values()) {
+      const ref = { run: row.run, taskId: row.task_id, mapIndex: row.map_index };
+      const to = markFor(row.state as TaskState, state);
+      if (row.run !== id || named.has(keyOf(ref))) continue;
+      if (teardowns.has(row.task_id) && !isFinished(row.state as TaskState)) pending.add(id);
+      else if (to !== null) marks.push({ ...ref, state: to });
+    }
+  }
+  return { marks, pending };
+}
+
+const IN_HAND: readonly TaskState[] = ['running', 'deferred', 'up_for_reschedule'];
+
+function markFor(current: TaskState, run: 'success' | 'failed'): MarkedState | null {
+  if (run === 'success') return current === 'success' ? null : 'success';
+  if (isFinished(current)) return null;
+  return IN_HAND.includes(current) ? 'failed' : 'skipped';
 }
 
 function clearInstance(scene: Scene, batch: MoveBatch, ref: InstanceRef): void {
@@ -190,7 +223,8 @@ function markInstance(scene: Scene, batch: MoveBatch, mark: InstanceRef & { read
 function endRunning(scene: Scene, batch: MoveBatch, end: { row: LockedInstance; attemptState: MarkedState; detail: string }): void {
   const { row } = end;
   if (isFinished(row.state as TaskState)) return;
-  if (row.execution_id !== null) batch.ended.push({ id: row.execution_id, state: 'cancelled', endedAt: scene.now, exitCode: null, signal: null, cause: 'cancelled' });
+  // One that waits for its retry, or to be started again, names the execution before, which is closed.
+  if (row.state === 'running' && row.execution_id !== null) batch.ended.push({ id: row.execution_id, state: 'cancelled', endedAt: scene.now, exitCode: null, signal: null, cause: 'cancelled' });
   const attempt = row.attempt_id === null ? undefined : scene.attempts.get(row.attempt_id);
   if (attempt === undefined) return;
   batch.attempts.push({

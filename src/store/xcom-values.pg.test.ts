@@ -32,6 +32,17 @@ describe('XCom values', () => {
     assert.equal(await findXComValue(database.pool, { ...ask(run, 2), run: 'ffffffff-0000-7000-8000-000000000000', runId: 'r' }), '2', 'by the run’s name');
   }));
 
+  it('values of earlier runs count when asked for: the newest, or all of them', () => withDatabase(async (database) => {
+    await addDag(database, dagOf('d', [task('t')]));
+    const runs: string[] = [];
+    for (const day of [1, 2, 3, 4]) runs.push(await addRun(database, { dagId: 'd', runId: `r${day}`, logicalDate: `2026-01-0${day}T00:00:00Z` }));
+    for (const day of [1, 2, 4]) await addXCom(database, { run: runs[day - 1] ?? assert.fail(), taskId: 't', key: 'k', value: `"day ${day}"` });
+    const third = runs[2] ?? assert.fail();
+    assert.equal(await findXComValue(database.pool, ask(third, -1)), null);
+    assert.equal(await findXComValue(database.pool, { ...ask(third, -1), withPriorRuns: true }), '"day 2"');
+    assert.equal(await findXComValue(database.pool, { ...ask(third, null), withPriorRuns: true }), '["day 2","day 1"]', 'later runs do not count');
+  }));
+
   it('a value that is gone, or is not what was recorded, is an error', () => withDatabase(async (database) => {
     const run = await seed(database);
     await addXCom(database, { run, taskId: 't', key: 'gone', value: '1' });

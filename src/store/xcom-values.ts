@@ -1,6 +1,7 @@
 // XCom values as an execution asks for them: the bytes as they went in, or an error when they are gone.
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
+import { LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 
 /** Which value an execution asks for; `run` is its own run’s UUID, used when `runId` is null. */
@@ -13,11 +14,19 @@ export interface XComQuery {
   readonly key: string;
   /** Null: all instances, in order. */
   readonly mapIndex: number | null;
+  /** Runs of the DAG up to this one's date count as well. */
+  readonly withPriorRuns?: boolean;
 }
 
 const READ = `/* store/xcom-values.find */
 select x.map_index, x.sha256, v.value from xcoms x left join xcom_values v using (run, task_id, key, map_index)
 where x.run = $1 and x.task_id = $2 and x.key = $3 and ($4::int is null or x.map_index = $4) order by x.map_index`;
+// A run without a logical date stands where it could begin; of one index the newest value counts (`XComModel.get_many`).
+const READ_PRIOR = `/* store/xcom-values.findPrior */
+select x.map_index, x.sha256, v.value
+from dag_runs own join dag_runs r on r.tenant = own.tenant and r.dag_id = $5 and coalesce(r.logical_date, r.run_after) <= coalesce(own.logical_date, own.run_after)
+join xcoms x on x.run = r.id left join xcom_values v on v.run = x.run and v.task_id = x.task_id and v.key = x.key and v.map_index = x.map_index
+where own.id = $1 and x.task_id = $2 and x.key = $3 and ($4::int is null or x.map_index = $4) order by x.map_index, r.logical_date desc, x.created_at desc limit $6`;
 const FIND_RUN = `/* store/xcom-values.findRun */
 select id from dag_runs where tenant = 'default' and dag_id = $1 and run_id = $2`;
 
@@ -28,7 +37,10 @@ select id from dag_runs where tenant = 'default' and dag_id = $1 and run_id = $2
 export async function findXComValue(client: Pick<pg.Client, 'query'>, query: XComQuery): Promise<string | null> {
   const run = query.runId === null ? query.run : await findRun(client, query.dagId, query.runId);
   if (run === null) return null;
-  const { rows } = await client.query({ name: 'findXCom', text: READ, values: [run, query.taskId, query.key, query.mapIndex] });
+  const named = [run, query.taskId, query.key, query.mapIndex];
+  const { rows } = await client.query(query.withPriorRuns === true
+    ? { name: 'findPriorXCom', text: READ_PRIOR, values: [...named, query.dagId, query.mapIndex === null ? LIMITS.maxDagTasks : 1] }
+    : { name: 'findXCom', text: READ, values: named });
   const values = (rows as { map_index: number; sha256: Buffer; value: Buffer | null }[]).map((row) => checked(query, row));
   if (query.mapIndex !== null) return values[0] ?? null;
   return values.length === 0 ? null : `[${values.join(',')}]`;

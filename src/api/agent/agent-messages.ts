@@ -43,6 +43,7 @@ export function parseXComRequest(body: unknown): { executionId: ExecutionId; req
       task_id: textOf(fields['task_id'], 'a task id'), key: textOf(fields['key'], 'a key'), map_index: index as number | null,
       ...(fields['run_id'] === undefined ? {} : { run_id: textOf(fields['run_id'], 'a run id') }),
       ...(fields['dag_id'] === undefined ? {} : { dag_id: textOf(fields['dag_id'], 'a DAG id') }),
+      ...(fields['include_prior_dates'] === true ? { include_prior_dates: true } : {}),
     },
   };
 }

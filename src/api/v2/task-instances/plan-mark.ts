@@ -8,7 +8,7 @@ import { selectInstancesFor } from '#store/run-selection.ts';
 import { runNotFound } from '../../problems.ts';
 import { findRun } from '#store/dag-run-lists.ts';
 import type { InstancePath } from './find-instance.ts';
-import { FAILED_STATES, relatedTasks } from './select-tasks.ts';
+import { clearedTasks, FAILED_STATES, relatedTasks } from './select-tasks.ts';
 
 /** What a mark changes. */
 export interface MarkPlan {
@@ -33,7 +33,7 @@ export async function planMark(database: Database, at: { path: InstancePath; map
     whole: [...related.map((each) => each.taskId), ...(at.mapIndex === null ? [path.task_id] : [])], indexes: at.mapIndex === null ? [] : [{ taskId: path.task_id, mapIndex: at.mapIndex }],
   }, null);
   const mark = targets.filter((instance) => instance.state !== state).map((instance) => ({ run: instance.run, taskId: instance.taskId, mapIndex: instance.mapIndex, state }));
-  const below = relatedTasks(graph, [{ taskId: path.task_id, mapIndex: null }], { upstream: false, downstream: true }).map((each) => each.taskId).filter((id) => id !== path.task_id);
+  const below = clearedTasks(graph, [{ taskId: path.task_id, mapIndex: null }], { upstream: false, downstream: true }).map((each) => each.taskId).filter((id) => id !== path.task_id);
   const failed = below.length === 0 ? [] : await select({ whole: below, indexes: [] }, FAILED_STATES);
   const marked = new Set(mark.map(keyOf));
   return { mark, clear: failed.filter((instance) => !marked.has(keyOf(instance))) };

@@ -10,7 +10,7 @@ import { DAG_PARAMS, json, operation } from '../../operation.ts';
 import { badRequest, conflict, contradiction, dagNotFound, notFound } from '../../problems.ts';
 import { getDagWithSpec } from '../dags/find-dag.ts';
 import { renderSelected } from './render-instance.ts';
-import { FAILED_STATES, relatedTasks, type TaskMarker, withScopes } from './select-tasks.ts';
+import { clearedTasks, FAILED_STATES, type TaskMarker } from './select-tasks.ts';
 
 /** Airflow's `post_clear_task_instances`: the affected instances, whether or not it was a dry run. */
 export const postClearTaskInstances = operation({
@@ -65,11 +65,10 @@ function tasksOf(spec: Parameters<typeof buildGraph>[0], body: ClearTaskInstance
   const reach = { upstream: body.include_upstream, downstream: body.include_downstream };
   if (!reach.upstream && !reach.downstream) return split(given);
   const graph = buildGraph(spec);
-  if (hasRun) return split(relatedTasks(graph, given, reach));
+  if (hasRun) return split(clearedTasks(graph, given, reach));
   // Without a run nobody can say which indexes belong together: whole tasks then.
-  const whole = relatedTasks(graph, given.map((each) => ({ ...each, mapIndex: null })), reach).map((each) => each.taskId);
   const named = new Set(given.map((each) => each.taskId));
-  return split([...given, ...[...withScopes(graph, whole)].filter((id) => !named.has(id)).map((taskId) => ({ taskId, mapIndex: null }))]);
+  return split([...given, ...clearedTasks(graph, given.map((each) => ({ ...each, mapIndex: null })), reach).filter((each) => !named.has(each.taskId))]);
 }
 
 function split(markers: readonly TaskMarker[]): NonNullable<InstanceSelection['tasks']> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildGraph } from '#core/graph.ts';
 import { dagOf, task } from '../../../../test/support/rows.ts';
-import { relatedTasks, type TaskMarker, withScopes } from './select-tasks.ts';
+import { clearedTasks, relatedTasks, type TaskMarker } from './select-tasks.ts';
 
 const render = (markers: readonly TaskMarker[]): string[] => markers.map((each) => (each.mapIndex === null ? each.taskId : `${each.taskId}[${each.mapIndex}]`)).sort();
 
@@ -23,7 +23,14 @@ test('an index goes along inside its mapped group and ends at its border', () =>
   assert.deepEqual(render(relatedTasks(graph, [{ taskId: 'g.one', mapIndex: 1 }], { upstream: true, downstream: true })), ['after', 'before', 'g.one[1]', 'g.two[1]']);
 });
 
-test('a task brings the setups that hold it and their teardowns', () => {
-  const graph = buildGraph(dagOf('d', [task('up', [], { is_setup: true }), task('work', ['up']), task('down', ['work', 'up'], { is_teardown: true })]));
-  assert.deepEqual([...withScopes(graph, ['work'])].sort(), ['down', 'up', 'work']);
+test('a clear brings the setups that hold a task and their teardowns', () => {
+  const graph = buildGraph(dagOf('d', [
+    task('apart'), task('up', [], { is_setup: true }), task('one', ['up']), task('two', ['one']), task('down', ['two', 'up'], { is_teardown: true }), task('late', ['one']),
+  ]));
+  const cleared = (taskId: string, reach: { upstream: boolean; downstream: boolean }): string[] => render(clearedTasks(graph, [{ taskId, mapIndex: null }], reach));
+  assert.deepEqual(cleared('one', { upstream: false, downstream: false }), ['one'], 'a task that is named alone is cleared alone');
+  assert.deepEqual(cleared('one', { upstream: false, downstream: true }), ['down', 'late', 'one', 'two', 'up']);
+  assert.deepEqual(cleared('two', { upstream: true, downstream: false }), ['down', 'one', 'two', 'up']);
+  assert.deepEqual(cleared('late', { upstream: false, downstream: true }), ['late'], 'its setup has no teardown below it');
+  assert.deepEqual(cleared('down', { upstream: false, downstream: true }), ['down']);
 });
