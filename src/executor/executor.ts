@@ -50,7 +50,8 @@ export interface Executor {
   lead(epoch: number, events: ExecutorEvents): Promise<Inventory>;
   /** A place for an execution of the version, or null: `prepare` was begun, `onReady` or `onFailed` follows. */
   reserve(versionId: VersionId): Slot | null;
-  cancel(executionId: ExecutionId, graceSeconds: number): void;
+  /** Ends an execution: its end is told like any other. @returns false when nothing here runs it */
+  cancel(executionId: ExecutionId, graceSeconds: number): boolean;
   /** A parked child reports for work; resolves with its job, or null when it should end. */
   park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null>;
   /** Why a version's executions cannot start now, null when they can. */

@@ -154,10 +154,10 @@ export class ProcessExecutor implements Executor {
     return parkChild(warm, child);
   }
 
-  cancel(executionId: ExecutionId, graceSeconds: number): void {
-    for (const warm of this.#warm.values()) {
-      if (warm.running.has(executionId)) warm.link?.send({ op: 'cancel', epoch: this.#epoch, execution_id: executionId, grace_seconds: graceSeconds });
-    }
+  cancel(executionId: ExecutionId, graceSeconds: number): boolean {
+    const warm = [...this.#warm.values()].find((one) => one.running.has(executionId));
+    warm?.link?.send({ op: 'cancel', epoch: this.#epoch, execution_id: executionId, grace_seconds: graceSeconds });
+    return warm !== undefined;
   }
 
   explain(versionId: VersionId): string | null {

@@ -109,3 +109,11 @@ export async function settledWithin(settled: Promise<unknown>, ms: number): Prom
   await Promise.race([settled.catch(() => undefined), sleep(ms, waited.signal)]);
   waited.abort();
 }
+
+/** Resolves when the signal aborts; never, if it never does. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -7,6 +7,7 @@ import { settle, startRun, timeOutRun, wakeInstances } from '#core/plan-run.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import { callLater } from '#platform/clock.ts';
 import type { CommitQueue } from './commit-queue.ts';
+import { keyOfCandidate } from './ending-executions.ts';
 import type { EngineMemory, Entry } from './engine-memory.ts';
 import { absorb } from './pending-run.ts';
 
@@ -127,13 +128,13 @@ export class AdvanceRuns {
 
   #cancel(entry: Entry, instance: Instance): void {
     const { executionId } = instance;
-    if (executionId === null || this.#memory.removeLive(executionId) === null) return;
-    const { executor, config } = this.#memory.options;
+    const live = executionId === null ? null : this.#memory.removeLive(executionId);
+    if (executionId === null || live === null) return;
     const pending = this.#queue.pendingOf(entry.run);
     pending.ended.push({ id: executionId, state: 'cancelled', endedAt: this.#memory.nowMs, exitCode: null, signal: null, cause: 'cancelled' });
     pending.launches.push(() => {
       this.#memory.tokens.delete(executionId);
-      executor.cancel(executionId, config.LEOFLOW_CANCEL_GRACE_SECONDS);
+      this.#memory.ending.stop(executionId, keyOfCandidate(live.candidate));
     });
   }
 

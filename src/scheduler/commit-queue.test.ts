@@ -151,6 +151,15 @@ describe('group commit', () => {
     assert.deepEqual([sent.length, notCommitted.length], [1, 0]);
   });
 
+  it('whoever decides after the end is told as well: nobody waits for a commit that never comes', async () => {
+    const { queue, untilSent } = queueUnderTest();
+    const first = decide(queue, runOf('x'));
+    const one = await untilSent(1);
+    one.end(new Error('gone'));
+    await first.done;
+    assert.deepEqual((await decide(queue, runOf('y')).done).kind, 'error');
+  });
+
   it('discarding drops what is not sent and waits for what is', async () => {
     const { queue, untilSent, sent } = queueUnderTest();
     const run = runOf('x');

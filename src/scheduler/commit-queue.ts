@@ -27,7 +27,8 @@ export class CommitQueue {
   #sentAt = 0;
   #flushing: Promise<void> = Promise.resolve();
   #scheduled = false;
-  #closed = false;
+  /** Why nothing is sent any more; null while this leader leads. */
+  #closedBy: { readonly error: unknown } | null = null;
   readonly #idle = new Map<RunUuid, (() => void)[]>();
 
   constructor(options: CommitQueueOptions) {
@@ -53,12 +54,16 @@ export class CommitQueue {
     await new Promise<void>((resolve) => this.#idle.set(run, [...(this.#idle.get(run) ?? []), resolve]));
   }
 
-  /** Nothing is sent any more; everybody who waits is told. */
+  /** Nothing is sent any more; everybody who waits is told, and whoever comes later as well. */
   close(error: unknown): void {
-    this.#closed = true;
+    this.#closedBy ??= { error };
+    this.#refuseWaiting();
+  }
+
+  #refuseWaiting(): void {
     const left = [...this.#pending.values()];
     this.#pending.clear();
-    for (const pending of left) finish(pending, { kind: 'error', error });
+    for (const pending of left) finish(pending, { kind: 'error', error: this.#closedBy?.error });
   }
 
   /** True when nothing is sent or waits to be sent. */
@@ -77,12 +82,13 @@ export class CommitQueue {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#closed || this.#inFlight.size > 0) return;
+    if (this.#scheduled || (this.#inFlight.size > 0 && this.#closedBy === null)) return;
     this.#scheduled = true;
     // One turn of the loop: everything that arrived in this one is in the batch.
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#inFlight.size === 0 && this.#pending.size > 0 && !this.#closed) this.#flushing = this.#flush();
+      if (this.#closedBy !== null) this.#refuseWaiting();
+      else if (this.#inFlight.size === 0 && this.#pending.size > 0) this.#flushing = this.#flush();
     });
   }
 
@@ -116,7 +122,7 @@ export class CommitQueue {
   async #sendAll(runs: readonly PendingRun[]): Promise<void> {
     const result = await this.#sendTogether(runs);
     if (result.kind === 'moved') return;
-    if (runs.length === 1 || this.#closed) for (const pending of runs) this.#miss(pending, result);
+    if (runs.length === 1 || this.#closedBy !== null) for (const pending of runs) this.#miss(pending, result);
     else await this.#sendApart(runs, result);
     // Who was started meanwhile may have taken the place of one whose end was not written.
     for (const [id, pending] of [...this.#pending]) {
@@ -138,14 +144,14 @@ export class CommitQueue {
   }
 
   async #sendAlone(pending: PendingRun): Promise<boolean> {
-    const result = this.#closed ? { kind: 'stale' as const } : await this.#sendTogether([pending]);
+    const result = this.#closedBy !== null ? { kind: 'stale' as const } : await this.#sendTogether([pending]);
     if (result.kind !== 'moved') this.#miss(pending, result);
     return result.kind === 'moved';
   }
 
   #miss(pending: PendingRun, result: CommitResult): void {
     finish(pending, result);
-    if (!this.#closed) this.#options.onNotCommitted(pending.run.id, result);
+    if (this.#closedBy === null) this.#options.onNotCommitted(pending.run.id, result);
   }
 
   async #sendTogether(runs: readonly PendingRun[]): Promise<CommitResult> {
@@ -168,7 +174,7 @@ export class CommitQueue {
     } catch (error) {
       this.#options.reporter.report({ event: 'commit.failed', error: errorText(error) });
       if (this.#options.isBroken(error)) {
-        this.#closed = true;
+        this.close(error);
         this.#options.onBroken(error);
       }
       return { kind: 'error', error };

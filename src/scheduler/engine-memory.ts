@@ -13,6 +13,7 @@ import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
 import type { LiveExecution } from '#store/executions.ts';
 import type { Executor, Outcomes } from '#executor/executor.ts';
 import type { SpecFolders } from './execution-spec.ts';
+import { EndingExecutions, keyOfCandidate } from './ending-executions.ts';
 import { QueuedRuns } from './queued-runs.ts';
 import type { RecentValues } from './recent-values.ts';
 import { tokenFits } from './tokens.ts';
@@ -78,12 +79,14 @@ export class EngineMemory {
   isComplete = false;
   readonly paused = new Set<string>();
   readonly admission: Admission;
+  readonly ending: EndingExecutions;
   readonly #closing = new AbortController();
 
   constructor(options: RunEngineOptions) {
     const { config } = options;
     this.options = options;
     this.limits = { maxMapLength: config.LEOFLOW_MAX_MAP_LENGTH, infraRetries: config.LEOFLOW_INFRA_RETRIES, infraRetryDelayMs: config.LEOFLOW_INFRA_RETRY_DELAY_SECONDS * 1000 };
+    this.ending = new EndingExecutions(options.executor, config.LEOFLOW_CANCEL_GRACE_SECONDS);
     this.admission = new Admission(config.LEOFLOW_PARALLELISM, { poolSlots: options.poolSlots, isPaused: (dagId) => this.paused.has(dagId) });
   }
 
@@ -161,7 +164,8 @@ export class EngineMemory {
       if (orphan.candidate !== null) this.admission.release(orphan.candidate);
       if (wanted.has(execution)) continue;
       this.tokens.delete(execution);
-      this.options.executor.cancel(execution, this.options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
+      if (orphan.candidate === null) this.options.executor.cancel(execution, this.options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
+      else this.ending.stop(execution, keyOfCandidate(orphan.candidate));
     }
   }
 

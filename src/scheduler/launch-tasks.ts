@@ -39,13 +39,25 @@ export class LaunchTasks {
 
   /** Starts what fits: the best candidates first, each bound to a place before it is committed as running. */
   launch(): void {
-    const { admission, options, isClosed, isComplete } = this.#memory;
+    const { admission, ending, options, isClosed, isComplete } = this.#memory;
     if (isClosed || !isComplete) return;
     for (let candidate = admission.take(); candidate !== null; candidate = admission.take()) {
+      if (ending.holds(candidate)) {
+        admission.release(candidate);
+        continue;
+      }
       const slot = options.executor.reserve(candidate.run.versionId);
       if (slot === null) this.#waitForVersion(candidate);
       else this.#start(candidate, slot);
     }
+  }
+
+  /** A process is gone: an instance that was cleared while it ran may start anew. */
+  onProcessGone(execution: ExecutionId): void {
+    const candidate = this.#memory.ending.remove(execution);
+    if (candidate === null || this.#memory.entryOf(candidate.run) === null || !isWaiting(candidate.instance)) return;
+    this.#memory.admission.add(candidate);
+    this.plan();
   }
 
   /** Has the version's processes started ahead of its first task. */

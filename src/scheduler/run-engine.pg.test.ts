@@ -160,13 +160,19 @@ describe('limits', () => {
 describe('people', () => {
   const two = dagOf('d', [task('a'), task('b', ['a'])]);
 
-  it('clear a running task: its execution is stopped and a new try starts', async () => {
-    await using engine = await EngineUnderTest.open([two]);
+  it('clear a running task: its execution is stopped, and a new try starts when its process is gone', async () => {
+    await using engine = await EngineUnderTest.open([two, dagOf('other', [task('o')])]);
     const run = await engine.trigger('d');
     const first = await engine.job('a');
     await applyAction(engine.database, { ...NO_ACTION, clear: [{ run, taskId: 'a', mapIndex: -1 }], by: 'ann' });
+    await engine.until(() => engine.machine.cancelled.includes(first.execution_id), 'it is told to end');
+    // Whatever was decided before this job is committed.
+    await engine.trigger('other');
+    await engine.finish('o');
+    assert.equal(engine.machine.jobs.filter((job) => job.task_id === 'a').length, 1, 'the next try waits for the process');
+    assert.equal(engine.scheduler.explain(run, 'a', -1), 'its execution before this one is being stopped');
+    engine.executor.kill(first);
     const second = await engine.job('a', 2);
-    assert.ok(engine.machine.cancelled.includes(first.execution_id));
     assert.equal(second.try_number, 2);
     assert.notEqual(second.attempt_id, first.attempt_id);
     assert.deepEqual(await engine.report(first), { kind: 'stale', state: null });

@@ -5,6 +5,7 @@ import type { RunSnapshot } from '#core/run-snapshot.ts';
 import type { LiveExecution } from '#store/executions.ts';
 import { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
+import type { InstanceKey } from './ending-executions.ts';
 import { EngineMemory, type Live, type RunEngineOptions } from './engine-memory.ts';
 import { LaunchTasks } from './launch-tasks.ts';
 import { PastRuns } from './past-runs.ts';
@@ -102,17 +103,24 @@ export class RunEngine {
 
   /** A process ended. When it had reported, this is old news. */
   onExited(child: ExitedChild): Promise<void> {
+    if (child.execution_id !== null) this.#launch.onProcessGone(child.execution_id);
     return this.#reports.onExited(child);
   }
 
   /** Executions are gone with what ran them. */
   onLost(executions: readonly ExecutionId[], reason: string): Promise<void> {
+    for (const execution of executions) this.#launch.onProcessGone(execution);
     return this.#reports.onLost(executions, reason);
   }
 
   /** Take-over: executions that the leader before had started. */
   rememberExecutions(executions: readonly LiveExecution[]): void {
     this.#memory.rememberExecutions(executions);
+  }
+
+  /** Take-over: executions that were closed while they ran. */
+  stopClosed(executions: readonly (InstanceKey & { readonly id: ExecutionId })[]): void {
+    for (const execution of executions) this.#memory.ending.stop(execution.id, execution);
   }
 
   /** A take-over is complete: every unfinished run was read, who is still unknown is closed, and what waits may start. */
@@ -158,6 +166,7 @@ export class RunEngine {
     const task = entry?.run.graph.tasks[entry.run.graph.byId.get(taskId) ?? -1];
     const instance = task === undefined ? undefined : entry?.run.tasks[task.index]?.instances.get(mapIndex);
     if (entry === undefined || instance === undefined) return null;
+    if (this.#memory.ending.isAwaited({ run: runId, taskId, mapIndex })) return 'its execution before this one is being stopped';
     const blocked = admission.findBlocked({ run: entry.run, instance });
     if (blocked !== null) return `${blocked.resource.split('@')[0]} ${blocked.used}/${blocked.limit}`;
     return options.executor.explain(entry.run.versionId);

@@ -8,12 +8,12 @@ import type { Dag } from '#contract/dag.ts';
 import { buildGraph, type Graph } from '#core/graph.ts';
 import { nextRun } from '#core/timetable.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
-import { callEvery, isoOf, monotonicMs, settledWithin, sleep, wallMs } from '#platform/clock.ts';
+import { callEvery, isoOf, monotonicMs, settledWithin, sleep, untilAborted, wallMs } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type Database, isUnavailable, probeDatabase } from '#store/database.ts';
 import { findPastRun, findRunForPlanning, listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
 import { findLastScheduled, findSpec } from '#store/dag-versions.ts';
-import { findExecution, listLiveExecutions, recordHeartbeats, recordLateReport } from '#store/executions.ts';
+import { findExecution, listInstancesOf, listLiveExecutions, recordHeartbeats, recordLateReport } from '#store/executions.ts';
 import { type Leadership, probeEpoch, probeLeadership, readEpoch } from '#store/leader.ts';
 import type { Channel, Listening, NoticeHandlers } from '#store/notifications.ts';
 import { createDueRun, findNextDue, findPlan, isDagPaused, listDueDags, planNext, readPoolSlots } from '#store/schedule.ts';
@@ -151,16 +151,15 @@ export class Scheduler implements AttemptService {
       // Before the runs are read: what is changed from here on is told.
       const { listening, ready } = this.#listen(term);
       this.#listening = listening;
-      await this.#takeOver(term, ready);
-      this.#publishAddress(leadership.epoch);
-      void term.schedule.poke();
-      stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)));
-      if (!over.signal.aborted && !this.#stop.signal.aborted) {
-        await new Promise<void>((resolve) => {
-          over.signal.addEventListener('abort', () => resolve(), { once: true });
-          this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
-        });
-      }
+      const ended = untilAborted(AbortSignal.any([over.signal, this.#stop.signal]));
+      // A take-over that waits for something that will not come must not keep the lock from the next.
+      await Promise.race([ended, this.#takeOver(term, ready).then(() => {
+        if (over.signal.aborted || this.#stop.signal.aborted) return;
+        this.#publishAddress(leadership.epoch);
+        void term.schedule.poke();
+        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)));
+      })]);
+      await ended;
     } finally {
       for (const stop of stops) stop();
       this.#term = null;
@@ -220,7 +219,7 @@ export class Scheduler implements AttemptService {
 
   /** Reads every unfinished run and asks the executor what of it still runs. */
   async #takeOver(term: Term, listening: Promise<void>): Promise<void> {
-    const { config, database, executor, reporter, host } = this.#options;
+    const { database, executor, reporter, host } = this.#options;
     const { engine, leadership } = term;
     const started = monotonicMs();
     const inventory = await executor.lead(leadership.epoch, {
@@ -235,7 +234,7 @@ export class Scheduler implements AttemptService {
     engine.rememberExecutions(live);
     // A row is durable before its process begins: what runs and is not open was closed, and its leader died before it could stop it.
     const open = new Set(live.map((one) => one.id));
-    for (const id of inventory.running.keys()) if (!open.has(id)) executor.cancel(id, config.LEOFLOW_CANCEL_GRACE_SECONDS);
+    engine.stopClosed(await listInstancesOf(database.pool, [...inventory.running.keys()].filter((id) => !open.has(id))));
     const runs = await listUnfinishedRuns(database.pool);
     for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).filter((run) => !engine.knows(run)).map((run) => engine.loadWholeRun(run)));
     term.complete = true;
@@ -386,14 +385,10 @@ export class Scheduler implements AttemptService {
     const live = engine.authenticate(executionId, token);
     const context = live === null ? null : engine.runOf(live);
     if (context === null) throw new AppError('stale', 'this execution was closed');
-    if (request.run_id === undefined && request.dag_id === undefined && request.map_index !== null && request.include_prior_dates !== true) {
-      const recent = context.values.find({ taskId: request.task_id, key: request.key, mapIndex: request.map_index });
-      if (recent !== null) return recent;
-    }
-    return findXComValue(this.#options.database.pool, {
-      run: context.run.id, dagId: request.dag_id ?? context.run.dagId, runId: request.run_id ?? null, taskId: request.task_id, key: request.key, mapIndex: request.map_index,
-      withPriorRuns: request.include_prior_dates === true,
-    });
+    const { task_id: taskId, key, map_index: mapIndex, run_id: runId, dag_id: dagId, include_prior_dates: withPriorRuns } = request;
+    const recent = runId === undefined && dagId === undefined && mapIndex !== null && withPriorRuns !== true ? context.values.find({ taskId, key, mapIndex }) : null;
+    if (recent !== null) return recent;
+    return findXComValue(this.#options.database.pool, { run: context.run.id, dagId: dagId ?? context.run.dagId, runId: runId ?? null, taskId, key, mapIndex, withPriorRuns: withPriorRuns === true });
   }
 
   /** What only the leader knows about a waiting instance. */

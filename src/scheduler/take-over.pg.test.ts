@@ -46,6 +46,25 @@ describe('take-over', () => {
     assert.equal((await engine.instance(run, 'a'))['infra_failures'], 1);
   });
 
+  it('what was cleared while nobody led is stopped, and starts anew when its process is gone', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')]), dagOf('other', [task('o')])], QUICK);
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    await engine.kill();
+    await applyAction(engine.database, { ...NO_ACTION, clear: [{ run, taskId: 'a', mapIndex: -1 }], by: 'ann' });
+    await engine.start();
+    assert.deepEqual(engine.machine.cancelled, [a.execution_id]);
+    // Whatever was decided before this job is committed.
+    await engine.trigger('other');
+    await engine.finish('o');
+    assert.equal(engine.machine.jobs.filter((job) => job.task_id === 'a').length, 1);
+    engine.executor.kill(a);
+    const again = await engine.job('a', 2);
+    assert.equal(again.try_number, 2);
+    await engine.report(again);
+    await engine.untilRun(run, 'success');
+  });
+
   it('an execution that left its outcome is not run again', async () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])], QUICK);
     const run = await engine.trigger('d');

@@ -25,6 +25,13 @@ export async function listLiveExecutions(client: Query): Promise<LiveExecution[]
   }));
 }
 
+/** Whose executions these are, for those that were closed while they ran. */
+export async function listInstancesOf(client: Query, ids: readonly ExecutionId[]): Promise<{ id: ExecutionId; run: RunUuid; taskId: string; mapIndex: number }[]> {
+  if (ids.length === 0) return [];
+  const { rows } = await client.query('/* store/executions.instances */ select e.id, e.run, a.task_id, a.map_index from executions e join task_attempts a on a.id = e.attempt_id where e.id = any($1::uuid[]) order by e.id', [ids]);
+  return (rows as { id: ExecutionId; run: RunUuid; task_id: string; map_index: number }[]).map((row) => ({ id: row.id, run: row.run, taskId: row.task_id, mapIndex: row.map_index }));
+}
+
 /** Records that these executions were heard of now. For people; nothing decides on it while the leader lives. */
 export async function recordHeartbeats(client: Query, ids: readonly ExecutionId[]): Promise<void> {
   if (ids.length > 0) await client.query('/* store/executions.heartbeat */ update executions set heartbeat_at = clock_timestamp() where id = any($1::uuid[]) and not ended', [ids]);

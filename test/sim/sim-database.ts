@@ -185,6 +185,8 @@ export class SimDatabase {
       const giveUp = (error: Error): void => {
         const place = this.#waiters.indexOf(waiter);
         if (place >= 0) this.#waiters.splice(place, 1);
+        // It was granted, and nobody was there to hear it: the connection is closed.
+        this.endSession(session);
         reject(error);
       };
       const callOff = this.world.after(30_000, () => giveUp(new Error('Query read timeout')));

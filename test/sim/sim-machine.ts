@@ -250,11 +250,12 @@ export class SimExecutor implements Executor {
     world.at(world.now + this.#machine.latency(), () => this.#machine.receive(spec, epoch), null);
   }
 
-  cancel(executionId: ExecutionId, graceSeconds: number): void {
+  cancel(executionId: ExecutionId, graceSeconds: number): boolean {
     const { world } = this.#machine;
     world.at(world.now + this.#machine.latency(), () => {
       if (this.#machine.isLedBy(this)) this.#machine.cancel(executionId, graceSeconds);
     }, null);
+    return this.#machine.jobs.has(executionId);
   }
 
   park(): Promise<ExecutionSpec | null> {

@@ -9,7 +9,7 @@ export class Node {
   isAlive = true;
   isStopped = false;
   /** What fell due while it was stopped. */
-  readonly held: (() => void)[] = [];
+  readonly held: Event[] = [];
 
   constructor(name: string) {
     this.name = name;
@@ -91,7 +91,7 @@ export class World implements TimeSource {
   /** A stopped node goes on with everything that fell due in between. */
   resume(node: Node): void {
     node.isStopped = false;
-    for (const run of node.held.splice(0)) this.at(this.#now, run, node);
+    for (const event of node.held.splice(0)) if (!event.isOff) this.at(this.#now, event.run, node);
   }
 
   /** Lets time pass until `until`, or until `isOver` says so. */
@@ -103,7 +103,7 @@ export class World implements TimeSource {
       pop(this.#heap);
       if (event.isOff || event.node?.isAlive === false) continue;
       if (event.node?.isStopped === true) {
-        event.node.held.push(event.run);
+        event.node.held.push(event);
         continue;
       }
       this.#now = event.at;
