@@ -1,5 +1,5 @@
 // The simulation proof: `main.ts [--seeds 1000] [--from 1] [--workers 2]`, or `main.ts --replay N` for one seed with everything that happened in it.
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,28 +46,31 @@ async function replay(seed: number): Promise<void> {
 async function work(index: number, workers: number): Promise<void> {
   await playRange(range(Number(values.from) + index, Number(values.seeds) - index, workers), (played) => {
     process.send?.({ ...played, diary: [] });
-    return true;
+    // The other worker found a broken rule, and that is enough.
+    return process.connected;
   });
-  process.disconnect();
+  if (process.connected) process.disconnect();
 }
 
 async function lead(): Promise<void> {
   const started = performance.now();
   const totals: Totals = { seeds: 0, failed: 0, virtualMs: 0, events: 0, statements: 0, starts: 0 };
   const workers = Number(values.workers);
+  const children: ChildProcess[] = [];
   await Promise.all(Array.from({ length: workers }, (_, index) => new Promise<void>((resolve) => {
     const child = fork(import.meta.filename, ['--worker', `${index}/${workers}`, '--seeds', String(values.seeds), '--from', String(values.from)]);
+    children.push(child);
     child.on('message', (message) => {
       const played = message as Played;
       totals.seeds += 1;
       totals.failed += played.violations.length > 0 ? 1 : 0;
       for (const key of ['virtualMs', 'events', 'statements', 'starts'] as const) totals[key] += played[key];
       if (played.violations.length > 0) process.stdout.write(`${describePlayed(played)}\n`);
-      if (played.violations.length > 0 && values['stop-at-first']) child.kill();
+      if (played.violations.length > 0 && values['stop-at-first']) for (const one of children) one.disconnect();
       if (process.stdout.isTTY && totals.seeds % 20 === 0) process.stderr.write(`\r${totals.seeds} seeds`);
     });
     child.on('exit', (code) => {
-      if (code !== 0 && !values['stop-at-first']) totals.failed += 1;
+      if (code !== 0) totals.failed += 1;
       resolve();
     });
   })));

@@ -27,7 +27,7 @@ export async function judge(stage: Stage, dags: readonly SimDag[]): Promise<void
   const { ledger } = stage;
   const accuse = (rule: string, detail: string): void => ledger.accuse(rule, detail);
   judgeStarts(stage, tables, accuse);
-  judgeOverlap(stage, tables, accuse);
+  judgeOverlap(stage, accuse);
   judgeHistory(stage, tables, accuse);
   judgeRest(stage, tables, accuse);
   judgeRuns(stage, { tables, dags }, accuse);
@@ -69,15 +69,14 @@ function judgeStarts({ ledger, people }: Stage, tables: Tables, accuse: Accuse):
   }
 }
 
-/** A task instance runs once at a time, unless somebody stopped the one before. */
-function judgeOverlap({ ledger }: Stage, tables: Tables, accuse: Accuse): void {
-  const cancelled = new Set(tables.executions.filter((row) => row.state === 'cancelled').map((row) => row.id));
+/** A task instance runs once at a time: also one that was cleared waits until the process before is gone. */
+function judgeOverlap({ ledger }: Stage, accuse: Accuse): void {
   const byInstance = Map.groupBy([...ledger.entries.values()], (entry) => `${entry.run}/${entry.taskId}/${entry.mapIndex}`);
   for (const [name, entries] of byInstance) {
     const sorted = [...entries].sort((a, b) => a.startedAt - b.startedAt);
     for (const [at, later] of sorted.entries()) {
       // Between its report and its end a process does nothing any more.
-      const earlier = sorted.slice(0, at).find((one) => (one.finishedAt ?? one.endedAt ?? Infinity) > later.startedAt && !one.wasCancelled && !cancelled.has(one.id));
+      const earlier = sorted.slice(0, at).find((one) => (one.finishedAt ?? one.endedAt ?? Infinity) > later.startedAt);
       if (earlier !== undefined) accuse('overlap', `${name}: ${later.id} began while ${earlier.id} ran`);
     }
   }

@@ -244,18 +244,26 @@ export class SimExecutor implements Executor {
     return { handle: 'sim', pid: 1, launch: (spec) => this.#launch(spec), release: () => undefined };
   }
 
+  /** Jobs on their way; a cancel travels behind its job. */
+  readonly #sent = new Set<ExecutionId>();
+
   #launch(spec: ExecutionSpec): void {
     const { world } = this.#machine;
     const epoch = this.#epoch;
-    world.at(world.now + this.#machine.latency(), () => this.#machine.receive(spec, epoch), null);
+    this.#sent.add(spec.execution_id);
+    world.at(world.now + this.#machine.latency(), () => {
+      this.#sent.delete(spec.execution_id);
+      this.#machine.receive(spec, epoch);
+    }, null);
   }
 
   cancel(executionId: ExecutionId, graceSeconds: number): boolean {
     const { world } = this.#machine;
-    world.at(world.now + this.#machine.latency(), () => {
+    const isSent = this.#sent.has(executionId);
+    world.at(world.now + this.#machine.latency() * (isSent ? 5 : 1), () => {
       if (this.#machine.isLedBy(this)) this.#machine.cancel(executionId, graceSeconds);
     }, null);
-    return this.#machine.jobs.has(executionId);
+    return isSent || this.#machine.jobs.has(executionId);
   }
 
   park(): Promise<ExecutionSpec | null> {

@@ -192,7 +192,7 @@ export class Stage {
     this.machine.weather = { loseRequest: 0, loseAnswer: 0, repeat: 0, latencyMs: 1 };
     if (!this.database.isUp) this.database.comeUp();
     for (const { node } of this.#servers) {
-      this.database.heal(node);
+      if (this.database.cutOff.has(node)) this.database.heal(node);
       if (node.isStopped) this.world.resume(node);
     }
     while (this.#servers.size < 2) this.startServer();
