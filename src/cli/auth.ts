@@ -5,15 +5,12 @@ import { Command } from 'commander';
 import { AppError } from '#contract/errors.ts';
 import { parseRole, ROLES } from '#contract/roles.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
-import { isAlive } from '#platform/exec.ts';
-import { type Database, openDatabase } from '#store/database.ts';
-import { startEmbeddedPostgres } from '#store/embedded-postgres.ts';
-import { migrate } from '#store/migrate.ts';
 import { hashPassword } from '#store/password-hashes.ts';
 import { saveUser } from '#store/users.ts';
 import { openClient, reach, refusalOf } from './api-client.ts';
 import type { CliContext } from './context.ts';
 import { renderJson } from './output.ts';
+import { withOwnDatabase } from './own-database.ts';
 import { groupCommand, remoteCommand, type RemoteOptions } from './remote-command.ts';
 
 /** `auth`. */
@@ -49,7 +46,7 @@ function userCommand(context: CliContext): Command {
       if (role === null) throw new AppError('usage', `--role ${options.role}: expected one of ${ROLES.join(', ')}`);
       const password = readPassword(options);
       if (password.length < 8) throw new AppError('invalid_value', 'the password is shorter than 8 characters', { hint: 'Choose a longer one.' });
-      const saved = await withDatabase(context, async (database) => saveUser(database, { username, role, passwordHash: await hashPassword(password) }));
+      const saved = await withOwnDatabase(context, async (database) => saveUser(database, { username, role, passwordHash: await hashPassword(password) }));
       context.out(options.json === true ? renderJson({ username, role, ...saved }) : `${username} ${saved.kind === 'created' ? 'can log in now' : 'was changed'} (${role})\n`);
     });
 }
@@ -65,34 +62,4 @@ function readPassword(options: PasswordOptions): string {
     throw new AppError('file_unreadable', `the password cannot be read from ${source === 0 ? 'standard input' : source}`, { cause });
   }
   throw new AppError('usage', 'the password is empty', { hint: 'Pass --password-file FILE, or write it to standard input.' });
-}
-
-/** The database of the settings, else the embedded one of the home folder, started for as long as it is needed. */
-async function withDatabase<R>(context: CliContext, work: (database: Database) => Promise<R>): Promise<R> {
-  const config = context.readConfig();
-  const folder = join(context.homeOf(config), 'postgres');
-  const wasRunning = isRunning(folder);
-  const embedded = config.LEOFLOW_DATABASE_URL === null ? await startEmbeddedPostgres(folder) : null;
-  const url = config.LEOFLOW_DATABASE_URL ?? embedded?.url ?? '';
-  try {
-    await migrate(url);
-    const database = openDatabase(url);
-    try {
-      return await work(database);
-    } finally {
-      await database.close();
-    }
-  } finally {
-    // One that a server uses goes on.
-    if (!wasRunning) await embedded?.stop();
-  }
-}
-
-/** Whether a server of this folder is up: its process file may be left from one that was killed. */
-function isRunning(folder: string): boolean {
-  try {
-    return isAlive(Number(readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]));
-  } catch {
-    return false;
-  }
 }

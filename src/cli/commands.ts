@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.ts';
 import { liteCommand } from './lite.ts';
 import type { LocalContext } from './local-context.ts';
 import { poolsCommand } from './pools.ts';
+import { pruneCommand } from './prune.ts';
 import { pushCommand } from './push.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
@@ -19,7 +20,7 @@ import { xcomCommand } from './xcom.ts';
 /** Commands in the order a newcomer needs them. */
 const COMMANDS: readonly ((context: LocalContext) => Command)[] = [
   demoCommand, runCommand, liteCommand, validateCommand, compileCommand, pushCommand, serverCommand,
-  dagsCommand, runsCommand, tasksCommand, xcomCommand, poolsCommand, authCommand, migrateCommand, doctorCommand, versionCommand,
+  dagsCommand, runsCommand, tasksCommand, xcomCommand, poolsCommand, authCommand, migrateCommand, pruneCommand, doctorCommand, versionCommand,
 ];
 
 /** The program with every command. */

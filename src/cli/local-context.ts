@@ -9,6 +9,8 @@ export interface LocalContext {
   readonly readConfig: (overrides?: Partial<Record<SettingName, string | number | boolean>>) => Config;
   readonly homeOf: (config: Config) => string;
   readonly openEngine: OpenEngineFunction;
+  /** Where an execution of this home folder wrote its log. */
+  readonly logFileOf: (home: string, executionId: string) => string;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly outIsTerminal: boolean;

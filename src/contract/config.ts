@@ -45,6 +45,7 @@ export const SETTINGS = {
   LEOFLOW_MAX_MAP_LENGTH: integer(1024, 'Most instances one mapped task may expand to (Airflow’s [core] max_map_length).', 1, 1_000_000),
   LEOFLOW_LOGIN_FAILURES_PER_MINUTE: integer(5, 'Failed logins per account and address before 429.', 1),
   LEOFLOW_CATCHUP_SLOTS: integer(100, 'Runs created at most per DAG and pass of the schedule.', 1),
+  LEOFLOW_RETENTION_DAYS: integer(0, 'Runs that ended longer ago are deleted with values, history and logs, but for the last of each DAG; 0 keeps everything.', 0, 36_500),
   LEOFLOW_DAGS_ACTIVE: boolean(false, 'New DAGs start unpaused (lite does so).'),
   LEOFLOW_DOCS_REQUIRE_AUTH: boolean(false, 'The API reference at /docs asks for a token.'),
 } as const;

@@ -33,6 +33,7 @@ export type Event =
   | { readonly event: 'launcher.ready'; readonly pid: number; readonly adopted: number }
   | { readonly event: 'database.unavailable'; readonly error: string }
   | { readonly event: 'database.available'; readonly down_ms: number }
+  | { readonly event: 'history.pruned'; readonly runs: number; readonly versions: number }
   | { readonly event: 'http.request'; readonly method: string; readonly route: string; readonly status: number; readonly ms: number }
   | { readonly event: 'auth.failed'; readonly reason: string }
   | { readonly event: 'failure'; readonly where: string; readonly error: string };
@@ -47,5 +48,5 @@ export const EVENT_LEVELS: Readonly<Record<EventName, Level>> = {
   'commit.done': 'debug', 'commit.stale': 'warn', 'commit.failed': 'error', 'report.stale': 'warn',
   'execution.lost': 'warn', 'execution.adopted': 'info', 'execution.log_gap': 'error', 'fork_server.ready': 'info', 'fork_server.failed': 'error',
   'fork_server.exited': 'info', 'launcher.lost': 'error', 'launcher.ready': 'info',
-  'database.unavailable': 'error', 'database.available': 'info', 'http.request': 'debug', 'auth.failed': 'warn', failure: 'error',
+  'database.unavailable': 'error', 'database.available': 'info', 'history.pruned': 'info', 'http.request': 'debug', 'auth.failed': 'warn', failure: 'error',
 };

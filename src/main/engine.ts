@@ -1,5 +1,5 @@
 // The engine put together: database, scheduler, executor and agent API of one process.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '#contract/config.ts';
@@ -53,6 +53,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     config, home, host: hostname(), database, reporter, executor, agentAddress,
     coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
     folders: { logFile: (execution) => logFile(home, execution), outcomes: join(home, 'outcomes') }, outcomes: outcomeFiles(join(home, 'outcomes')),
+    onPruned: (executions) => executions.forEach((id) => rmSync(logFile(home, id), { force: true })),
     ...(options.onRunFinished === undefined ? {} : { onRunFinished: options.onRunFinished }),
   });
   const agents = await startAgentServer(agentAddress, scheduler, reporter);

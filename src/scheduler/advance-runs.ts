@@ -3,7 +3,7 @@ import { type AttemptId, makeUuidV7 } from '#contract/ids.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import { isFinished } from '#contract/states.ts';
 import { beginPlan, type Plan } from '#core/plan.ts';
-import { settle, startRun, timeOutRun, wakeInstances } from '#core/plan-run.ts';
+import { markAll, settle, startRun, timeOutRun, wakeInstances } from '#core/plan-run.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import { callLater } from '#platform/clock.ts';
 import type { CommitQueue } from './commit-queue.ts';
@@ -33,6 +33,7 @@ export class AdvanceRuns {
 
   /** Opens a plan at the database's time. */
   begin(entry: Entry): Plan {
+    entry.run.isHeld = this.#memory.paused.has(entry.run.dagId);
     return beginPlan(entry.run, this.#memory.nowMs);
   }
 
@@ -72,6 +73,17 @@ export class AdvanceRuns {
       startRun(plan);
       this.conclude(entry, plan);
       this.watchTimeout(entry);
+    }
+  }
+
+  /** Running runs of a DAG that was unpaused: what was held begins. */
+  resume(dagId: string): void {
+    for (const id of this.#memory.dags.get(dagId)?.ids() ?? []) {
+      const entry = this.#memory.entries.get(id);
+      if (entry?.run.state !== 'running' || !entry.run.isHeld) continue;
+      const plan = this.begin(entry);
+      markAll(plan);
+      this.conclude(entry, plan);
     }
   }
 

@@ -104,8 +104,9 @@ export class ReadRuns {
     for (let isRead = false; !isRead && !this.#memory.isClosed; ) {
       state.again = false;
       try {
-        await this.#queue.discard(id, { kind: 'stale' });
+        // First: what would be started of it while its commit is on its way would be unknown to the reading.
         this.#suspend(id);
+        await this.#queue.discard(id, { kind: 'stale' });
         if (delay > 0) await sleep(delay, this.#memory.closing);
         isRead = (await this.#read(id, state)) && !state.again;
         delay = 0;

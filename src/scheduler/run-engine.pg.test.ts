@@ -1,8 +1,10 @@
 // The leader on a real database: runs move, retries wait, limits hold, people interfere. Executions are ended by hand.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import pg from 'pg';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
+import { setPaused } from '#store/dags.ts';
 import { applyAction, NO_ACTION } from '#store/person-actions.ts';
 import { EngineUnderTest } from '../../test/support/engine.ts';
 import { product, task } from '../../test/support/planner.ts';
@@ -181,6 +183,39 @@ describe('people', () => {
     await engine.untilRun(run, 'success');
   });
 
+  it('a run that is read again while a commit of it is on its way: nothing of it starts before it is read', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', [], { pool: 'one' })]), dagOf('other', [task('o', [], { pool: 'one' })])]);
+    await engine.database.pool.query("insert into pools (name, slots) values ('one', 1)");
+    await engine.database.pool.query("select pg_notify('leoflow_pools', '')");
+    await engine.trigger('other');
+    const o = await engine.job('o');
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    const holder = new pg.Client(engine.database.url);
+    await holder.connect();
+    await holder.query("begin; select 1 from task_instances where task_id = 'a' for update");
+    const reportedA = engine.report(a);
+    await engine.untilRow(async () => (await engine.rows("select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%moveTask%' and datname = current_database()")).length > 0, 'the commit waits');
+    // By a notice that the leader hears no later than this test does.
+    const listener = new pg.Client(engine.database.url);
+    await listener.connect();
+    await listener.query('listen leoflow_run');
+    const heard = new Promise((resolve) => listener.once('notification', resolve));
+    await listener.query("select pg_notify('leoflow_run', $1)", [run]);
+    await heard;
+    await listener.query('select pg_sleep(0.05)');
+    await listener.end();
+    // Its end makes room for b.
+    const reportedO = engine.insist(o);
+    await new Promise((resolve) => setImmediate(resolve));
+    await holder.query('rollback');
+    await holder.end();
+    assert.deepEqual([await reportedA, await reportedO], [{ kind: 'recorded' }, { kind: 'recorded' }]);
+    assert.deepEqual(await engine.insist(await engine.job('b')), { kind: 'recorded' });
+    await engine.untilRun(run, 'success');
+    assert.deepEqual(engine.machine.jobs.map((job) => job.task_id).toSorted(), ['a', 'b', 'o'], 'nothing was started twice');
+  });
+
   it('clear what was finished while something else runs: the run does not end without it', async () => {
     await using engine = await EngineUnderTest.open([two]);
     const run = await engine.trigger('d');
@@ -259,6 +294,22 @@ describe('versions whose processes are not up', () => {
     assert.equal((await engine.instance(run, 'a'))['cause'], 'config');
     assert.match(String((await engine.instance(run, 'a'))['reason']), /does not import: ImportError: no . module/);
     assert.equal((await engine.rows('select 1 from task_attempts where run = $1 and error is not null', [run])).length, 2);
+  });
+
+  it('of a paused DAG nothing begins; what was held begins when it goes on', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', ['a']), task('c', ['a'], { body: { kind: 'empty' } })])]);
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    await setPaused(engine.database, ['d'], true);
+    const other = await engine.trigger('d');
+    // Both notices come in order: when the second run is known, the first one is held.
+    await engine.untilRow(async () => (await engine.instance(other, 'a'))['state'] === null, 'the second run is known');
+    await engine.report(a);
+    await engine.untilInstance(run, 'a', 'success');
+    assert.deepEqual([(await engine.instance(run, 'b'))['state'], (await engine.instance(run, 'c'))['state'], (await engine.instance(run, 'b'))['try_number']], [null, null, 0]);
+    await setPaused(engine.database, ['d'], false);
+    await engine.finish('b');
+    await engine.untilRun(run, 'success');
   });
 
   it('a task that was marked while it waited does not start', async () => {

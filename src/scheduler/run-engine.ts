@@ -66,6 +66,7 @@ export class RunEngine {
     if (paused) this.#memory.paused.add(dagId);
     else this.#memory.paused.delete(dagId);
     this.#memory.admission.reopenAll();
+    if (!paused) this.#advance.resume(dagId);
     this.#advance.startQueued(dagId);
     this.#launch.plan();
   }

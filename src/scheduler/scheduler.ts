@@ -17,6 +17,7 @@ import { findExecution, listInstancesOf, listLiveExecutions, recordHeartbeats, r
 import { type Leadership, probeEpoch, probeLeadership, readEpoch } from '#store/leader.ts';
 import type { Channel, Listening, NoticeHandlers } from '#store/notifications.ts';
 import { createDueRun, findNextDue, findPlan, isDagPaused, listDueDags, planNext, readPoolSlots } from '#store/schedule.ts';
+import { prune } from '#store/prune.ts';
 import { moveTask } from '#store/task-attempts.ts';
 import { findXComValue } from '#store/xcom-values.ts';
 import type { Executor, Outcomes } from '#executor/executor.ts';
@@ -46,6 +47,8 @@ export interface SchedulerOptions {
   readonly agentAddress: string;
   readonly folders: SpecFolders;
   readonly outcomes: Outcomes;
+  /** Executions whose rows were deleted because they are old: their logs may go as well. */
+  readonly onPruned: (executions: readonly string[]) => void;
   /** Called when a run reached its end. */
   readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
 }
@@ -56,6 +59,9 @@ const LISTEN_MS = 2000;
 /** Three probes fit into the lease of a leader's session. */
 const PROBE_MS = 750;
 const SLOW_COMMIT_MS = 2000;
+
+/** A little at a time, and soon after a start. */
+const PRUNE_EVERY_MS = 600_000;
 
 /** Compiled graphs kept in memory. */
 const GRAPH_LIMIT = 2000;
@@ -80,6 +86,7 @@ export class Scheduler implements AttemptService {
   #pools = new Map<string, number>();
   #term: Term | null = null;
   #listening: Listening | null = null;
+  #isPruning = false;
   #done: Promise<void> = Promise.resolve();
 
   constructor(options: SchedulerOptions) {
@@ -157,7 +164,7 @@ export class Scheduler implements AttemptService {
         if (over.signal.aborted || this.#stop.signal.aborted) return;
         this.#publishAddress(leadership.epoch);
         void term.schedule.poke();
-        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)));
+        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#prune()));
       })]);
       await ended;
     } finally {
@@ -282,6 +289,22 @@ export class Scheduler implements AttemptService {
     for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).map((run) => term.engine.loadRun(run)));
     await this.#readPools(term);
     await term.schedule.poke();
+  }
+
+  /** Deletes what is older than LEOFLOW_RETENTION_DAYS. */
+  async #prune(): Promise<void> {
+    const { config, database, onPruned, reporter } = this.#options;
+    const days = config.LEOFLOW_RETENTION_DAYS;
+    if (days === 0 || this.#isPruning) return;
+    this.#isPruning = true;
+    try {
+      const { runs, versions } = await prune(database, { endedBefore: database.clock.nowMs() - days * 86_400_000, keepRuns: 1, dagId: null }, onPruned);
+      if (runs > 0) reporter.report({ event: 'history.pruned', runs, versions });
+    } catch (error) {
+      this.#failed('prune', error);
+    } finally {
+      this.#isPruning = false;
+    }
   }
 
   #failed(where: string, error: unknown): void {

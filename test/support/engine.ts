@@ -66,9 +66,10 @@ export class FakeExecutor implements Executor {
     };
   }
 
-  cancel(executionId: ExecutionId): void {
+  cancel(executionId: ExecutionId): boolean {
     this.machine.cancelled.push(executionId);
     this.machine.changed();
+    return this.machine.running.has(executionId);
   }
 
   park(): Promise<ExecutionSpec | null> {
@@ -161,7 +162,7 @@ export class EngineUnderTest implements AsyncDisposable {
     const scheduler = new Scheduler({
       config: readConfig(this.#overrides, {}), home: this.home, host: hostname(), database, reporter: this.#reporter, executor, agentAddress: join(this.home, 'agent.sock'),
       coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
-      folders: { logFile: (id) => join(this.home, `${id}.log`), outcomes: join(this.home, 'outcomes') }, outcomes: outcomeFiles(join(this.home, 'outcomes')),
+      folders: { logFile: (id) => join(this.home, `${id}.log`), outcomes: join(this.home, 'outcomes') }, outcomes: outcomeFiles(join(this.home, 'outcomes')), onPruned: () => undefined,
     });
     this.#servers.push({ scheduler, executor, unplug: () => void (isPlugged = false) });
     scheduler.start();

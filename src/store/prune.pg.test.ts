@@ -1,0 +1,65 @@
+// Old runs go with everything below them; what is needed, new or unfinished stays.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { withDatabase } from '../../test/support/database.ts';
+import { addDag, addInstance, addRun, addXCom, dagOf, task } from '../../test/support/rows.ts';
+import type { Database } from './database.ts';
+import { countPrunableRuns, prune } from './prune.ts';
+import { BELOW_RUN } from './run-deletion.ts';
+
+const NOW = Date.parse('2026-06-01T00:00:00Z');
+
+async function addOld(database: Database, dagId: string, day: number, state: 'success' | 'failed' | 'running' = 'success'): Promise<string> {
+  const run = await addRun(database, { dagId, runId: `r${day}`, runType: 'scheduled', logicalDate: new Date(Date.parse('2026-01-01T00:00:00Z') + day * 86_400_000).toISOString(), state });
+  await addInstance(database, { run, taskId: 'a', state: 'success' });
+  await addXCom(database, { run, taskId: 'a', key: 'return_value', value: '1' });
+  return run;
+}
+
+const left = async (database: Database, dagId: string): Promise<string[]> => (await database.kysely.selectFrom('dag_runs').select('run_id').where('dag_id', '=', dagId).orderBy('run_id').execute()).map((row) => row.run_id);
+
+test('old runs go, the newest and the unfinished stay, and nothing below them is left', () => withDatabase(async (database) => {
+  for (const id of ['d', 'other']) await addDag(database, dagOf(id, [task('a')]));
+  for (let day = 1; day <= 5; day += 1) await addOld(database, 'd', day);
+  await addOld(database, 'd', 0, 'running');
+  await addOld(database, 'other', 1);
+  const retention = { endedBefore: NOW, keepRuns: 2, dagId: null };
+  assert.equal(await countPrunableRuns(database, retention), 3);
+  const parts: string[] = [];
+  const pruned = await prune(database, retention, (executions) => parts.push(...executions));
+  assert.deepEqual([pruned.runs, pruned.executions.length, parts.length], [3, 3, 3]);
+  assert.deepEqual([await left(database, 'd'), await left(database, 'other')], [['r0', 'r4', 'r5'], ['r1']]);
+  for (const table of BELOW_RUN) {
+    const { rows } = await database.pool.query<{ n: number }>(`select count(*)::int as n from ${table} t where not exists (select 1 from dag_runs r where r.id = t.run)`);
+    assert.equal(rows[0]?.n, 0, table);
+  }
+  assert.deepEqual((await prune(database, retention)).runs, 0);
+}));
+
+test('only one DAG, and nothing that ended later', () => withDatabase(async (database) => {
+  for (const id of ['d', 'other']) {
+    await addDag(database, dagOf(id, [task('a')]));
+    for (let day = 1; day <= 3; day += 1) await addOld(database, id, day);
+  }
+  await database.pool.query("update dag_runs set end_date = '2026-07-01Z' where run_id = 'r1'");
+  assert.equal((await prune(database, { endedBefore: NOW, keepRuns: 1, dagId: 'd' })).runs, 1);
+  assert.deepEqual([await left(database, 'd'), await left(database, 'other')], [['r1', 'r3'], ['r1', 'r2', 'r3']]);
+}));
+
+test('versions and sources that nothing names go; those of runs and DAGs stay', () => withDatabase(async (database) => {
+  await addDag(database, dagOf('d', [task('a')]));
+  await addOld(database, 'd', 1);
+  await addDag(database, dagOf('d', [task('a'), task('b')]));
+  await addDag(database, dagOf('d', [task('a'), task('c')]));
+  await database.pool.query("update dag_versions set created_at = '2026-01-01Z'");
+  const pruned = await prune(database, { endedBefore: NOW, keepRuns: 1, dagId: null });
+  assert.deepEqual([pruned.runs, pruned.versions], [0, 1], 'the version in between');
+  assert.equal((await database.kysely.selectFrom('dag_sources').selectAll().execute()).length, 1);
+}));
+
+test('more than one part', () => withDatabase(async (database) => {
+  await addDag(database, dagOf('d', [task('a')]));
+  await database.pool.query(`insert into dag_runs (id, dag_id, run_id, run_type, state, finished, version_id, run_after, end_date, triggered_by)
+    select gen_random_uuid(), 'd', 'm' || n, 'manual', 'success', true, (select version_id from dags), timestamptz '2026-01-01Z' + n * interval '1 minute', timestamptz '2026-01-01Z' + n * interval '1 minute', 'cli' from generate_series(1, 501) n`);
+  assert.equal((await prune(database, { endedBefore: NOW, keepRuns: 1, dagId: null })).runs, 500);
+}));

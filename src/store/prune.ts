@@ -1,0 +1,87 @@
+// Retention: what is old is deleted in small parts, so that history costs nothing and a pruning never stands in the way of a run.
+import { sql } from 'kysely';
+import type { RunUuid } from '#contract/ids.ts';
+import { isoOf } from '#platform/clock.ts';
+import { type Database, translateDatabaseError } from './database.ts';
+import { BELOW_RUN } from './run-deletion.ts';
+
+/** What is kept. Times are epoch milliseconds. */
+export interface Retention {
+  /** Runs that ended before this may go. */
+  readonly endedBefore: number;
+  /** The newest runs of each DAG stay however old they are, at least 1: schedules and depends_on_past look at the last one. */
+  readonly keepRuns: number;
+  /** Only this DAG; null for all. */
+  readonly dagId: string | null;
+}
+
+/** What went, or would go. */
+export interface Pruned { readonly runs: number; readonly executions: readonly string[]; readonly versions: number; readonly auditEntries: number }
+
+/** Runs deleted in one transaction: their rows are locked for some milliseconds. */
+const RUNS_PER_PART = 200;
+
+const OLD_RUNS = (retention: Retention): ReturnType<typeof sql> => sql`
+  from dag_runs r where r.finished and r.end_date < ${isoOf(retention.endedBefore)}::timestamptz and (${retention.dagId}::text is null or r.dag_id = ${retention.dagId})
+    and r.id not in (
+      select k.id from dags d cross join lateral (select id from dag_runs n where n.tenant = d.tenant and n.dag_id = d.dag_id order by n.run_after desc, n.id desc limit ${retention.keepRuns}) k
+      union all
+      select k.id from dags d cross join lateral (select id from dag_runs n where n.tenant = d.tenant and n.dag_id = d.dag_id and n.logical_date is not null and n.run_type in ('scheduled', 'backfill') order by n.logical_date desc limit 1) k
+    )`;
+
+/** How many runs would go. */
+export async function countPrunableRuns(database: Database, retention: Retention): Promise<number> {
+  const { rows } = await sql<{ n: number }>`/* store/prune.count */ select count(*)::int as n ${OLD_RUNS(retention)}`.execute(database.kysely);
+  return rows[0]?.n ?? 0;
+}
+
+/**
+ * Deletes runs that ended long ago with everything below them, then versions and sources that nothing names any more, and audit entries of the same age.
+ * @param onPart hears of each part as it is committed: the executions whose logs may go
+ */
+export async function prune(database: Database, retention: Retention, onPart: (executions: readonly string[]) => void = () => undefined): Promise<Pruned> {
+  const executions: string[] = [];
+  let runs = 0;
+  try {
+    for (;;) {
+      const part = await pruneRuns(database, retention);
+      runs += part.runs;
+      executions.push(...part.executions);
+      onPart(part.executions);
+      if (part.runs < RUNS_PER_PART) break;
+    }
+    const versions = retention.dagId === null ? await pruneVersions(database, retention) : 0;
+    const auditEntries = retention.dagId === null ? await pruneAuditLog(database, retention) : 0;
+    return { runs, executions, versions, auditEntries };
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+async function pruneRuns(database: Database, retention: Retention): Promise<{ runs: number; executions: string[] }> {
+  return database.kysely.transaction().execute(async (trx) => {
+    // A run that somebody clears right now is skipped: it is not old any more.
+    const { rows } = await sql<{ id: RunUuid }>`/* store/prune.pick */ select r.id ${OLD_RUNS(retention)} order by r.end_date, r.id limit ${RUNS_PER_PART} for update of r skip locked`.execute(trx);
+    const ids = rows.map((row) => row.id);
+    if (ids.length === 0) return { runs: 0, executions: [] };
+    const gone = await sql<{ id: string }>`/* store/prune.executions */ select id from executions where run = any(${ids}::uuid[])`.execute(trx);
+    for (const table of BELOW_RUN) await sql`/* store/prune.below */ delete from ${sql.table(table)} where run = any(${ids}::uuid[])`.execute(trx);
+    await sql`/* store/prune.runs */ delete from dag_runs where id = any(${ids}::uuid[])`.execute(trx);
+    return { runs: ids.length, executions: gone.rows.map((row) => row.id) };
+  });
+}
+
+/** Versions that no run and no DAG names, older than the bound; then sources that no version names. */
+async function pruneVersions(database: Database, retention: Retention): Promise<number> {
+  const before = isoOf(retention.endedBefore);
+  const { rows } = await sql`/* store/prune.versions */ delete from dag_versions v where v.created_at < ${before}::timestamptz
+    and not exists (select 1 from dag_runs r where r.version_id = v.id) and not exists (select 1 from dags d where d.version_id = v.id) returning v.id`.execute(database.kysely);
+  await sql`/* store/prune.sources */ delete from dag_sources s where s.created_at < ${before}::timestamptz
+    and not exists (select 1 from dag_versions v cross join lateral json_array_elements(v.spec -> 'sources') x where x ->> 'sha256' = s.sha256)`.execute(database.kysely);
+  return rows.length;
+}
+
+async function pruneAuditLog(database: Database, retention: Retention): Promise<number> {
+  const { numAffectedRows } = await sql`/* store/prune.auditLog */ delete from audit_log where at < ${isoOf(retention.endedBefore)}::timestamptz`.execute(database.kysely);
+  return Number(numAffectedRows ?? 0);
+}
