@@ -43,6 +43,21 @@ describe('the run before', () => {
   });
 });
 
+describe('a paused DAG', () => {
+  it('what is decided without running goes on; nothing begins, not even what needs no process, and the run does not fail for it', () => {
+    const p = new Planner([task('a'), task('b'), empty('after', ['b']), task('skipped', ['a'])]);
+    p.begin('a', 'b');
+    p.run.isHeld = true;
+    p.end('a', { kind: 'skipped' }).succeed('b');
+    assert.deepEqual([p.state('skipped'), p.state('after'), p.get('after').tryNumber], ['skipped', null, 0]);
+    assert.equal(p.runState, 'running');
+    p.run.isHeld = false;
+    p.clear();
+    assert.equal(p.state('after'), 'success');
+    assert.equal(p.runState, 'success');
+  });
+});
+
 describe('a task that is not of the run’s time', () => {
   it('has no instance, and who comes after it never runs', () => {
     const p = new Planner([task('now'), task('later', [], { start_date: '2026-01-02T00:00:00Z' }), task('gone', [], { end_date: '2025-12-31T00:00:00Z' }), task('below', ['later'])]);

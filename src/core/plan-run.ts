@@ -142,6 +142,7 @@ function evaluateTask(plan: Plan, dirty: { progress: TaskProgress; indexes: Set<
       reviseIndexes(plan, progress);
       if (instance.state === 'removed') continue;
     }
+    if (verdict.kind === 'run' && plan.run.isHeld) continue;
     applyVerdict(plan, instance, verdict);
   }
 }
@@ -220,7 +221,7 @@ function stopOthers(plan: Plan): void {
 function decideRun(plan: Plan): void {
   const { run } = plan;
   if (run.unfinished > 0) {
-    if (run.active > 0 || (run.pastBlocked !== null && waitsForPast(run))) return;
+    if (run.active > 0 || run.isHeld || (run.pastBlocked !== null && waitsForPast(run))) return;
     // Nothing runs, nothing will wake, nothing is ready: no event can move this run again.
     finishRun(plan, 'failed');
     return;

@@ -55,6 +55,8 @@ export interface RunSnapshot {
   readonly graph: Graph;
   readonly logicalDate: number | null;
   readonly runAfter: number;
+  /** How often something of it had been cleared when it was read. */
+  readonly clearNumber?: number;
   state: RunState;
   startDate: number | null;
   endDate: number | null;
@@ -64,6 +66,8 @@ export interface RunSnapshot {
   active: number;
   /** Tasks whose depends_on_past is not met, by task id; null when no task asks. */
   pastBlocked: ReadonlySet<string> | null;
+  /** The DAG is paused: what is decided without running goes on, nothing begins. */
+  isHeld: boolean;
 }
 
 /** States that will move without another task of the run finishing. */
@@ -75,12 +79,12 @@ export function isActive(state: TaskState): boolean {
 export type InstanceRow = Omit<Instance, 'task' | 'isNew'> & { readonly taskId: string };
 
 /** The empty snapshot of a run: no instances yet. */
-export function emptySnapshot(run: Omit<RunSnapshot, 'tasks' | 'unfinished' | 'active' | 'pastBlocked'>): RunSnapshot {
+export function emptySnapshot(run: Omit<RunSnapshot, 'tasks' | 'unfinished' | 'active' | 'pastBlocked' | 'isHeld'>): RunSnapshot {
   const tasks = run.graph.tasks.map((task): TaskProgress => ({
     task, instances: new Map(), expanded: task.expands.length === 0,
     success: 0, skipped: 0, failed: 0, upstreamFailed: 0, removed: 0, lengths: new Map(),
   }));
-  return { ...run, tasks, unfinished: 0, active: 0, pastBlocked: null };
+  return { ...run, tasks, unfinished: 0, active: 0, pastBlocked: null, isHeld: false };
 }
 
 /** Adds an instance to its task and to the counts. */

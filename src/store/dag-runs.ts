@@ -40,6 +40,8 @@ export interface RunRow {
   readonly conf: unknown;
   readonly user: string | null;
   readonly isPaused: boolean;
+  /** How often something of it was cleared. */
+  readonly clearNumber: number;
 }
 
 /** `duplicate` names the unique constraint that was hit (run id or logical date); `no_dag`: unknown, or without a version. */
@@ -69,7 +71,7 @@ export async function createRun(database: Database, run: NewRun): Promise<Create
 
 interface RawRun {
   id: string; dag_id: string; run_id: string; run_type: string; state: string; version_id: string; logical_date: Date | null; data_interval_start: Date | null;
-  data_interval_end: Date | null; run_after: Date; queued_at: Date | null; start_date: Date | null; end_date: Date | null; conf: unknown; triggering_user: string | null; is_paused: boolean;
+  data_interval_end: Date | null; run_after: Date; queued_at: Date | null; start_date: Date | null; end_date: Date | null; conf: unknown; triggering_user: string | null; is_paused: boolean; clear_number: number;
 }
 
 const time = (date: Date | null): number | null => (date === null ? null : date.getTime());
@@ -78,7 +80,7 @@ function fromRow(row: RawRun): RunRow {
   return {
     id: row.id as RunUuid, dagId: row.dag_id, runId: row.run_id, runType: row.run_type as RunType, state: row.state as RunState, versionId: row.version_id as VersionId,
     logicalDate: time(row.logical_date), intervalStart: time(row.data_interval_start), intervalEnd: time(row.data_interval_end), runAfter: row.run_after.getTime(),
-    queuedAt: time(row.queued_at), startDate: time(row.start_date), endDate: time(row.end_date), conf: row.conf, user: row.triggering_user, isPaused: row.is_paused,
+    queuedAt: time(row.queued_at), startDate: time(row.start_date), endDate: time(row.end_date), conf: row.conf, user: row.triggering_user, isPaused: row.is_paused, clearNumber: row.clear_number,
   };
 }
 

@@ -4,9 +4,12 @@ import { test } from 'node:test';
 import pg from 'pg';
 import { withDatabase } from '../../test/support/database.ts';
 import { addDag, addInstance, addRun, dagOf, task } from '../../test/support/rows.ts';
+import type { RunUuid } from '#contract/ids.ts';
+import { findRunForPlanning } from './dag-runs.ts';
 import type { Database } from './database.ts';
 import { applyAction, NO_ACTION } from './person-actions.ts';
 import { selectInstancesFor } from './run-selection.ts';
+import { emptyBatch, moveTask } from './task-attempts.ts';
 
 const states = async (database: Database, run: string): Promise<Record<string, string | null>> =>
   Object.fromEntries((await database.kysely.selectFrom('task_instances').select(['task_id', 'state']).where('run', '=', run).orderBy('task_id').execute()).map((row) => [row.task_id, row.state]));
@@ -26,6 +29,18 @@ test('an action wakes the leader once for each run', () => withDatabase(async (d
   assert.deepEqual(heard, [`leoflow_run ${run}`]);
   const event = await database.kysely.selectFrom('attempt_events').selectAll().where('run', '=', run).executeTakeFirstOrThrow();
   assert.deepEqual([event.from_state, event.to_state, event.detail], ['success', null, 'cleared by ann']);
+}));
+
+test('a run of which something was cleared is not finished by who has not read it since', () => withDatabase(async (database) => {
+  await addDag(database, dagOf('d', [task('a'), task('b')]));
+  const run = await addRun(database, { dagId: 'd', runId: 'r', state: 'running' });
+  await addInstance(database, { run, taskId: 'a', state: 'success' });
+  const read = await findRunForPlanning(database.pool, run as RunUuid, { lengths: false });
+  const finish = (clearNumber: number): ReturnType<typeof moveTask> => moveTask(database.pool, null, { ...emptyBatch(), runs: [{ id: run, from: 'running', state: 'success', startDate: 0, endDate: 1, clearNumber }] });
+  await applyAction(database, { ...NO_ACTION, clear: [{ run, taskId: 'a', mapIndex: -1 }], by: 'ann' });
+  assert.deepEqual(await finish(read?.run.clearNumber ?? assert.fail()), { kind: 'stale' });
+  const again = await findRunForPlanning(database.pool, run as RunUuid, { lengths: false });
+  assert.deepEqual(await finish(again?.run.clearNumber ?? assert.fail()), { kind: 'moved' });
 }));
 
 test('what was cleared keeps its tries as history', () => withDatabase(async (database) => {

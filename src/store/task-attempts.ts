@@ -9,6 +9,8 @@ export interface RunMove {
   readonly state: RunState;
   readonly startDate: number | null;
   readonly endDate: number | null;
+  /** How often the run had been cleared when this was decided; null: no matter. What was cleared since would be left in a run that is over. */
+  readonly clearNumber?: number | null;
 }
 
 /** An instance's whole row after the move. `from…` is what the row must still hold. */
@@ -159,8 +161,8 @@ with fence as (
 ), r as (
   update dag_runs d set state = x.state, finished = x.state in ('success', 'failed'), start_date = to_timestamp(x.start_date / 1000), end_date = to_timestamp(x.end_date / 1000),
     epoch = coalesce($1, epoch), last_decision = clock_timestamp(), updated_at = clock_timestamp()
-  from json_to_recordset($2) as x(id uuid, from_state text, state text, start_date float8, end_date float8), fence
-  where d.id = x.id and d.state = x.from_state returning 1
+  from json_to_recordset($2) as x(id uuid, from_state text, state text, start_date float8, end_date float8, clear_number int), fence
+  where d.id = x.id and d.state = x.from_state and d.clear_number = coalesce(x.clear_number, d.clear_number) returning 1
 ), ni as (
   insert into task_instances (run, task_id, map_index, state, finished, attempt_id, execution_id, try_number, max_tries, infra_failures, scheduled_at, queued_at,
     start_date, end_date, wake_at, skips, cause, reason, hostname, pid, rendered_map_index, operator, pool, pool_slots, queue, priority_weight)
@@ -254,7 +256,7 @@ function isMiss(error: unknown): boolean {
 function batchParameters(epoch: number | null, batch: MoveBatch): unknown[] {
   return [
     epoch,
-    JSON.stringify(batch.runs.map((x) => ({ id: x.id, from_state: x.from, state: x.state, start_date: x.startDate, end_date: x.endDate }))),
+    JSON.stringify(batch.runs.map((x) => ({ id: x.id, from_state: x.from, state: x.state, start_date: x.startDate, end_date: x.endDate, clear_number: x.clearNumber ?? null }))),
     JSON.stringify(batch.newInstances.map((x) => ({
       run: x.run, task_id: x.taskId, ...instanceColumns(x), operator: x.operator, pool: x.pool, pool_slots: x.poolSlots, queue: x.queue, priority_weight: x.priorityWeight,
     }))),

@@ -39,7 +39,7 @@ class Server:
             try:
                 if self._sock is None:
                     self._sock = wire.connect(self._current_address())
-                return wire.post(self._sock, path, body, self.token)
+                return wire.post(self._sock, path, body, self.token, self._has_moved)
             except wire.HttpError as error:
                 if error.status not in (429, 502, 503, 504):
                     raise
@@ -64,6 +64,10 @@ class Server:
             self._sock.close()
             self._sock = None
 
+    def _has_moved(self) -> bool:
+        asked = self._address
+        return self._current_address() != asked
+
     def _current_address(self) -> str:
         try:
             with open(self._address_file, encoding="utf-8") as file:
@@ -81,9 +85,9 @@ class XComs:
         self._execution = spec["execution_id"]
         self._given = spec.get("xcoms") or {}
 
-    def find_xcom(self, task_id, key, map_index, run_id=None, dag_id=None):
+    def find_xcom(self, task_id, key, map_index, run_id=None, dag_id=None, prior=False):
         """JSON text of one value, or of a list of all map indexes for None; None when nothing was pushed."""
-        if run_id is None and dag_id is None:
+        if run_id is None and dag_id is None and not prior:
             name = f"{task_id}/{key}" if map_index in (None, -1) else f"{task_id}/{key}/{map_index}"
             if name in self._given:
                 return self._given[name]
@@ -92,6 +96,8 @@ class XComs:
             request["run_id"] = run_id
         if dag_id is not None:
             request["dag_id"] = dag_id
+        if prior:
+            request["include_prior_dates"] = True
         return self._server.post(XCOM, request, 600)["value"]
 
 
@@ -188,8 +194,10 @@ def _report(server: Server, spec: dict, report: dict) -> None:
     except wire.HttpError as error:
         if error.status != 409:
             logs.note("error", f"the server refused the report: {error}")
-            if error.status in (413, 422):
-                _report_refused(server, report, error)
+            if error.status not in (413, 422):
+                # Whatever went wrong there: what was left behind still counts when this process ends.
+                return
+            _report_refused(server, report, error)
     except TimeoutError as error:
         logs.note("error", f"the report was never taken: {error}")
         return

@@ -19,8 +19,8 @@ from leoflow.agent import attempt, processes, wire
 #: Without a leader and without work for this long, it ends itself.
 ORPHAN_SECONDS = 600
 ALIVE_SECONDS = 5
-#: How long the parked children of an older leader may take to begin or end.
-TAKE_OVER_SECONDS = 1.0
+#: How long the parked children of an older leader may take to begin or end. A leader that is stopped never lets them go: this is added to its take-over.
+TAKE_OVER_SECONDS = 0.3
 #: Execution ids remembered so that none is begun twice.
 SEEN_LIMIT = 200_000
 
@@ -162,6 +162,8 @@ class ForkServer:
         self._handle_all(messages)
 
     def _handle_all(self, messages: list[dict]) -> None:
+        # Told after the last fork: each page that this process writes to between two forks is one more to be copied.
+        answers: list[dict] = []
         for message in messages:
             if message.get("epoch") != self.epoch:
                 self._send({"op": "refused", "epoch": self.epoch, "reason": "an older epoch", "execution_id": message.get("spec", {}).get("execution_id")})
@@ -170,12 +172,13 @@ class ForkServer:
                 for _ in range(message["count"]):
                     self._fork_parked()
             elif message["op"] == "run":
-                self._fork_job(message["spec"])
+                answers.append(self._fork_job(message["spec"]))
             elif message["op"] == "cancel":
                 self._cancel(message["execution_id"], message["grace_seconds"])
+        self._send(*answers)
 
-    def _send(self, message: dict) -> None:
-        if self.leader is not None and not self.leader.send(message):
+    def _send(self, *messages: dict) -> None:
+        if self.leader is not None and messages and not self.leader.send(*messages):
             self.leader.sock.close()
             self.leader = None
             self.leader_seen = time.monotonic()
@@ -193,18 +196,17 @@ class ForkServer:
         sock.close()
         self.children[pid] = Child(pid, None)
 
-    def _fork_job(self, spec: dict) -> None:
+    def _fork_job(self, spec: dict) -> dict:
         execution = spec["execution_id"]
         if execution in self.seen:
-            self._send({"op": "refused", "epoch": self.epoch, "execution_id": execution, "reason": "begun before"})
-            return
+            return {"op": "refused", "epoch": self.epoch, "execution_id": execution, "reason": "begun before"}
         self._remember(execution)
         pid = os.fork()
         if pid == 0:
             self._in_child(None, spec)
         self.children[pid] = Child(pid, execution)
         self.running[execution] = pid
-        self._send({"op": "begun", "execution_id": execution, "pid": pid})
+        return {"op": "begun", "execution_id": execution, "pid": pid}
 
     def _in_child(self, sock, spec: dict | None) -> None:
         """Never returns: whatever happens, the child must not run the fork server's loop."""
@@ -286,10 +288,14 @@ class ForkServer:
         self._send({"op": "exited", "children": exited})
 
     def _ended(self, pid: int, status: int) -> list[dict]:
-        self._read_begun()
         child = self.children.pop(pid, None)
         if child is None:
             return []
+        if child.execution_id is None:
+            # It may have begun one that was not read yet.
+            self.children[pid] = child
+            self._read_begun()
+            del self.children[pid]
         if child.execution_id is not None:
             self.running.pop(child.execution_id, None)
         killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None

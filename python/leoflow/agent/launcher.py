@@ -179,9 +179,12 @@ class Launcher:
                 self._read_output(warm)
             if warm.spec["id"] not in self.warm:
                 continue
-            if not warm.ready:
+            if not warm.ready and status >= 0:
                 self._fail(warm, {"type": "ForkServerEnded", "message": f"the interpreter ended with status {status} before the DAG file was imported"})
                 continue
+            if not warm.ready:
+                # Killed from outside: nothing is known to be wrong with the file.
+                warm.process.stdout.close()
             self.warm.pop(warm.spec["id"])
             _remove(warm.spec["socket"])
             # Its children died with it; what they had started was handed to this process.

@@ -39,10 +39,21 @@ def children_of_self() -> list[int]:
     """Pids of this process's children, adopted ones included."""
     pid = os.getpid()
     try:
-        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
-            return [int(child) for child in file.read().split()]
+        # Asked after each end of a child: os.open costs a fifth of open.
+        file = os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY)
+        try:
+            return [int(child) for child in _read_all(file).split()]
+        finally:
+            os.close(file)
     except OSError:
         return [child for child in _all_pids() if _parent_of(child) == pid]
+
+
+def _read_all(file: int) -> bytes:
+    data = b""
+    while chunk := os.read(file, 65536):
+        data += chunk
+    return data
 
 
 def _all_pids() -> list[int]:

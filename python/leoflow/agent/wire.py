@@ -9,6 +9,8 @@ _encode = make_encoder(ascii_only=True, default=str)
 _decode = json.loads
 
 MAX_RESPONSE = 256 * 1024 * 1024
+#: A server that is stopped, or cut off from its database, holds its connections: after each such time somebody looks for another.
+PATIENCE_SECONDS = 1.0
 
 
 def encode_line(message: dict) -> bytes:
@@ -36,19 +38,23 @@ class Lines:
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [_decode(line) for line in lines if line]
 
-    def send(self, message: dict) -> bool:
-        """Write a message whole. False when the peer is gone."""
+    def send(self, *messages: dict) -> bool:
+        """Write messages whole, in one call when the peer keeps up. False when the peer is gone."""
+        data = b"".join(map(encode_line, messages))
         try:
-            self.sock.setblocking(True)
-            self.sock.sendall(encode_line(message))
+            try:
+                data = data[self.sock.send(data):]
+            except (BlockingIOError, InterruptedError):
+                pass
+            if data:
+                self.sock.setblocking(True)
+                try:
+                    self.sock.sendall(data)
+                finally:
+                    self.sock.setblocking(False)
             return True
         except OSError:
             return False
-        finally:
-            try:
-                self.sock.setblocking(False)
-            except OSError:
-                pass
 
 
 class HttpError(Exception):
@@ -73,19 +79,35 @@ def connect(path: str) -> socket.socket:
     return sock
 
 
-def post(sock: socket.socket, path: str, body: dict, token: str = "") -> dict:
-    """One request on an open connection. Raises OSError when it breaks, HttpError on any answer but 200."""
+def post(sock: socket.socket, path: str, body: dict, token: str = "", has_moved=None) -> dict:
+    """One request on an open connection. Raises OSError when it breaks, HttpError on any answer but 200.
+
+    `has_moved` is asked while the answer is late: True gives this connection up. Without it an answer is waited for without end.
+    """
     payload = _encode(body).encode("utf-8")
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     head = f"POST {path} HTTP/1.1\r\nHost: leoflow\r\n{authorization}Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
-    sock.sendall(head.encode("ascii") + payload)
-    return _decode(_read_response(sock) or b"null")
+    sock.settimeout(None if has_moved is None else PATIENCE_SECONDS)
+    rest = memoryview(head.encode("ascii") + payload)
+    while rest:
+        rest = rest[_patient(sock.send, rest, has_moved):]
+    return _decode(_read_response(sock, has_moved) or b"null")
 
 
-def _read_response(sock: socket.socket) -> bytes:
+def _patient(call, argument, has_moved):
+    """What `call` returns, asked again after each time-out until the other side is known to have moved."""
+    while True:
+        try:
+            return call(argument)
+        except TimeoutError:
+            if has_moved is None or has_moved():
+                raise ConnectionError("another server answers now") from None
+
+
+def _read_response(sock: socket.socket, has_moved) -> bytes:
     data = b""
     while True:
-        chunk = sock.recv(65536)
+        chunk = _patient(sock.recv, 65536, has_moved)
         if not chunk:
             raise ConnectionError("the server closed the connection")
         data += chunk
@@ -105,7 +127,7 @@ def _read_response(sock: socket.socket) -> bytes:
     parts = [body]
     missing = length - len(body)
     while missing > 0:
-        chunk = sock.recv(min(missing, 1 << 20))
+        chunk = _patient(sock.recv, min(missing, 1 << 20), has_moved)
         if not chunk:
             raise ConnectionError("the answer is cut short")
         parts.append(chunk)

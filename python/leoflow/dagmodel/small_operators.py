@@ -33,12 +33,11 @@ class LatestOnlyOperator(BaseBranchOperator):
         if run.run_type == "manual":
             self.log.info("Manually triggered DAG_Run: allowing execution to proceed.")
             return everything
-        start, end = run.data_interval_start, run.data_interval_end
-        if start is None or end is None or start == end:
-            # Airflow 3's trigger timetables have intervals without length: each run counts as the latest.
-            self.log.info("The run covers no interval: allowing execution to proceed.")
+        start, end = run.data_interval_start or run.logical_date or run.run_after, run.next_interval_end
+        if end is None:
+            self.log.info("Last scheduled execution: allowing execution to proceed.")
             return everything
-        if utcnow() <= end + (end - start):
+        if start < utcnow() <= end:
             self.log.info("Latest, allowing execution to proceed.")
             return everything
         self.log.info("Not latest execution, skipping downstream.")

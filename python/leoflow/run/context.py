@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from leoflow.dagmodel.errors import UnsupportedFeature
@@ -11,12 +12,22 @@ from leoflow.dagmodel.moments import as_pendulum
 from leoflow.run import macros
 
 
+class DagRunType(str, Enum):
+    """As in Airflow's context: equal to its word, and rendered as `DagRunType.MANUAL`."""
+
+    BACKFILL = "backfill"
+    SCHEDULED = "scheduled"
+    MANUAL = "manual"
+    ASSET_TRIGGERED = "asset_triggered"
+    ASSET_MATERIALIZATION = "asset_materialization"
+
+
 class DagRunView:
     """`dag_run`: the run that the task belongs to."""
 
     def __init__(self, dag_id: str, run: dict[str, Any]) -> None:
         self.dag_id, self._run = dag_id, run
-        self.run_id, self.run_type = run["run_id"], run.get("run_type", "manual")
+        self.run_id, self.run_type = run["run_id"], DagRunType(run.get("run_type", "manual"))
         self.conf = run.get("conf") or {}
         self.triggering_user_name = run.get("triggering_user_name")
         self.state = "running"
@@ -37,7 +48,7 @@ class DagRunView:
         return f"<DagRun {self.dag_id} {self.run_id}>"
 
 
-_RUN_DATES = frozenset({"logical_date", "data_interval_start", "data_interval_end", "run_after", "start_date", "queued_at"})
+_RUN_DATES = frozenset({"logical_date", "data_interval_start", "data_interval_end", "run_after", "start_date", "queued_at", "next_interval_end"})
 
 
 class Refusal:

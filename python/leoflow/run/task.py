@@ -41,7 +41,7 @@ MAX_MESSAGE_CHARS, MAX_TRACEBACK_CHARS = 4_096, 32_768
 def run_task(dag: Any, spec: dict[str, Any], api: Any) -> dict[str, Any]:
     """Run the task that `spec` (an ExecutionSpec) names and answer its ExecutionReport.
 
-    api: has `find_xcom(task_id, key, map_index|None, run_id=None, dag_id=None)`, which answers JSON text or None
+    api: has `find_xcom(task_id, key, map_index|None, run_id=None, dag_id=None, prior=False)`, which answers JSON text or None
     """
     started = now()
     report: dict[str, Any] = {"execution_id": spec["execution_id"], "started_at": text_of(started)}

@@ -158,20 +158,20 @@ class TaskInstance(RuntimeTaskInstance):
                 "lists, dicts, dates, dataclasses), write the object to storage and pass its address, or set do_xcom_push=False"
             ) from error
 
-    def find_one(self, task_id: str, key: str, map_index: int, run_id: str | None = None, dag_id: str | None = None) -> str | None:
+    def find_one(self, task_id: str, key: str, map_index: int, **elsewhere: Any) -> str | None:
         """JSON text of one value, or None when it was never pushed."""
-        if run_id is None and dag_id is None:
+        if not elsewhere:
             if task_id == self.task_id and map_index == self.map_index and key in self.pushed:
                 return self.pushed[key][0]
             given = self.spec.get("xcoms")
             if given and map_index < 0 and f"{task_id}/{key}" in given:
                 return given[f"{task_id}/{key}"]
-        return self.api.find_xcom(task_id, key, map_index, run_id=run_id, dag_id=dag_id)
+        return self.api.find_xcom(task_id, key, map_index, **elsewhere)
 
-    def find_all(self, task_id: str, key: str, run_id: str | None = None, dag_id: str | None = None) -> list[Any] | None:
+    def find_all(self, task_id: str, key: str, **elsewhere: Any) -> list[Any] | None:
         """Values of all instances in index order, envelopes unopened; None when there is none."""
-        given = (self.spec.get("xcoms") or {}).get(f"{task_id}/{key}") if run_id is None and dag_id is None else None
-        text = given if given is not None else self.api.find_xcom(task_id, key, None, run_id=run_id, dag_id=dag_id)
+        given = None if elsewhere else (self.spec.get("xcoms") or {}).get(f"{task_id}/{key}")
+        text = given if given is not None else self.api.find_xcom(task_id, key, None, **elsewhere)
         return None if text is None else json.loads(text) or None
 
     def xcom_pull(
@@ -179,31 +179,32 @@ class TaskInstance(RuntimeTaskInstance):
         include_prior_dates: bool = False, *, map_indexes: Any = NOTSET, default: Any = None, run_id: str | None = None,
     ) -> Any:
         """Read what tasks pushed, with Airflow's rules for one or many tasks and map indexes."""
-        if include_prior_dates:
-            raise UnsupportedFeature("xcom_pull(include_prior_dates=True)", "Name the run with run_id.")
         one_task = task_ids is None or isinstance(task_ids, str)
         ids = [self.task_id if task_ids is None else task_ids] if one_task else list(task_ids)
-        dag_id, run_id = _unless_own(dag_id, self.dag_id), _unless_own(run_id, self.run_id)
+        # What is asked of other runs: only that is not the task's own.
+        asked = {"run_id": run_id != self.run_id and run_id, "dag_id": dag_id != self.dag_id and dag_id, "prior": include_prior_dates}
+        elsewhere = {name: value for name, value in asked.items() if value}
         if not is_arg_set(map_indexes):
-            values = [value for task_id in ids for value in self._pull_every(task_id, key, run_id, dag_id, default)]
+            # Airflow 3 gives None here, not `default`, which counts only beside map_indexes.
+            values = [value for task_id in ids for value in self._pull_every(task_id, key, elsewhere)]
             return values[0] if one_task and len(values) == 1 else values
         one_index = map_indexes is None or isinstance(map_indexes, int)
         indexes = [map_indexes] if one_index else list(map_indexes)
-        pulled = [self._pull_at(task_id, key, index, run_id, dag_id, default) for task_id, index in product(ids, indexes)]
-        return pulled[0] if one_task and one_index else pulled
+        pulled = [self._pull_at(task_id, key, index, elsewhere) for task_id, index in product(ids, indexes)]
+        found = [default if text is None else decode(text) for text in pulled]
+        return found[0] if one_task and one_index else found
 
-    def _pull_at(self, task_id: str, key: str, map_index: int | None, run_id: str | None, dag_id: str | None, default: Any) -> Any:
-        text = self.find_one(task_id, key, -1 if map_index is None else map_index, run_id, dag_id)
-        return default if text is None else decode(text)
+    def _pull_at(self, task_id: str, key: str, map_index: int | None, elsewhere: dict[str, Any]) -> str | None:
+        return self.find_one(task_id, key, -1 if map_index is None else map_index, **elsewhere)
 
-    def _pull_every(self, task_id: str, key: str, run_id: str | None, dag_id: str | None, default: Any) -> list[Any]:
-        if dag_id is None and self._is_single(task_id):
-            text = self.find_one(task_id, key, -1, run_id)
-            return [default if text is None else decode(text)]
-        if task_id == self.task_id and run_id is None and dag_id is None and key in self.pushed:
+    def _pull_every(self, task_id: str, key: str, elsewhere: dict[str, Any]) -> list[Any]:
+        if self._is_single(task_id) and not {"dag_id", "prior"} & elsewhere.keys():
+            text = self.find_one(task_id, key, -1, **elsewhere)
+            return [None if text is None else decode(text)]
+        if task_id == self.task_id and key in self.pushed and not elsewhere:
             return [decode(self.pushed[key][0])]
-        values = self.find_all(task_id, key, run_id, dag_id)
-        return [default] if values is None else [unpack(value) for value in values]
+        values = self.find_all(task_id, key, **elsewhere)
+        return [None] if values is None else [unpack(value) for value in values]
 
     def _is_single(self, task_id: str) -> bool:
         """True for a task of this DAG that has one instance per run."""
@@ -268,8 +269,3 @@ class TaskInstance(RuntimeTaskInstance):
             known, _, _ = expand_input.select(self.context, index)
             self._group_arguments[id(expand_input)] = known
         return known[key]
-
-
-def _unless_own(given: str | None, own: str) -> str | None:
-    """A DAG or run id when it names another one than the task's."""
-    return None if given == own else given
