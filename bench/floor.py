@@ -1,12 +1,14 @@
 """The floor: the same bodies forked from a warm Python, with nothing recorded, planned or committed.
 
 `python bench/floor.py COUNT AT_ONCE FOLDER` forks COUNT children, AT_ONCE at a time; each prints its line into a file of its own and
-returns its value by a pipe. Prints the seconds from the first fork to the last end.
+returns its value by a pipe. Prints JSON: the seconds from the first fork to the last end, the hops from the end of one body to the
+begin of the next (one at a time only), and the page faults of a child.
 """
 
 import gc
 import json
 import os
+import resource
 import sys
 import time
 
@@ -26,12 +28,8 @@ def child(number, folder, write_end):
     os._exit(0)
 
 
-def main():
-    count, at_once, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    os.makedirs(folder, exist_ok=True)
+def fork_all(count, at_once, folder):
     read_end, write_end = os.pipe()
-    gc.collect()
-    gc.freeze()
     started = time.monotonic()
     running = 0
     received = b""
@@ -51,8 +49,19 @@ def main():
     os.close(write_end)
     while chunk := os.read(read_end, 1 << 20):
         received += chunk
-    assert received.count(b"\n") == count
-    print(seconds)
+    return seconds, sorted(json.loads(line) for line in received.splitlines())
+
+
+def main():
+    count, at_once, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    os.makedirs(folder, exist_ok=True)
+    gc.collect()
+    gc.freeze()
+    seconds, bodies = fork_all(count, at_once, folder)
+    assert len(bodies) == count
+    hops = [(after[0] - before[1]) / 1e6 for before, after in zip(bodies, bodies[1:])] if at_once == 1 else []
+    faults = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt / count
+    print(json.dumps({"seconds": seconds, "hops_ms": hops, "faults_per_child": faults}))
 
 
 main()
