@@ -6,7 +6,7 @@ import { createInstances, markAll, wakeInstances } from '#core/plan-run.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import { sleep } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
-import { isUnavailable } from '#store/database.ts';
+import { isPassing } from '#store/database.ts';
 import type { RunForPlanning } from '#store/dag-runs.ts';
 import type { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
@@ -23,7 +23,7 @@ interface Loading {
   /** Resolves after the first attempt, `read` when it is in memory (or nobody leads any more). */
   tried: Promise<void>;
   read: Promise<void>;
-  /** Resolves when it is in memory, or when reading it fails although the database is there. */
+  /** Resolves when it is in memory, or when reading it fails for a reason of its own. */
   known: Promise<void>;
 }
 
@@ -114,7 +114,7 @@ export class ReadRuns {
         this.#memory.options.reporter.report({ event: 'failure', where: 'load run', error: errorText(error) });
         delay = Math.min(Math.max(delay * 2, 50), 5000);
         how.tried();
-        if (!isUnavailable(error)) how.known();
+        if (!isPassing(error)) how.known();
       }
     }
     this.#loading.delete(id);

@@ -62,6 +62,11 @@ export function isUnavailable(error: unknown): boolean {
   return UNAVAILABLE.test(code) || /Connection terminated|timeout (expired|exceeded)|Query read timeout|not queryable/i.test(errorText(error));
 }
 
+/** True when the same statement may well succeed in a moment: the database is away, or gave up on a lock, a deadlock or a time limit. */
+export function isPassing(error: unknown): boolean {
+  return isUnavailable(error) || (error instanceof Error && 'code' in error && ['40001', '40P01', '55P03', '57014'].includes(String(error.code)));
+}
+
 /** True when the database will refuse the same statement again, because of what is in it: data, limits, constraints. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^(22|23|42|54)/.test(String(error.code));

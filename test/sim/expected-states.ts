@@ -17,47 +17,79 @@ export function findUnexpected(sim: SimDag, run: { readonly state: string; reado
   return found;
 }
 
-function judgeTask(task: Task, known: { sim: SimDag; byTask: ReadonlyMap<string, readonly FinalInstance[]> }): string[] {
+interface Known { readonly sim: SimDag; readonly byTask: ReadonlyMap<string, readonly FinalInstance[]> }
+
+function judgeTask(task: Task, known: Known): string[] {
   const plan = known.sim.plans.get(task.task_id);
   if (plan === undefined) throw new Error(`no plan for ${task.task_id}`);
   const upstream = task.depends_on.flatMap((id) => (known.byTask.get(id) ?? []).map((one) => one.state ?? 'none'));
-  const own = known.byTask.get(task.task_id) ?? [];
   const verdicts = verdictsOf(task.trigger_rule ?? 'all_success', upstream);
-  if (!verdicts.includes('runs')) return own.length === 1 ? own.flatMap((one) => complain(one, verdicts, 0)) : [`${task.task_id} has ${own.length} instances`];
-  const isFailed = plan.failures > (task.retries ?? 0);
-  const ended = isFailed ? 'failed' : plan.last;
-  const tries = isFailed ? (task.retries ?? 0) + 1 : plan.failures + 1;
-  if (task.expand === undefined) return own.length === 1 ? own.flatMap((one) => complain(one, [ended], tries)) : [`${task.task_id} has ${own.length} instances`];
-  const length = known.sim.plans.get(task.depends_on[0] ?? '')?.listLength ?? 0;
-  if (length === 0) return own.flatMap((one) => complain(one, ['skipped'], 0));
-  const indexes = own.map((one) => one.mapIndex).sort((a, b) => a - b).join();
-  if (indexes !== Array.from({ length }, (_, index) => index).join()) return [`${task.task_id} has the map indexes ${indexes}, not 0 to ${length - 1}`];
-  return own.flatMap((one) => complain(one, [ended], tries));
+  if (!verdicts.includes('runs')) return judgeOne(task, known, { states: verdicts, tries: 0 });
+  const most = (task.retries ?? 0) + 1;
+  const ended = plan.failures >= most ? { states: ['failed'], tries: most } : { states: [plan.last], tries: plan.failures + 1 };
+  return task.expand === undefined ? judgeOne(task, known, ended) : judgeMapped(task, known, ended);
 }
 
-function complain(one: FinalInstance, states: readonly string[], tries: number): string[] {
+interface Wanted { readonly states: readonly string[]; readonly tries: number }
+
+function judgeOne(task: Task, known: Known, wanted: Wanted): string[] {
+  const own = known.byTask.get(task.task_id) ?? [];
+  return own.length === 1 ? own.flatMap((one) => complain(one, wanted)) : [`${task.task_id} has ${own.length} instances`];
+}
+
+function judgeMapped(task: Task, known: Known, wanted: Wanted): string[] {
+  const own = known.byTask.get(task.task_id) ?? [];
+  const length = known.sim.plans.get(task.depends_on[0] ?? '')?.listLength ?? 0;
+  if (length === 0) return judgeOne(task, known, { states: ['skipped'], tries: 0 });
+  const indexes = own.map((one) => one.mapIndex).sort((x, y) => x - y).join();
+  if (indexes !== Array.from({ length }, (_, index) => index).join()) return [`${task.task_id} has the map indexes ${indexes}, not 0 to ${length - 1}`];
+  return own.flatMap((one) => complain(one, wanted));
+}
+
+function complain(one: FinalInstance, { states, tries }: Wanted): string[] {
   const name = one.mapIndex < 0 ? one.taskId : `${one.taskId}[${one.mapIndex}]`;
   if (!states.includes(one.state ?? 'none')) return [`${name} is ${String(one.state)}, not ${states.join(' or ')}`];
   return one.tries === tries || tries === 0 ? [] : [`${name} used ${one.tries} tries, not ${tries}`];
 }
 
-/** What a rule may make of upstream instances that have all ended. With failed and skipped ones it depends on which came first. */
-function verdictsOf(rule: string, upstream: readonly string[]): ('runs' | 'skipped' | 'upstream_failed')[] {
+interface Counts { readonly total: number; readonly good: number; readonly skipped: number; readonly bad: number; readonly failed: number }
+type Verdict = 'runs' | 'skipped' | 'upstream_failed';
+
+/** With failed and skipped upstreams all_success depends on which came first. */
+function verdictOfAllSuccess({ bad, skipped }: Counts): readonly Verdict[] {
+  if (bad > 0) return skipped > 0 ? ['upstream_failed', 'skipped'] : ['upstream_failed'];
+  return skipped > 0 ? ['skipped'] : ['runs'];
+}
+
+function verdictOfMinOne({ bad, skipped, total }: Counts): readonly Verdict[] {
+  if (bad > 0) return ['upstream_failed'];
+  return skipped === total ? ['skipped'] : ['runs'];
+}
+
+function verdictOfOneSuccess({ good, skipped, total }: Counts): readonly Verdict[] {
+  if (good > 0) return ['runs'];
+  return skipped === total ? ['skipped'] : ['upstream_failed'];
+}
+
+const RULES: Readonly<Record<string, (counts: Counts) => readonly Verdict[]>> = {
+  all_success: verdictOfAllSuccess,
+  all_failed: ({ good, skipped }) => (good + skipped > 0 ? ['skipped'] : ['runs']),
+  all_done: () => ['runs'],
+  all_done_min_one_success: ({ good, skipped }) => (skipped > 0 ? ['skipped'] : good > 0 ? ['runs'] : ['upstream_failed']),
+  one_success: verdictOfOneSuccess,
+  one_failed: ({ bad }) => (bad > 0 ? ['runs'] : ['skipped']),
+  one_done: ({ good, failed }) => (good + failed > 0 ? ['runs'] : ['skipped']),
+  none_failed: ({ bad }) => (bad > 0 ? ['upstream_failed'] : ['runs']),
+  none_failed_min_one_success: verdictOfMinOne,
+  none_skipped: ({ skipped }) => (skipped > 0 ? ['skipped'] : ['runs']),
+  all_skipped: ({ good, bad }) => (good + bad > 0 ? ['skipped'] : ['runs']),
+};
+
+/** What a rule may make of upstream instances that have all ended. */
+function verdictsOf(rule: string, upstream: readonly string[]): readonly Verdict[] {
   if (upstream.length === 0) return ['runs'];
   const count = (...states: string[]): number => upstream.filter((state) => states.includes(state)).length;
-  const [good, skipped, bad] = [count('success'), count('skipped'), count('failed', 'upstream_failed')];
-  switch (rule) {
-    case 'all_success': return bad > 0 && skipped > 0 ? ['upstream_failed', 'skipped'] : bad > 0 ? ['upstream_failed'] : skipped > 0 ? ['skipped'] : ['runs'];
-    case 'all_failed': return good + skipped > 0 ? ['skipped'] : ['runs'];
-    case 'all_done': return ['runs'];
-    case 'all_done_min_one_success': return skipped > 0 ? ['skipped'] : good > 0 ? ['runs'] : ['upstream_failed'];
-    case 'one_success': return good > 0 ? ['runs'] : skipped === upstream.length ? ['skipped'] : ['upstream_failed'];
-    case 'one_failed': return bad > 0 ? ['runs'] : ['skipped'];
-    case 'one_done': return good + count('failed') > 0 ? ['runs'] : ['skipped'];
-    case 'none_failed': return bad > 0 ? ['upstream_failed'] : ['runs'];
-    case 'none_failed_min_one_success': return bad > 0 ? ['upstream_failed'] : skipped === upstream.length ? ['skipped'] : ['runs'];
-    case 'none_skipped': return skipped > 0 ? ['skipped'] : ['runs'];
-    case 'all_skipped': return good + bad > 0 ? ['skipped'] : ['runs'];
-    default: throw new Error(`no such rule in the world: ${rule}`);
-  }
+  const judge = RULES[rule];
+  if (judge === undefined) throw new Error(`no such rule in the world: ${rule}`);
+  return judge({ total: upstream.length, good: count('success'), skipped: count('skipped'), bad: count('failed', 'upstream_failed'), failed: count('failed') });
 }

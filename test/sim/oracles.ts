@@ -53,20 +53,21 @@ function judgeStarts({ ledger, people }: Stage, tables: Tables, accuse: Accuse):
   for (const entry of ledger.entries.values()) {
     const row = rows.get(entry.id);
     if (entry.starts > 1) accuse('started twice', entry.id);
-    if (row === undefined) {
-      accuse('ghost', `${entry.taskId} ran as ${entry.id}, which no row knows`);
-      continue;
-    }
-    if (entry.acknowledged !== null && row.state !== entry.acknowledged) accuse('lost report', `${entry.taskId}: ${entry.id} was told that ${entry.acknowledged} is recorded, its row says ${row.state}`);
-    else if (entry.durable !== null && row.state === 'lost') accuse('lost outcome', `${entry.taskId}: ${entry.id} left ${entry.durable}, its row says lost`);
-    if (row.state === 'success' && entry.outcome !== 'success') accuse('false success', `${entry.taskId}: ${entry.id}`);
-    if (entry.outcome === 'success' && row.state === 'failed') accuse('false failure', `${entry.taskId}: ${entry.id}`);
+    if (row === undefined) accuse('ghost', `${entry.taskId} ran as ${entry.id}, which no row knows`);
+    else judgeEnd(entry, row, accuse);
   }
   for (const row of tables.executions) if (row.state === 'success' && ledger.entries.get(row.id as LedgerEntry['id']) === undefined) accuse('false success', `${row.task_id}: ${row.id} never began`);
+  const succeeded = new Set(tables.executions.flatMap((row) => (row.state === 'success' ? [`${row.run}/${row.task_id}/${row.map_index}`] : [])));
   for (const row of tables.instances) {
-    const isOwn = tables.executions.some((one) => one.run === row.run && one.task_id === row.task_id && one.map_index === row.map_index && one.state === 'success');
-    if (row.state === 'success' && !isOwn && !people.touched.has(row.run)) accuse('false success', `${row.task_id} of ${row.run} has no successful execution`);
+    if (row.state === 'success' && !succeeded.has(`${row.run}/${row.task_id}/${row.map_index}`) && !people.touched.has(row.run)) accuse('false success', `${row.task_id} of ${row.run} has no successful execution`);
   }
+}
+
+function judgeEnd(entry: LedgerEntry, row: ExecutionRow, accuse: Accuse): void {
+  if (entry.acknowledged !== null && row.state !== entry.acknowledged) accuse('lost report', `${entry.taskId}: ${entry.id} was told that ${entry.acknowledged} is recorded, its row says ${row.state}`);
+  else if (entry.durable !== null && row.state === 'lost') accuse('lost outcome', `${entry.taskId}: ${entry.id} left ${entry.durable}, its row says lost`);
+  if (row.state === 'success' && entry.outcome !== 'success') accuse('false success', `${entry.taskId}: ${entry.id}`);
+  if (entry.outcome === 'success' && row.state === 'failed') accuse('false failure', `${entry.taskId}: ${entry.id}`);
 }
 
 /** A task instance runs once at a time: also one that was cleared waits until the process before is gone. */
@@ -90,16 +91,23 @@ function judgeHistory({ people }: Stage, tables: Tables, accuse: Accuse): void {
     if (event.epoch !== null && event.epoch < newest) accuse('old epoch', `epoch ${event.epoch} wrote after epoch ${newest}`);
     newest = Math.max(newest, event.epoch ?? 0);
     if (event.detail?.startsWith('late report') === true) continue;
-    const key = `${event.run}/${event.task_id}/${event.map_index}`;
-    const before = states.get(key);
-    if (before !== undefined && before !== event.from_state) accuse('broken chain', `${key} was ${String(before)}, then moved from ${String(event.from_state)} to ${String(event.to_state)}`);
-    if (before !== undefined && ['success', 'failed', 'skipped', 'upstream_failed'].includes(before ?? '') && !people.touched.has(event.run)) accuse('final state left', `${key} left ${String(before)}`);
-    states.set(key, event.to_state);
+    judgeMove(event, { states, isTouched: people.touched.has(event.run) }, accuse);
   }
   for (const row of tables.instances) {
     const last = states.get(`${row.run}/${row.task_id}/${row.map_index}`);
     if (last !== undefined && last !== row.state) accuse('broken chain', `${row.task_id} of ${row.run} is ${String(row.state)}, its history ends with ${last}`);
   }
+}
+
+const FINAL: readonly (string | null)[] = ['success', 'failed', 'skipped', 'upstream_failed'];
+
+function judgeMove(event: EventRow, known: { states: Map<string, string | null>; isTouched: boolean }, accuse: Accuse): void {
+  const key = `${event.run}/${event.task_id}/${event.map_index}`;
+  const before = known.states.get(key);
+  known.states.set(key, event.to_state);
+  if (before === undefined) return;
+  if (before !== event.from_state) accuse('broken chain', `${key} was ${String(before)}, then moved from ${String(event.from_state)} to ${String(event.to_state)}`);
+  if (FINAL.includes(before) && !known.isTouched) accuse('final state left', `${key} left ${String(before)}`);
 }
 
 /** Nothing is stuck, nothing runs on. */

@@ -82,7 +82,7 @@ export class People {
       try {
         await what(store);
       } catch (error) {
-        if (!/does not answer|ECONN|timeout/.test(String(error))) ledger.accuse('crash', `a person's action: ${String(error)}`);
+        if (!/does not answer|ECONN|timeout|given up/.test(String(error))) ledger.accuse('crash', `a person's action: ${String(error)}`);
       }
     });
   }

@@ -19,10 +19,12 @@ export interface Weather {
   /** A request that arrives long after its caller gave up. */
   delayRequest: number;
   loseNotice: number;
+  /** A statement that PostgreSQL gives up: a deadlock, a lock that it waited for too long. */
+  refuse: number;
 }
 
 /** Nothing goes wrong. */
-export const FAIR: Weather = { latencyMs: 1, loseRequest: 0, loseAnswer: 0, delayRequest: 0, loseNotice: 0 };
+export const FAIR: Weather = { latencyMs: 1, loseRequest: 0, loseAnswer: 0, delayRequest: 0, loseNotice: 0, refuse: 0 };
 
 const SHADOW = `
 create schema sim;
@@ -65,7 +67,8 @@ export async function emptyRealDatabase(real: pg.Client): Promise<void> {
   await real.query('select setval(pg_get_serial_sequence(\'attempt_events\', \'id\'), 1, false)');
 }
 
-class Unreachable extends Error {
+/** An error of the driver, with its code. */
+class CodedError extends Error {
   readonly code: string;
 
   constructor(code: string, message: string) {
@@ -148,16 +151,18 @@ export class SimDatabase {
       const travelMs = isLate ? this.#random.between(2000, 25_000) : this.#latency();
       const isLost = this.#random.chance(weather.loseRequest);
       const isAnswerLost = this.#random.chance(weather.loseAnswer);
+      const refusal = this.#random.chance(weather.refuse) ? this.#random.pick(['40P01', '55P03', '40001']) : null;
       answer(() => reject(new Error('Query read timeout')), how.timeoutMs);
       world.at(world.now + travelMs, async () => {
         if (this.cutOff.has(node)) return;
-        if (!this.isUp) return answer(() => reject(new Unreachable('ECONNREFUSED', 'connect ECONNREFUSED')), this.#latency());
+        if (!this.isUp) return answer(() => reject(new CodedError('ECONNREFUSED', 'connect ECONNREFUSED')), this.#latency());
         if (how.session?.isOpen === false) return answer(() => reject(new Error('Connection terminated unexpectedly')), this.#latency());
-        if (isLost) return answer(() => reject(new Unreachable('ECONNRESET', 'read ECONNRESET')), this.#latency());
+        if (isLost) return answer(() => reject(new CodedError('ECONNRESET', 'read ECONNRESET')), this.#latency());
+        if (refusal !== null) return answer(() => reject(new CodedError(refusal, `the statement was given up (${refusal})`)), this.#latency());
         try {
           const result = await work();
           if (this.cutOff.has(node)) return;
-          if (isAnswerLost) answer(() => reject(new Unreachable('ECONNRESET', 'read ECONNRESET')), this.#latency());
+          if (isAnswerLost) answer(() => reject(new CodedError('ECONNRESET', 'read ECONNRESET')), this.#latency());
           else answer(() => resolve(result), this.#latency());
         } catch (error) {
           answer(() => reject(error instanceof Error ? error : new Error(String(error))), this.#latency());

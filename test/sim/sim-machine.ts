@@ -209,7 +209,7 @@ export class SimMachine {
 }
 
 function isConnection(error: unknown): boolean {
-  return error instanceof Error && /ECONN|timeout|terminated/.test(error.message);
+  return error instanceof Error && /ECONN|timeout|terminated|given up/.test(error.message);
 }
 
 /** A server's hand on the machine. */

@@ -67,7 +67,7 @@ export class Stage {
     const reporter = createReporter('error', () => undefined);
     if (this.isTold) reporter.listen((event) => this.note(`${node.name}: ${JSON.stringify(event)}`));
     reporter.listen((event) => {
-      if (event.event === 'failure' && !/does not answer|ECONN|timeout|terminated|not_leading|newer leader/.test(event.error)) this.ledger.accuse('crash', `${event.where}: ${event.error}`);
+      if (event.event === 'failure' && !/does not answer|ECONN|timeout|terminated|not_leading|newer leader|given up/.test(event.error)) this.ledger.accuse('crash', `${event.where}: ${event.error}`);
     });
     const config = readConfig({ LEOFLOW_INFRA_RETRIES: '100', LEOFLOW_INFRA_RETRY_DELAY_SECONDS: '1', LEOFLOW_PARALLELISM: '8', LEOFLOW_CANCEL_GRACE_SECONDS: '5' }, {});
     const store = this.database.connect(node);
@@ -146,7 +146,13 @@ export class Stage {
 
   badNetwork(ms: number): void {
     this.note(`requests and answers are lost for ${Math.round(ms)} ms`);
-    this.database.weather = { latencyMs: 2, loseRequest: 0.03, loseAnswer: 0.03, delayRequest: 0.02, loseNotice: 0 };
+    this.database.weather = { ...FAIR, latencyMs: 2, loseRequest: 0.03, loseAnswer: 0.03, delayRequest: 0.02 };
+    this.world.at(this.world.now + ms, () => void (this.database.weather = FAIR), null);
+  }
+
+  refusals(ms: number): void {
+    this.note(`statements are given up for ${Math.round(ms)} ms`);
+    this.database.weather = { ...FAIR, refuse: 0.1 };
     this.world.at(this.world.now + ms, () => void (this.database.weather = FAIR), null);
   }
 

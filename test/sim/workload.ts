@@ -62,25 +62,36 @@ function makeDag(random: Random, how: { id: string; isScheduled: boolean; chaosM
   return { dag, plans, slots, triggers };
 }
 
-function makeTask(random: Random, how: { id: string; earlier: readonly Task[]; plans: Map<string, TaskPlan> }): Task {
-  const { earlier, plans, id } = how;
+interface Surroundings { readonly id: string; readonly earlier: readonly Task[]; readonly plans: Map<string, TaskPlan> }
+
+function makeTask(random: Random, { id, earlier, plans }: Surroundings): Task {
   const lists = earlier.filter((one) => (plans.get(one.task_id)?.listLength ?? null) !== null);
   const mapped = lists.length > 0 && random.chance(0.6) ? random.pick(lists) : null;
-  const upstream = mapped === null ? earlier.filter(() => random.chance(1.4 / Math.max(1, earlier.length))).map((one) => one.task_id).slice(0, 3) : [mapped.task_id];
   const retries = random.below(3);
   const isSensor = mapped === null && random.chance(0.15);
-  plans.set(id, {
-    failures: random.chance(0.35) ? 1 + random.below(retries + 1) : 0, last: random.chance(0.1) ? 'skipped' : 'success', pokes: isSensor ? 1 + random.below(2) : 0,
-    durationMs: Math.floor(random.chance(0.3) ? random.between(5000, 12_000) : random.between(20, 3000)), vanishes: random.chance(0.2),
-    listLength: mapped === null && !isSensor && random.chance(0.3) ? random.below(4) : null,
-  });
+  plans.set(id, makePlan(random, { retries, isSensor, mayList: mapped === null && !isSensor }));
+  const upstream = mapped === null ? earlier.filter(() => random.chance(1.4 / Math.max(1, earlier.length))).map((one) => one.task_id).slice(0, 3) : [mapped.task_id];
   return task(id, upstream, {
-    retries, retry_delay_seconds: random.below(15),
-    ...(mapped === null ? (upstream.length > 0 && random.chance(0.45) ? { trigger_rule: random.pick(RULES) } : {}) : { expand: { kind: 'product', arguments: { x: { kind: 'xcom', task_id: mapped.task_id, key: 'return_value' } } } }),
-    ...(random.chance(0.25) ? { pool: 'narrow', pool_slots: 1 + random.below(2) } : {}),
-    ...(random.chance(0.15) ? { max_active_tis_per_dag: 1 } : {}),
+    retries, retry_delay_seconds: random.below(15), ...limitsOf(random),
+    ...(mapped === null ? ruleOf(random, upstream) : { expand: { kind: 'product', arguments: { x: { kind: 'xcom', task_id: mapped.task_id, key: 'return_value' } } } }),
     ...(isSensor ? { sensor: { mode: 'reschedule', poke_interval_seconds: 5, timeout_seconds: 100_000 } } : {}),
   });
+}
+
+function makePlan(random: Random, how: { retries: number; isSensor: boolean; mayList: boolean }): TaskPlan {
+  return {
+    failures: random.chance(0.35) ? 1 + random.below(how.retries + 1) : 0, last: random.chance(0.1) ? 'skipped' : 'success', pokes: how.isSensor ? 1 + random.below(2) : 0,
+    durationMs: Math.floor(random.chance(0.3) ? random.between(5000, 12_000) : random.between(20, 3000)), vanishes: random.chance(0.2),
+    listLength: how.mayList && random.chance(0.3) ? random.below(4) : null,
+  };
+}
+
+function limitsOf(random: Random): Partial<Task> {
+  return { ...(random.chance(0.25) ? { pool: 'narrow', pool_slots: 1 + random.below(2) } : {}), ...(random.chance(0.15) ? { max_active_tis_per_dag: 1 } : {}) };
+}
+
+function ruleOf(random: Random, upstream: readonly string[]): Partial<Task> {
+  return upstream.length > 0 && random.chance(0.45) ? { trigger_rule: random.pick(RULES) } : {};
 }
 
 /** What a task pushes: the same for every try, so that a reader can tell. */
