@@ -4,26 +4,25 @@ import type { Config } from '#contract/config.ts';
 import type { AttemptService, ExecutionReport, ExecutionSpec, ReportAnswer, XComRequest } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
-import type { Dag } from '#contract/dag.ts';
-import { buildGraph, type Graph } from '#core/graph.ts';
 import { nextRun } from '#core/timetable.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { callEvery, isoOf, monotonicMs, settledWithin, sleep, untilAborted, wallMs } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type Database, isUnavailable, probeDatabase } from '#store/database.ts';
 import { findPastRun, findRunForPlanning, listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
-import { findLastScheduled, findSpec } from '#store/dag-versions.ts';
+import { findLastScheduled } from '#store/dag-versions.ts';
 import { findExecution, listInstancesOf, listLiveExecutions, recordHeartbeats, recordLateReport } from '#store/executions.ts';
 import { type Leadership, probeEpoch, probeLeadership, readEpoch } from '#store/leader.ts';
 import type { Channel, Listening, NoticeHandlers } from '#store/notifications.ts';
 import { createDueRun, findNextDue, findPlan, isDagPaused, listDueDags, planNext, readPoolSlots } from '#store/schedule.ts';
-import { prune } from '#store/prune.ts';
 import { moveTask } from '#store/task-attempts.ts';
 import { findXComValue } from '#store/xcom-values.ts';
 import type { Executor, Outcomes } from '#executor/executor.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { Schedule, scheduleBounds } from './create-due-runs.ts';
 import type { SpecFolders } from './execution-spec.ts';
+import { Graphs } from './graphs.ts';
+import { History } from './history.ts';
 import { RunEngine } from './run-engine.ts';
 import { tokenFits } from './tokens.ts';
 
@@ -63,9 +62,6 @@ const SLOW_COMMIT_MS = 2000;
 /** A little at a time, and soon after a start. */
 const PRUNE_EVERY_MS = 600_000;
 
-/** Compiled graphs kept in memory. */
-const GRAPH_LIMIT = 2000;
-
 interface Term {
   readonly leadership: Leadership;
   readonly engine: RunEngine;
@@ -82,15 +78,17 @@ interface Term {
 export class Scheduler implements AttemptService {
   readonly #options: SchedulerOptions;
   readonly #stop = new AbortController();
-  readonly #graphs = new Map<VersionId, Graph>();
+  readonly #graphs: Graphs;
   #pools = new Map<string, number>();
   #term: Term | null = null;
   #listening: Listening | null = null;
-  #isPruning = false;
+  readonly #history: History;
   #done: Promise<void> = Promise.resolve();
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#graphs = new Graphs(options.database);
+    this.#history = new History(options);
   }
 
   get isLeading(): boolean {
@@ -164,7 +162,7 @@ export class Scheduler implements AttemptService {
         if (over.signal.aborted || this.#stop.signal.aborted) return;
         this.#publishAddress(leadership.epoch);
         void term.schedule.poke();
-        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#prune()));
+        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#history.prune()));
       })]);
       await ended;
     } finally {
@@ -195,7 +193,7 @@ export class Scheduler implements AttemptService {
     });
     const engine: RunEngine = new RunEngine({
       config, clock, reporter, executor, host, folders, outcomes,
-      graphOf: (version) => this.#graphOf(version),
+      graphOf: (version) => this.#graphs.get(version),
       readRun: (id, want) => findRunForPlanning(pool, id, want),
       readPrevious: (run) => (run.logicalDate === null ? Promise.resolve(null) : findPastRun(pool, { dagId: run.dagId, logicalDate: run.logicalDate, anyType: run.graph.dag.catchup !== true, taskIds: [...run.graph.pastSources] })),
       poolSlots: (name) => this.#pools.get(name) ?? null,
@@ -209,7 +207,7 @@ export class Scheduler implements AttemptService {
       listDue: (limit) => listDueDags(pool, limit),
       createDue: (due) => createDueRun(pool, leadership.epoch, due),
       findNextDue: (after) => findNextDue(pool, after),
-      dagOf: async (version) => (await this.#graphOf(version))?.dag ?? null,
+      dagOf: async (version) => (await this.#graphs.get(version))?.dag ?? null,
       onCreated: (run) => void engine.loadRun(run),
     });
     return { leadership, engine, schedule, queue, end, complete: false, early: [] };
@@ -291,22 +289,6 @@ export class Scheduler implements AttemptService {
     await term.schedule.poke();
   }
 
-  /** Deletes what is older than LEOFLOW_RETENTION_DAYS. */
-  async #prune(): Promise<void> {
-    const { config, database, onPruned, reporter } = this.#options;
-    const days = config.LEOFLOW_RETENTION_DAYS;
-    if (days === 0 || this.#isPruning) return;
-    this.#isPruning = true;
-    try {
-      const { runs, versions } = await prune(database, { endedBefore: database.clock.nowMs() - days * 86_400_000, keepRuns: 1, dagId: null }, onPruned);
-      if (runs > 0) reporter.report({ event: 'history.pruned', runs, versions });
-    } catch (error) {
-      this.#failed('prune', error);
-    } finally {
-      this.#isPruning = false;
-    }
-  }
-
   #failed(where: string, error: unknown): void {
     this.#options.reporter.report({ event: 'failure', where, error: errorText(error) });
   }
@@ -324,7 +306,7 @@ export class Scheduler implements AttemptService {
   async #planIfUnplanned(term: Term, dagId: string): Promise<void> {
     const { database } = this.#options;
     const plan = await findPlan(database.pool, dagId);
-    const dag = plan === null ? null : (await this.#graphOf(plan.versionId))?.dag;
+    const dag = plan === null ? null : (await this.#graphs.get(plan.versionId))?.dag;
     if (plan === null || dag === null || dag === undefined) return;
     const next = nextRun(dag.timetable, { ...scheduleBounds(dag), now: database.clock.nowMs(), last: await findLastScheduled(database, dagId) });
     if ((next?.runAfter ?? null) !== plan.nextRunAfter) await planNext(database.pool, term.leadership.epoch, { dagId, next });
@@ -357,20 +339,6 @@ export class Scheduler implements AttemptService {
     if (silent.length > 0) await term.engine.onLost(silent, 'nobody has heard of it');
     this.#heartbeats += 1;
     if (this.#heartbeats % 10 === 0) await recordHeartbeats(database.pool, heard).catch(() => undefined);
-  }
-
-  async #graphOf(version: VersionId): Promise<Graph | null> {
-    const known = this.#graphs.get(version);
-    if (known !== undefined) return known;
-    const dag: Dag | null = await findSpec(this.#options.database, version);
-    if (dag === null) return null;
-    const graph = buildGraph(dag);
-    this.#graphs.set(version, graph);
-    for (const oldest of this.#graphs.keys()) {
-      if (this.#graphs.size <= GRAPH_LIMIT) break;
-      this.#graphs.delete(oldest);
-    }
-    return graph;
   }
 
   // ── the agent's side ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,6 +27,7 @@ export async function judge(stage: Stage, dags: readonly SimDag[]): Promise<void
   const { ledger } = stage;
   const accuse = (rule: string, detail: string): void => ledger.accuse(rule, detail);
   judgeStarts(stage, tables, accuse);
+  judgeNotice(stage, tables, accuse);
   judgeOverlap(stage, accuse);
   judgeHistory(stage, tables, accuse);
   judgeRest(stage, tables, accuse);
@@ -68,6 +69,17 @@ function judgeEnd(entry: LedgerEntry, row: ExecutionRow, accuse: Accuse): void {
   else if (entry.durable !== null && row.state === 'lost') accuse('lost outcome', `${entry.taskId}: ${entry.id} left ${entry.durable}, its row says lost`);
   if (row.state === 'success' && entry.outcome !== 'success') accuse('false success', `${entry.taskId}: ${entry.id}`);
   if (entry.outcome === 'success' && row.state === 'failed') accuse('false failure', `${entry.taskId}: ${entry.id}`);
+}
+
+/** An execution that was gone is noticed long before the silence limit, which is the last resort. */
+const NOTICED_MS = 220_000;
+
+function judgeNotice({ ledger }: Stage, tables: Tables, accuse: Accuse): void {
+  for (const row of tables.executions) {
+    const entry = ledger.entries.get(row.id as LedgerEntry['id']);
+    const gone = entry === undefined ? row.started : entry.acknowledged === null ? entry.endedAt : null;
+    if (gone !== null && row.ended_at !== null && row.ended_at - gone > NOTICED_MS) accuse('forgotten', `${row.task_id}: ${row.id} was gone for ${Math.round((row.ended_at - gone) / 1000)} s before anybody noticed`);
+  }
 }
 
 /** A task instance runs once at a time: also one that was cleared waits until the process before is gone. */
