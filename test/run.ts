@@ -89,7 +89,7 @@ const ALL: readonly Part[] = [
   nodeTests('postgresql', ['src/**/*.pg.test.ts', 'test/**/*.pg.test.ts'], { together: false, seconds: 120 }),
   nodeTests('airflow', ['test/compat/*.test.ts'], { together: false, seconds: 240, env: findWheel }),
   nodeTests('end to end', ['src/**/*.e2e.test.ts', 'test/e2e/*.e2e.test.ts'], { together: false, seconds: 240 }),
-  nodeTests('crash', ['test/crash/*.crash.test.ts'], { together: false, seconds: 300 }),
+  nodeTests('crash', ['test/crash/*.test.ts', 'test/chaos/*.test.ts'], { together: false, seconds: 300 }),
 ];
 
 async function runPart(part: Part): Promise<Result> {

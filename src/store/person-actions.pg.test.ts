@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
+import type { RunUuid } from '#contract/ids.ts';
 import { withDatabase } from '../../test/support/database.ts';
 import { addDag, addInstance, addRun, dagOf, task } from '../../test/support/rows.ts';
-import type { RunUuid } from '#contract/ids.ts';
 import { findRunForPlanning } from './dag-runs.ts';
 import type { Database } from './database.ts';
 import { applyAction, NO_ACTION } from './person-actions.ts';

@@ -196,14 +196,28 @@ describe('kills', () => {
     assert.equal((await p.finish(version, 'ok')).outcome, 'success');
   });
 
-  it('of a fork server while a file is imported: that is told as a failure', async () => {
+  it('of a fork server while a file is imported: it is imported again', async () => {
     await using p = await ProcessesUnderTest.open();
-    const version = p.version(dagSource('    pass', 'open(os.environ["MARKS"] + "/import", "w").write(str(os.getpid()))\ntime.sleep(600)'));
-    p.executor.reserve(version);
+    const version = p.version(dagSource(`
+    @task
+    def ok(): pass
+    ok()`, 'if not os.path.exists(os.environ["MARKS"] + "/import"):\n    open(os.environ["MARKS"] + "/import", "w").write(str(os.getpid()))\n    time.sleep(600)'));
+    assert.equal(p.executor.reserve(version), null);
     await p.mark('import');
     process.kill(processesOf(p.home).forkServers[0] ?? 0, 'SIGKILL');
-    await p.until(() => p.told.failed.length === 1, 'the failure');
-    assert.match(p.told.failed[0]?.error.message ?? '', /-9|ended/);
+    assert.equal((await p.finish(version, 'ok')).outcome, 'success');
+    assert.deepEqual(p.told.failed, [], 'nothing is wrong with the file');
+  });
+
+  it('of a fork server each time its file is imported: that is told as a failure', async () => {
+    await using p = await ProcessesUnderTest.open();
+    const version = p.version(dagSource('    pass', 'os.kill(os.getpid(), signal.SIGSEGV)'));
+    for (let asked = 0; p.told.failed.length === 0; asked += 1) {
+      assert.ok(asked < 10, 'it ends');
+      p.executor.reserve(version);
+      await p.until(() => p.told.ready.length > asked || p.told.failed.length > 0, 'an answer');
+    }
+    assert.match(p.told.failed[0]?.error.message ?? '', /signal 11 before the DAG file was imported, 4 times in a row/);
   });
 
   it('of parked children: the next execution does not go to a dead one', async () => {

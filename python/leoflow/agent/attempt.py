@@ -16,6 +16,8 @@ REPORT = "/agent/v1/report"
 XCOM = "/agent/v1/xcom"
 #: A report is tried for this long: an outage of the control plane must not turn finished work into failed work.
 REPORT_LIMIT_SECONDS = 24 * 3600
+#: What fits a socket's buffer is sent in one go, whether anybody reads it or not.
+SHORT_BYTES = 64 * 1024
 
 
 class TaskCancelled(KeyboardInterrupt):
@@ -31,20 +33,34 @@ class Server:
         self._address_file = address_file
         self.token = ""
 
-    def post(self, path: str, body: dict, limit_seconds: float) -> dict:
-        """Ask until answered. Raises HttpError for a final no, TimeoutError when `limit_seconds` are over."""
+    def post(self, path: str, body: dict, limit_seconds: float, keep=None) -> dict:
+        """Ask until answered. Raises HttpError for a final no, TimeoutError when `limit_seconds` are over.
+
+        `keep` is called once with the bytes of the request: while a short one is on its way, before a long one.
+        """
+        payload = wire.encode_body(body)
+        kept = [keep is None]
+
+        def keep_once():
+            if not kept[0]:
+                kept[0] = True
+                keep(payload)
+
+        if len(payload) > SHORT_BYTES:
+            keep_once()
         deadline = time.monotonic() + limit_seconds
         delay = 0.05
         while True:
             try:
                 if self._sock is None:
                     self._sock = wire.connect(self._current_address())
-                return wire.post(self._sock, path, body, self.token, self._has_moved)
+                return wire.post(self._sock, path, payload, self.token, self._has_moved, keep_once)
             except wire.HttpError as error:
                 if error.status not in (429, 502, 503, 504):
                     raise
             except (OSError, ValueError):
                 self.close()
+            keep_once()
             if time.monotonic() + delay > deadline:
                 raise TimeoutError(f"no server answered for {limit_seconds:.0f} s")
             time.sleep(delay)
@@ -56,7 +72,7 @@ class Server:
 
     def park(self, child: dict) -> dict:
         """Wait for work, for as long as it takes. Raises OSError when the server goes away first."""
-        return wire.post(self._sock, PARK, child)
+        return wire.post(self._sock, PARK, wire.encode_body(child))
 
     def close(self) -> None:
         """Drop the connection; the next request opens another."""
@@ -111,7 +127,6 @@ def live(dag, server: Server, spec: dict) -> None:
     gap = logs.gap_in_all()
     if gap is not None:
         report["log_gap"] = gap
-    _leave_outcome(spec, report)
     _report(server, spec, report)
 
 
@@ -175,14 +190,14 @@ def _cancel(_signal, _frame):
     raise TaskCancelled("the execution was cancelled")
 
 
-def _leave_outcome(spec: dict, report: dict) -> None:
-    """The file by which a reconciler learns the outcome when the report never arrives."""
+def _leave_outcome(spec: dict, payload: bytes) -> None:
+    """The file by which a reconciler learns the outcome when the report never arrives. Written while the report travels: nobody waits for it."""
     path = spec.get("outcome_file")
     if not path:
         return
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.write(file, wire.encode_line(report))
+        os.write(file, payload)
         os.close(file)
     except OSError as error:
         logs.note("error", f"the outcome file could not be written: {error}")
@@ -190,7 +205,7 @@ def _leave_outcome(spec: dict, report: dict) -> None:
 
 def _report(server: Server, spec: dict, report: dict) -> None:
     try:
-        server.post(REPORT, report, REPORT_LIMIT_SECONDS)
+        server.post(REPORT, report, REPORT_LIMIT_SECONDS, lambda payload: _leave_outcome(spec, payload))
     except wire.HttpError as error:
         if error.status != 409:
             logs.note("error", f"the server refused the report: {error}")

@@ -79,18 +79,25 @@ def connect(path: str) -> socket.socket:
     return sock
 
 
-def post(sock: socket.socket, path: str, body: dict, token: str = "", has_moved=None) -> dict:
+def encode_body(body: dict) -> bytes:
+    """The bytes of a request."""
+    return _encode(body).encode("utf-8")
+
+
+def post(sock: socket.socket, path: str, payload: bytes, token: str = "", has_moved=None, on_sent=None) -> dict:
     """One request on an open connection. Raises OSError when it breaks, HttpError on any answer but 200.
 
     `has_moved` is asked while the answer is late: True gives this connection up. Without it an answer is waited for without end.
+    `on_sent` is called when the request is on its way.
     """
-    payload = _encode(body).encode("utf-8")
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     head = f"POST {path} HTTP/1.1\r\nHost: leoflow\r\n{authorization}Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
     sock.settimeout(None if has_moved is None else PATIENCE_SECONDS)
     rest = memoryview(head.encode("ascii") + payload)
     while rest:
         rest = rest[_patient(sock.send, rest, has_moved):]
+    if on_sent is not None:
+        on_sent()
     return _decode(_read_response(sock, has_moved) or b"null")
 
 

@@ -1,0 +1,179 @@
+// The reconciler of the chaos proof finds each kind of contradiction when it is planted, and none when there is none.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { reconcile } from './prove.ts';
+
+const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** As Python's json.dumps writes a short list of numbers. */
+const digest = (value: readonly number[]): string => sha(`[${value.join(', ')}]`);
+
+interface Line { phase: string; execution: string; dag: string; run: string; task: string; map: number; try: number; mono: number; wall: number; got?: string[]; sha?: string; lines?: number }
+interface Facts {
+  ledger: Line[];
+  driver: Record<string, string>[];
+  runs: { id: string; dag_id: string; run_id: string; state: string }[];
+  instances: { run: string; task_id: string; map_index: number; state: string; try_number: number; execution_id: string | null; cause: null; reason: null }[];
+  attempts: { id: string; run: string; task_id: string; map_index: number; try_number: number }[];
+  executions: { id: string; attempt_id: string; run: string; state: string; ended: boolean; cause: string | null; ended_at: number | null }[];
+  events: { id: number; execution_id: string | null; epoch: number | null; detail: string | null }[];
+  xcoms: { run: string; task_id: string; map_index: number; key: string; sha256: string; value: string }[];
+  logs: Map<string, string[]>;
+}
+
+const SHAPE = {
+  pools: { narrow: 1 },
+  dags: {
+    d: {
+      run: 'success',
+      tasks: {
+        a: {}, b: { upstream: ['a'], inputs: ['a'] }, m: { upstream: ['a'], mapped: 2 }, twice: { tries: 2 }, doomed: { state: 'failed' }, never: { upstream: ['doomed'], state: 'upstream_failed', tries: 0 },
+        rescue: { upstream: ['doomed'], rule: 'one_failed' }, last: { upstream: ['b', 'm', 'twice', 'never', 'rescue'], rule: 'all_done' }, p: { pool: 'narrow' }, q: { pool: 'narrow' },
+      },
+    },
+  },
+};
+
+/** A run that went as it should. Each execution `x` runs for a second from `at`. */
+function soundFacts(): Facts {
+  const facts: Facts = { ledger: [], driver: [{ kind: 'created', dag: 'd', run: 'r' }], runs: [{ id: 'R', dag_id: 'd', run_id: 'r', state: 'success' }], instances: [], attempts: [], executions: [], events: [], xcoms: [], logs: new Map() };
+  const run = (execution: string, task: string, at: number, more: { map?: number; try?: number; end?: 'RAISE' | 'none'; state?: string; got?: string[]; last?: boolean } = {}): void => {
+    const who = { execution, dag: 'd', run: 'r', task, map: more.map ?? -1, try: more.try ?? 1 };
+    const end = more.end ?? 'FINISH';
+    facts.ledger.push({ phase: 'START', ...who, mono: at, wall: at, got: more.got ?? [] });
+    if (end !== 'none') facts.ledger.push({ phase: end, ...who, mono: at + 1, wall: at + 1, lines: 2, sha: digest([at]) });
+    const state = more.state ?? (end === 'FINISH' ? 'success' : 'failed');
+    const attempt = `${task}${who.map}.${who.try}`;
+    if (!facts.attempts.some((one) => one.id === attempt)) facts.attempts.push({ id: attempt, run: 'R', task_id: task, map_index: who.map, try_number: who.try });
+    facts.executions.push({ id: execution, attempt_id: attempt, run: 'R', state, ended: true, cause: null, ended_at: at + 1.01 });
+    facts.events.push({ id: facts.events.length + 1, execution_id: execution, epoch: facts.events.length < 4 ? 1 : 2, detail: null });
+    facts.logs.set(execution, [1, 2].slice(0, end === 'none' ? 1 : 2).map((number) => `L ${number} ${sha(`${execution}:${number}`).slice(0, 12)}`));
+    if (more.last === false) return;
+    facts.instances.push({ run: 'R', task_id: task, map_index: who.map, state, try_number: who.try, execution_id: execution, cause: null, reason: null });
+    if (state === 'success') facts.xcoms.push({ run: 'R', task_id: task, map_index: who.map, key: 'return_value', sha256: sha(`[${at}]`), value: `[${at}]` });
+  };
+  run('x-a', 'a', 1);
+  run('x-b', 'b', 3, { got: [digest([1])] });
+  run('x-m0', 'm', 3, { map: 0 });
+  run('x-m1', 'm', 3, { map: 1 });
+  run('x-t1', 'twice', 1, { end: 'RAISE', last: false });
+  run('x-t2', 'twice', 3, { try: 2 });
+  run('x-d', 'doomed', 1, { end: 'RAISE' });
+  facts.instances.push({ run: 'R', task_id: 'never', map_index: -1, state: 'upstream_failed', try_number: 0, execution_id: null, cause: null, reason: null });
+  run('x-r', 'rescue', 3);
+  run('x-l', 'last', 6);
+  run('x-p', 'p', 1);
+  run('x-q', 'q', 3);
+  return facts;
+}
+
+async function judge(facts: Facts, kills = false): Promise<{ codes: string[]; texts: string[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'lf-reconcile-'));
+  try {
+    const lines = (items: readonly object[]): string => items.map((item) => `${JSON.stringify(item)}\n`).join('');
+    const { ledger, driver, logs, ...dump } = facts;
+    // A last line that a kill cut short is no line.
+    writeFileSync(join(folder, 'ledger'), `${lines(ledger)}{"phase": "STA`);
+    writeFileSync(join(folder, 'driver'), lines(driver));
+    writeFileSync(join(folder, 'dump.json'), JSON.stringify(dump));
+    writeFileSync(join(folder, 'shape.json'), JSON.stringify(SHAPE));
+    for (const [execution, events] of logs) {
+      mkdirSync(join(folder, 'logs', execution.slice(-2)), { recursive: true });
+      writeFileSync(join(folder, 'logs', execution.slice(-2), `${execution}.ndjson`), lines(events.map((event) => ({ event }))));
+    }
+    const { violations } = await reconcile({ folder }, { kills });
+    return { codes: [...new Set(violations.map((one) => one.code))].sort(), texts: violations.map((one) => one.text) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const line = (facts: Facts, execution: string, phase: string): Line => facts.ledger.find((one) => one.execution === execution && one.phase === phase) ?? assert.fail(execution);
+const execution = (facts: Facts, id: string): Facts['executions'][number] => facts.executions.find((one) => one.id === id) ?? assert.fail(id);
+const instance = (facts: Facts, task: string): Facts['instances'][number] => facts.instances.find((one) => one.task_id === task) ?? assert.fail(task);
+
+/** Task b once more, as the same try, from `at`: the first was `state`. */
+function again(facts: Facts, state: string, at: number): void {
+  Object.assign(execution(facts, 'x-b'), { state });
+  facts.executions.push({ ...execution(facts, 'x-b'), id: 'x-b2', state: 'success', ended_at: at + 0.6 });
+  facts.ledger.push({ ...line(facts, 'x-b', 'START'), execution: 'x-b2', mono: at, wall: at }, { ...line(facts, 'x-b', 'FINISH'), execution: 'x-b2', mono: at + 0.5, wall: at + 0.5 });
+  instance(facts, 'b').execution_id = 'x-b2';
+  facts.logs.set('x-b2', [1, 2].map((number) => `L ${number} ${sha(`x-b2:${number}`).slice(0, 12)}`));
+}
+
+it('finds nothing where nothing is', async () => assert.deepEqual(await judge(soundFacts()), { codes: [], texts: [] }));
+
+it('a try whose process was killed may run again, where processes are killed', async () => {
+  const facts = soundFacts();
+  again(facts, 'lost', 4.5);
+  facts.ledger = facts.ledger.filter((one) => !(one.execution === 'x-b' && one.phase === 'FINISH'));
+  assert.deepEqual((await judge(facts, true)).texts, []);
+  assert.deepEqual((await judge(facts)).codes, ['R3'], 'and nowhere else');
+});
+
+/** What is planted, and the codes that must be found; no others may be. */
+const PLANTED: readonly [string, string[], (facts: Facts) => void][] = [
+  ['an accepted run that is gone', ['R1'], (facts) => void facts.driver.push({ kind: 'created', dag: 'd', run: 'gone' })],
+  ['an instance that is not there', ['R1', 'R7'], (facts) => {
+    facts.instances = facts.instances.filter((one) => one.map_index !== 1);
+    facts.executions = facts.executions.filter((one) => one.id !== 'x-m1');
+    facts.ledger = facts.ledger.filter((one) => one.execution !== 'x-m1');
+  }],
+  ['a try that never started', ['R1'], (facts) => {
+    facts.ledger = facts.ledger.filter((one) => one.execution !== 'x-t1');
+  }],
+  ['an execution that nobody knows', ['R2'], (facts) => void facts.ledger.push({ ...line(facts, 'x-a', 'START'), execution: 'x-ghost', task: 'ghost' })],
+  ['an execution that ran another task', ['R2', 'R3', 'R6'], (facts) => void facts.ledger.push({ ...line(facts, 'x-a', 'START'), task: 'p', mono: 9, wall: 1.5 })],
+  ['an execution that started twice', ['R3'], (facts) => void facts.ledger.push({ ...line(facts, 'x-a', 'START'), mono: 1.2, wall: 1.2 })],
+  ['a try that started twice though nothing was killed', ['R3', 'R5'], (facts) => again(facts, 'lost', 4.5)],
+  ['a success without an end', ['R4'], (facts) => {
+    facts.ledger = facts.ledger.filter((one) => !(one.execution === 'x-q' && one.phase === 'FINISH'));
+  }],
+  ['a task that cannot succeed and did', ['R4'], (facts) => void (instance(facts, 'never').state = 'success')],
+  ['an end that was taken for a failure', ['R5'], (facts) => void (execution(facts, 'x-p').state = 'failed')],
+  ['an instance that failed', ['R5'], (facts) => void (instance(facts, 'p').state = 'failed')],
+  ['a run that failed', ['R5'], (facts) => facts.runs.forEach((run) => void (run.state = 'failed'))],
+  ['a try of the user that was spent', ['R5'], (facts) => void (instance(facts, 'p').try_number = 2)],
+  ['two of one instance at once', ['R3', 'R5', 'R6'], (facts) => again(facts, 'lost', 3.4)],
+  ['a start before the one before was closed', ['R3', 'R5', 'R6'], (facts) => {
+    again(facts, 'lost', 4.5);
+    execution(facts, 'x-b').ended_at = 5;
+  }],
+  ['a start before its upstream', ['R7'], (facts) => void (line(facts, 'x-b', 'START').mono = 1.5)],
+  ['a start before one failed', ['R7'], (facts) => void (line(facts, 'x-r', 'START').mono = 1.5)],
+  ['a start before all were done', ['R7'], (facts) => void (line(facts, 'x-l', 'START').mono = 3.5)],
+  ['a value that is gone', ['R8'], (facts) => void facts.xcoms.shift()],
+  ['a value that was changed', ['R8'], (facts) => Object.assign(facts.xcoms[0] ?? {}, { value: '[7]', sha256: sha('[7]') })],
+  ['a value whose hash is another', ['R8'], (facts) => Object.assign(facts.xcoms[0] ?? {}, { sha256: sha('else') })],
+  ['a task that was given something else', ['R8'], (facts) => void (line(facts, 'x-b', 'START').got = [digest([9])])],
+  ['a log that lacks its end', ['R8'], (facts) => void facts.logs.get('x-a')?.pop()],
+  ['a log that lacks its beginning', ['R8'], (facts) => void facts.logs.get('x-a')?.shift()],
+  ['a log out of order', ['R8'], (facts) => void facts.logs.get('x-a')?.reverse()],
+  ['a log that is not there', ['R8'], (facts) => void facts.logs.delete('x-a')],
+  ['something done after the end', ['R9'], (facts) => void facts.ledger.push({ ...line(facts, 'x-p', 'START'), phase: 'EFFECT', wall: 9 })],
+  ['a run that goes nowhere', ['R10'], (facts) => facts.runs.forEach((run) => void (run.state = 'running'))],
+  ['an instance that goes nowhere', ['R10', 'R5'], (facts) => void (instance(facts, 'p').state = 'running')],
+  ['an execution that nobody closed', ['R10'], (facts) => Object.assign(execution(facts, 'x-p'), { ended: false, ended_at: null })],
+  ['a leader that wrote after its successor', ['R11'], (facts) => void facts.events.push({ id: 99, execution_id: null, epoch: 1, detail: null })],
+  ['a pool over its slots', ['R12'], (facts) => Object.assign(line(facts, 'x-q', 'START'), { mono: 1.5 })],
+];
+for (const [name, expected, plant] of PLANTED) {
+  it(`finds ${name}`, async () => {
+    const facts = soundFacts();
+    plant(facts);
+    const { codes, texts } = await judge(facts);
+    assert.deepEqual(codes, expected.toSorted(), texts.join('\n'));
+  });
+}
+
+it('a gap in a log that says so is none', async () => {
+  const facts = soundFacts();
+  facts.logs.set('x-a', [...(facts.logs.get('x-a') ?? []).slice(0, 1), '38 bytes of this log are missing: No space left on device']);
+  const silent = soundFacts();
+  silent.logs.set('x-a', (silent.logs.get('x-a') ?? []).slice(0, 1));
+  silent.events.push({ id: 50, execution_id: 'x-a', epoch: 2, detail: '38 bytes of its log are missing: No space left on device' });
+  assert.deepEqual([(await judge(facts)).texts, (await judge(silent)).texts], [[], []]);
+});
