@@ -30,14 +30,20 @@ function tool(name: string, command: string, args: readonly string[]): Part {
   return { name, run: async () => ((await execute(command, args, { quiet: true })).code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 }) };
 }
 
+/** The runner fails when fewer lines of these folders are run. */
+function coverageFlags(covers: { folders: readonly string[]; linesPercent: number } | undefined): string[] {
+  if (covers === undefined) return [];
+  return ['--experimental-test-coverage', ...covers.folders.map((folder) => `--test-coverage-include=${folder}/**/*.ts`), '--test-coverage-exclude=**/*.test.ts', `--test-coverage-lines=${covers.linesPercent}`];
+}
+
 /** Node's test runner over files; `together` runs them in one process, else each has its own. */
-function nodeTests(name: string, patterns: readonly string[], how: { together: boolean; seconds: number; except?: RegExp; env?: () => Promise<Record<string, string>> }): Part {
+function nodeTests(name: string, patterns: readonly string[], how: { together: boolean; seconds: number; except?: RegExp; covers?: { folders: readonly string[]; linesPercent: number }; env?: () => Promise<Record<string, string>> }): Part {
   return {
     name,
     run: async () => {
       const files = globSync([...patterns], { cwd: ROOT }).filter((file) => how.except?.test(file) !== true).sort();
       if (files.length === 0) return { passed: 0, failed: 1, skipped: 0 };
-      const args = ['--test', '--test-reporter=spec', `--test-timeout=${how.seconds * 1000}`, ...(how.together ? ['--test-isolation=none'] : ['--test-concurrency=2']), ...files];
+      const args = ['--test', '--test-reporter=spec', `--test-timeout=${how.seconds * 1000}`, ...(how.together ? ['--test-isolation=none'] : ['--test-concurrency=2']), ...coverageFlags(how.covers), ...files];
       const { code, output } = await execute(NODE, args, { quiet: true, env: (await how.env?.()) ?? {} });
       const count = (what: string): number => Number(output.match(new RegExp(`^ℹ ${what} (\\d+)$`, 'm'))?.[1] ?? 0);
       const failed = count('fail') + count('cancelled');
@@ -80,13 +86,14 @@ const NEEDS_MORE = /\.(pg|redis|container|e2e|crash)\.test\.ts$/;
 const CHECK: readonly Part[] = [
   tool('types', join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.json', '--checkers', '2']),
   tool('lint', join(ROOT, 'node_modules/.bin/oxlint'), ['--type-aware', '--deny-warnings', 'src', 'test', 'bench']),
-  nodeTests('unit', UNIT, { together: true, seconds: 60, except: NEEDS_MORE }),
+  nodeTests('unit', UNIT, { together: true, seconds: 60, except: NEEDS_MORE, covers: { folders: ['src/contract', 'src/core'], linesPercent: 95 } }),
   nodeTests('house', ['test/house/*.test.ts'], { together: true, seconds: 60 }),
 ];
 const ALL: readonly Part[] = [
   ...CHECK,
   pythonTests,
   nodeTests('postgresql', ['src/**/*.pg.test.ts', 'test/**/*.pg.test.ts'], { together: false, seconds: 120 }),
+  nodeTests('redis', ['src/**/*.redis.test.ts', 'test/**/*.redis.test.ts'], { together: false, seconds: 180 }),
   nodeTests('airflow', ['test/compat/*.test.ts'], { together: false, seconds: 240, env: findWheel }),
   nodeTests('end to end', ['src/**/*.e2e.test.ts', 'test/e2e/*.e2e.test.ts'], { together: false, seconds: 240 }),
   nodeTests('crash', ['test/crash/*.test.ts', 'test/chaos/*.test.ts'], { together: false, seconds: 300 }),

@@ -16,7 +16,7 @@ const PACKAGES = [
 export type Installed = { readonly kind: 'installed'; readonly bin: string } | { readonly kind: 'missing'; readonly why: string };
 
 /** Finds the environment or makes it; the first time takes about a minute and a network. */
-export async function installAirflow(bench: Workbench): Promise<Installed> {
+export async function installAirflow(bench: Pick<Workbench, 'python' | 'say'>): Promise<Installed> {
   const bin = join(FOLDER, 'bin');
   const mark = join(FOLDER, 'complete');
   if (existsSync(mark)) return { kind: 'installed', bin };

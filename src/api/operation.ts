@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Static, type TObject, type TSchema, Type as T } from '@sinclair/typebox';
 import type { Config } from '#contract/config.ts';
 import type { Role } from '#contract/roles.ts';
+import type { ValueReader } from '#contract/value-store.ts';
 import type { LogStore } from '#logs/log-store.ts';
 import type { Reporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
@@ -14,6 +15,8 @@ export interface Services {
   readonly database: Database;
   readonly config: Config;
   readonly logs: LogStore;
+  /** XComs whose bytes lie outside PostgreSQL; null when there is no such place. */
+  readonly values: ValueReader | null;
   readonly reporter: Reporter;
   readonly version: string;
   /** Signs tokens and continuations. */

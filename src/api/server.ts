@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import { Readable } from 'node:stream';
 import { type Config, LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
+import type { ValueReader } from '#contract/value-store.ts';
 import type { LogStore } from '#logs/log-store.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type Database, probeDatabase, translateDatabaseError } from '#store/database.ts';
@@ -36,9 +37,13 @@ export interface ApiOptions {
   readonly database: Database;
   readonly config: Config;
   readonly logs: LogStore;
+  /** XComs whose bytes lie outside PostgreSQL. */
+  readonly values?: ValueReader | null;
   readonly reporter: Reporter;
   /** Version of this program. */
   readonly version: string;
+  /** True when this server is being stopped: /readyz says so. */
+  readonly isStopping?: () => boolean;
   /** Operations of other parts of the system, below /api/v2. */
   readonly moreRoutes?: readonly Route[];
 }
@@ -53,7 +58,7 @@ const GREEDY = ['pool_name', 'variable_key', 'xcom_key'];
 export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
   const { database, config, logs, reporter, version } = options;
   const stop = new AbortController();
-  const services: Services = { database, config, logs, reporter, version, signingKey: await readSigningKey(database, config), stopping: stop.signal };
+  const services: Services = { database, config, logs, values: options.values ?? null, reporter, version, signingKey: await readSigningKey(database, config), stopping: stop.signal };
   const app = Fastify({ bodyLimit: config.LEOFLOW_MAX_BODY_BYTES, exposeHeadRoutes: false, forceCloseConnections: true, routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH } });
   app.addHook('preClose', () => Promise.resolve(stop.abort()));
   readBodies(app);
@@ -68,7 +73,7 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
   // Streams of lines are not compressed: each line must arrive when it is written.
   await app.register(compress, { global: true, threshold: 1024, encodings: ['gzip'], zlibOptions: { level: 5 }, customTypes: /^(application\/(json|javascript)|text\/)/ });
   addLogin(app, services);
-  addProbes(app, services);
+  addProbes(app, services, options.isStopping ?? (() => false));
   const routes = [...ROUTES, ...(options.moreRoutes ?? [])];
   addDocs(app, { routes, version, requireAuth: config.LEOFLOW_DOCS_REQUIRE_AUTH, signingKey: services.signingKey });
   for (const route of routes) addOperation(app, services, route);
@@ -143,9 +148,10 @@ function requireAccess(route: RouteOptions): void {
   }
 }
 
-function addProbes(app: FastifyInstance, services: Services): void {
+function addProbes(app: FastifyInstance, services: Services, isStopping: () => boolean): void {
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
+    if (isStopping()) return reply.code(503).send({ status: 'not ready', detail: 'this server is being stopped' });
     try {
       await probeDatabase(services.database);
       return { status: 'ready' };

@@ -41,7 +41,7 @@ async function examine(context: LocalContext): Promise<Finding[]> {
   const home = context.homeOf(config);
   return [
     node, { name: 'settings', state: 'ok', text: 'every LEOFLOW_* variable is known' }, checkHome(home), checkDisk(home), ...(await checkPython(context, config, home)),
-    await checkDatabase(config), checkServer(home),
+    await checkDatabase(config), ...(await checkValues(context, config)), checkServer(home),
   ];
 }
 
@@ -90,6 +90,14 @@ async function checkDatabase(config: Config): Promise<Finding> {
   } finally {
     await database.close();
   }
+}
+
+async function checkValues(context: LocalContext, config: Config): Promise<Finding[]> {
+  if (config.LEOFLOW_REDIS_URL === null) return [{ name: 'xcom', state: 'ok', text: 'values lie in PostgreSQL' }];
+  const { refusal, warnings } = await context.examineRedis(config.LEOFLOW_REDIS_URL);
+  if (refusal !== null) return [{ name: 'xcom', state: 'bad', text: `${refusal}; see Redis in docs/guides/operations.md` }];
+  const notes = warnings.map((text): Finding => ({ name: 'xcom', state: 'note', text }));
+  return [{ name: 'xcom', state: 'ok', text: 'LEOFLOW_REDIS_URL answers and drops nothing by itself' }, ...notes];
 }
 
 function checkServer(home: string): Finding {

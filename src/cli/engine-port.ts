@@ -1,6 +1,6 @@
 // What the commands that run an engine are handed by the composition root: they know its shape, not its parts.
 import type { Config } from '#contract/config.ts';
-import type { Event } from '#contract/events.ts';
+import type { DrainEnd, Event } from '#contract/events.ts';
 import type { RunUuid } from '#contract/ids.ts';
 import type { CompiledDag } from '#compile/compiled.ts';
 import type { Database } from '#store/database.ts';
@@ -37,6 +37,10 @@ export interface OpenEngine {
   readLog(attemptId: string): Promise<readonly { readonly event: string; readonly level?: string; readonly error_detail?: unknown }[]>;
   /** Serves the public API. Throws `address_in_use`. */
   serve(where: { host: string; port: number }): Promise<ServedUrl>;
+  /** Running executions that this server decides on. */
+  countExecutions(): number;
+  /** Starts nothing any more and waits: for what runs, for another server of this home folder, or until time or patience is over. `stop` has to follow. */
+  drain(how: { readonly seconds: number; readonly hurry: AbortSignal }): Promise<{ readonly how: DrainEnd; readonly left: number }>;
   /** Ends it; with `endExecutions` everything that runs is ended too. */
   stop(how: { endExecutions: boolean }): Promise<void>;
 }

@@ -1,5 +1,6 @@
 // What the commands that run an engine on this machine get from the composition root.
 import type { Config, SettingName } from '#contract/config.ts';
+import type { StoreExamination } from '#contract/value-store.ts';
 import type { OpenEngineFunction } from './engine-port.ts';
 import type { RunScreen } from './run-once.ts';
 
@@ -11,6 +12,8 @@ export interface LocalContext {
   readonly openEngine: OpenEngineFunction;
   /** Where an execution of this home folder wrote its log. */
   readonly logFileOf: (home: string, executionId: string) => string;
+  /** Whether the Redis at this address would keep values. */
+  readonly examineRedis: (url: string) => Promise<StoreExamination>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly outIsTerminal: boolean;
@@ -18,6 +21,8 @@ export interface LocalContext {
   readonly coloured: boolean;
   /** Aborts on SIGINT and SIGTERM. */
   readonly stop: AbortSignal;
+  /** Takes the second such signal, which else ends the process; the third does. */
+  readonly onSecondStop: (hurry: () => void) => void;
   readonly version: string;
 }
 

@@ -22,6 +22,7 @@ const choice = <const C extends readonly string[]>(choices: C, value: C[number],
 export const SETTINGS = {
   LEOFLOW_HOME: text(null, 'Folder for data, logs and sockets. Default: /var/lib/leoflow as root, else $XDG_DATA_HOME/leoflow.'),
   LEOFLOW_DATABASE_URL: text(null, 'PostgreSQL ≥ 15 to use instead of the embedded one.', { secret: true }),
+  LEOFLOW_REDIS_URL: text(null, 'Redis that holds the bytes of XComs (redis://, rediss:// or a socket’s path). Default: they stay in PostgreSQL.', { secret: true }),
   LEOFLOW_HOST: text('127.0.0.1', 'Address the API listens on.'),
   LEOFLOW_PORT: integer(8088, 'Port the API listens on; 0 picks a free one.', 0, 65_535),
   LEOFLOW_PYTHON: text(null, 'Python ≥ 3.10 that parses DAG files and runs tasks. Default: the home folder’s environment, else python3.'),
@@ -30,6 +31,8 @@ export const SETTINGS = {
   LEOFLOW_TOKEN_TTL_SECONDS: integer(86_400, 'Life of an API token.', 60),
   LEOFLOW_SERVER_URL: text(null, 'Server that the CLI talks to.'),
   LEOFLOW_TOKEN: text(null, 'API token of the CLI.', { secret: true }),
+  LEOFLOW_OTLP_ENDPOINT: text(null, 'OpenTelemetry collector that receives traces (base URL of OTLP/HTTP, e.g. http://localhost:4318). Default: no traces are made.'),
+  LEOFLOW_OTLP_SERVICE_NAME: text('leoflow', 'The name of this service in traces.'),
   LEOFLOW_LOG_LEVEL: choice(['debug', 'info', 'warn', 'error'], 'info', 'Least level of the server’s own log.'),
   LEOFLOW_PARALLELISM: integer(32, 'Executions running at once on this server (Airflow’s [core] parallelism).', 1, 10_000),
   LEOFLOW_PARKED_CHILDREN: integer(4, 'Warm children kept ready per active DAG version.', 0, 64),
@@ -37,6 +40,7 @@ export const SETTINGS = {
   LEOFLOW_IMPORT_TIMEOUT_SECONDS: integer(30, 'A DAG file that is still importing after this time is refused.', 1, 3600),
   LEOFLOW_CANCEL_GRACE_SECONDS: integer(30, 'Time between SIGTERM and SIGKILL of a cancelled execution.', 0, 3600),
   LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS: integer(30, 'A running execution nobody has heard of for this long is asked about, then lost.', 5),
+  LEOFLOW_DRAIN_SECONDS: integer(30, 'When `leoflow server` is stopped, running executions have this long to end before they are ended (and run again later).', 0, 86_400),
   LEOFLOW_INFRA_RETRIES: integer(3, 'Executions of one try that may be lost to infrastructure before the try fails.', 0, 100),
   LEOFLOW_INFRA_RETRY_DELAY_SECONDS: number(0.2, 'Wait before an execution lost to infrastructure is started again; doubles each time.', 0, 3600),
   LEOFLOW_XCOM_MAX_BYTES: integer(262_144, 'Largest XCom value.', 1, 64 * 1024 * 1024),
@@ -72,5 +76,11 @@ export const LIMITS = {
   leaderTimeoutMs: 4_000,
   /** PostgreSQL ends a leader's session that says nothing for this long, and gives its lock to the next. */
   leaderLeaseMs: 3_000,
+  /** XComs outside PostgreSQL: names in one call, bytes in one answer, and how long a call may take. */
+  maxValuesPerCall: 500,
+  maxValueReadBytes: 8 * 1024 * 1024,
+  valueStoreTimeoutMs: 5_000,
+  /** Ended spans that wait for the collector; what comes on top is dropped. */
+  maxQueuedSpans: 8_192,
   maxParseOutputBytes: 32 * 1024 * 1024,
 } as const;

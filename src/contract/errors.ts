@@ -35,6 +35,7 @@ export const ERRORS = {
   interrupted: kind(500, 130, 'Start it again.'),
   xcom_too_large: kind(413, 65, 'Store the value elsewhere and push a reference, or raise LEOFLOW_XCOM_MAX_BYTES.'),
   xcom_lost: kind(500, 70, 'The value was recorded but its bytes are gone; clear the producing task to make it again.'),
+  xcom_store_unavailable: kind(503, 69, 'Check that Redis runs, has memory left and LEOFLOW_REDIS_URL is right; nothing is lost meanwhile, the server tries again by itself.', true),
   stale: kind(409, 75, 'This execution was closed before; nothing was changed.'),
   not_leading: kind(503, 69, 'Another server leads; try that one.', true),
   disk_full: kind(507, 73, 'Free some space in the folder named.', true),

@@ -4,12 +4,17 @@ import type { Cause, RunState, TaskState } from './states.ts';
 /** Least to most urgent, as in the log line’s `level`. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
+/** `not_leading`: nothing was this server’s to end. `handed_over`: the next leader goes on with what runs. `time_over`, `hurried`: what was left was ended. */
+export type DrainEnd = 'not_leading' | 'handed_over' | 'idle' | 'time_over' | 'hurried';
+
 interface InstanceIds { readonly dag_id: string; readonly run_id: string; readonly task_id: string; readonly map_index: number }
 
 /** Ids go into the log line, never into metric labels. Durations in milliseconds. */
 export type Event =
   | { readonly event: 'server.ready'; readonly url: string; readonly boot_ms: number }
-  | { readonly event: 'server.stopping'; readonly reason: string }
+  /** What `executions` do not end within `drain_seconds`, and no other server of this home takes over, is ended. */
+  | { readonly event: 'server.stopping'; readonly reason: string; readonly executions: number; readonly drain_seconds: number }
+  | { readonly event: 'server.drained'; readonly how: DrainEnd; readonly executions: number; readonly ms: number }
   | { readonly event: 'leader.elected'; readonly epoch: number; readonly waited_ms: number }
   /** All unfinished runs are in memory: from here on it decides. `ms` since it was elected. */
   | { readonly event: 'leader.ready'; readonly epoch: number; readonly runs: number; readonly ms: number }
@@ -33,6 +38,16 @@ export type Event =
   | { readonly event: 'launcher.ready'; readonly pid: number; readonly adopted: number }
   | { readonly event: 'database.unavailable'; readonly error: string }
   | { readonly event: 'database.available'; readonly down_ms: number }
+  /** Redis does not answer or does not take values: reports wait with the agents. `doing` says which of the three failed; each is told once until it works again. */
+  | { readonly event: 'xcom_store.unavailable'; readonly doing: 'connect' | 'read' | 'write'; readonly error: string }
+  | { readonly event: 'xcom_store.available'; readonly doing: 'connect' | 'read' | 'write'; readonly down_ms: number }
+  /** How it is set up may lose values. */
+  | { readonly event: 'xcom_store.warning'; readonly message: string }
+  /** Bytes that no row names were removed: `dead` of rows that are gone, `orphans` whose rows were never written. */
+  | { readonly event: 'xcom_store.swept'; readonly dead: number; readonly orphans: number }
+  /** The collector of traces does not take them: spans are dropped. Told once until it works again. */
+  | { readonly event: 'traces.unavailable'; readonly error: string }
+  | { readonly event: 'traces.available'; readonly dropped: number }
   | { readonly event: 'history.pruned'; readonly runs: number; readonly versions: number }
   | { readonly event: 'http.request'; readonly method: string; readonly route: string; readonly status: number; readonly ms: number }
   | { readonly event: 'auth.failed'; readonly reason: string }
@@ -43,10 +58,11 @@ export type EventName = Event['event'];
 
 /** Level of each event's log line. `http.request` and `commit.done` are metrics first: debug lines. */
 export const EVENT_LEVELS: Readonly<Record<EventName, Level>> = {
-  'server.ready': 'info', 'server.stopping': 'info', 'leader.elected': 'info', 'leader.ready': 'info', 'leader.lost': 'warn',
+  'server.ready': 'info', 'server.stopping': 'info', 'server.drained': 'info', 'leader.elected': 'info', 'leader.ready': 'info', 'leader.lost': 'warn',
   'dag.registered': 'info', 'dag.refused': 'warn', 'run.created': 'info', 'run.moved': 'info', 'task.moved': 'debug',
   'commit.done': 'debug', 'commit.stale': 'warn', 'commit.failed': 'error', 'report.stale': 'warn',
   'execution.lost': 'warn', 'execution.adopted': 'info', 'execution.log_gap': 'error', 'fork_server.ready': 'info', 'fork_server.failed': 'error',
   'fork_server.exited': 'info', 'launcher.lost': 'error', 'launcher.ready': 'info',
-  'database.unavailable': 'error', 'database.available': 'info', 'history.pruned': 'info', 'http.request': 'debug', 'auth.failed': 'warn', failure: 'error',
+  'database.unavailable': 'error', 'database.available': 'info', 'history.pruned': 'info', 'traces.unavailable': 'warn', 'traces.available': 'info',
+  'xcom_store.unavailable': 'error', 'xcom_store.available': 'info', 'xcom_store.warning': 'warn', 'xcom_store.swept': 'debug', 'http.request': 'debug', 'auth.failed': 'warn', failure: 'error',
 };

@@ -55,8 +55,8 @@ export interface RunSnapshot {
   readonly graph: Graph;
   readonly logicalDate: number | null;
   readonly runAfter: number;
-  /** How often something of it had been cleared when it was read. */
-  readonly clearNumber?: number;
+  /** How often people had acted on it when it was read. */
+  readonly actionNumber?: number;
   state: RunState;
   startDate: number | null;
   endDate: number | null;

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Timetable } from '#contract/dag.ts';
 import type { RunType } from '#contract/states.ts';
+import { findNextRunFault, type NextRunRow } from '../../test/oracle/next-run-rows.ts';
 import { describeTimetable, findTimetableFault, listRuns, makeRunId, manualInterval, nextRun, type RunInfo } from './timetable.ts';
 
 type Times = [intervalStart: number, intervalEnd: number, runAfter: number];
@@ -43,6 +44,12 @@ describe('timetables against Airflow', () => {
       }
     });
   }
+
+  it('next runs of random timetables in all zones', () => {
+    const { rows } = JSON.parse(readFileSync(new URL('../../test/oracle/random-timetables.json', import.meta.url), 'utf8')) as { rows: NextRunRow[] };
+    assert(rows.length >= 5000 && rows.some((row) => row[6] === 'fails'));
+    assert.deepEqual(rows.map(findNextRunFault).filter((fault) => fault !== null), []);
+  });
 
   it('manual intervals', () => {
     assert(recorded.manual.length > 80);

@@ -58,8 +58,8 @@ export interface Executor {
   explain(versionId: VersionId): string | null;
   /** Stops leading. Running executions go on. */
   stepDown(): void;
-  /** Ends everything, executions included. */
-  shutdown(): Promise<void>;
+  /** Ends everything, executions included. @returns whether all that ran is known to be gone: a launcher ends after everything below it */
+  shutdown(): Promise<boolean>;
 }
 
 /** What executions leave behind before they report. Read when the report never came, discarded when it is recorded. */

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { ExecutionSpec, ExitedChild, ForkServerSpec, FromForkServer, FromLauncher, ReportedError, RunningForkServer } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
-import { callEvery, monotonicMs, sleep } from '#platform/clock.ts';
+import { callEvery, monotonicMs, settledWithin, sleep } from '#platform/clock.ts';
 import type { LineSocket } from '#platform/line-socket.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
@@ -180,7 +180,7 @@ export class ProcessExecutor implements Executor {
     }
   }
 
-  async shutdown(): Promise<void> {
+  async shutdown(): Promise<boolean> {
     let launcher = this.#launcher;
     // From here on its end is wanted: nothing is lost, nothing is started again.
     this.#launcher = null;
@@ -189,12 +189,12 @@ export class ProcessExecutor implements Executor {
     // One that is only just starting is ended when it answers.
     await this.#connecting.catch(() => undefined);
     launcher ??= this.#launcher;
-    if (launcher === null) return;
+    if (launcher === null) return false;
     launcher.send({ op: 'shutdown', epoch: this.#epoch });
-    const waited = new AbortController();
-    await Promise.race([this.#launcherClosed, sleep(SHUTDOWN_MS, waited.signal)]);
-    waited.abort();
+    let isGone = false;
+    await settledWithin(this.#launcherClosed.then(() => void (isGone = true)), SHUTDOWN_MS);
     launcher.close();
+    return isGone;
   }
 
   // ── the launcher ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,27 +5,30 @@ import type { LocalContext } from '#cli/local-context.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { homeFolder, readConfig, wantsColour } from '#platform/config.ts';
 import { logFile } from '#logs/file-log-store.ts';
+import { examineRedis } from '#xcom/examine-redis.ts';
 import { openEngine } from './open-engine.ts';
 import { VERSION } from './version.ts';
 
 const stop = new AbortController();
 let signals = 0;
+let hurry: (() => void) | null = null;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     signals += 1;
-    // The second one does not wait for an orderly end.
-    if (signals > 1) process.exit(130);
-    stop.abort(signal);
+    // The second one does not wait for an orderly end, unless somebody wants to make it a quick one.
+    if (signals > (hurry === null ? 1 : 2)) process.exit(130);
+    if (signals === 2) hurry?.();
+    else stop.abort(signal);
   });
 }
 // A reader that went away (`leoflow … | head`) ends the command quietly.
 process.stdout.on('error', () => process.exit(0));
 
 const context: LocalContext = {
-  readConfig, homeOf: homeFolder, openEngine, logFileOf: logFile,
+  readConfig, homeOf: homeFolder, openEngine, logFileOf: logFile, examineRedis,
   out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text),
   outIsTerminal: process.stdout.isTTY === true, errIsTerminal: process.stderr.isTTY === true, coloured: wantsColour(process.stdout),
-  stop: stop.signal,
+  stop: stop.signal, onSecondStop: (run) => void (hurry = run),
   version: VERSION,
 };
 

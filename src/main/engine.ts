@@ -3,19 +3,27 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
+import type { DrainEnd } from '#contract/events.ts';
 import type { RunUuid } from '#contract/ids.ts';
+import type { ValueStore } from '#contract/value-store.ts';
 import type { Reporter } from '#platform/report.ts';
 import { userEnvironment } from '#platform/config.ts';
+import { placeOf } from '#platform/place.ts';
+import { openTraces } from '#platform/traces.ts';
 import { startAgentServer } from '#api/agent/agent-server.ts';
 import { outcomeFiles } from '#executor/outcome-files.ts';
 import { ProcessExecutor } from '#executor/process-executor.ts';
 import { logFile } from '#logs/file-log-store.ts';
+import { openRedisValues } from '#xcom/redis-values.ts';
 import { prepareVersion } from '#scheduler/prepare-version.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
 import { type Database, openDatabase } from '#store/database.ts';
+import { readInstallation } from '#store/dead-values.ts';
 import { awaitLeadership } from '#store/leader.ts';
 import { migrate } from '#store/migrate.ts';
 import { listen } from '#store/notifications.ts';
+import { VERSION } from './version.ts';
 
 /** `home` holds sockets, logs and sources; `python` is the interpreter that imports DAG files. `onRunFinished` hears of runs that this server decided, after their commit. */
 export interface EngineOptions {
@@ -29,10 +37,19 @@ export interface EngineOptions {
   readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
 }
 
+/** `hurry` aborts when nobody wants to wait any longer. */
+export interface DrainRequest { readonly seconds: number; readonly hurry: AbortSignal }
+
 /** A running engine without public API. It may be waiting for leadership. */
 export interface Engine {
   readonly database: Database;
   readonly scheduler: Scheduler;
+  /** Where bytes of XComs lie outside PostgreSQL; null without LEOFLOW_REDIS_URL. */
+  readonly values: ValueStore | null;
+  /** True from the beginning of a drain: requests belong to another server. */
+  readonly isStopping: boolean;
+  /** Starts nothing any more and lets what runs end, or leaves it to another server. `stop` has to follow. */
+  drain(how: DrainRequest): Promise<{ readonly how: DrainEnd; readonly left: number }>;
   /** Ends scheduling. With `endExecutions` also everything that runs. */
   stop(how: { endExecutions: boolean }): Promise<void>;
 }
@@ -41,8 +58,11 @@ export interface Engine {
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { config, home, reporter } = options;
   for (const folder of ['run', 'logs', 'outcomes', 'versions']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
+  const traces = config.LEOFLOW_OTLP_ENDPOINT === null ? null
+    : await openTraces({ endpoint: config.LEOFLOW_OTLP_ENDPOINT, serviceName: config.LEOFLOW_OTLP_SERVICE_NAME ?? 'leoflow', version: VERSION, reporter });
   await migrate(options.databaseUrl);
   const database = openDatabase(options.databaseUrl);
+  const values = await openValues(database, config.LEOFLOW_REDIS_URL, reporter);
   const agentAddress = join(home, 'run', `a${process.pid}.sock`);
   const executor = new ProcessExecutor({
     home, python: options.python, agentSocket: agentAddress, environment: userEnvironment(), parked: config.LEOFLOW_PARKED_CHILDREN,
@@ -50,20 +70,41 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     prepare: (versionId) => prepareVersion(database, versionId, { folder: join(home, 'versions'), livePath: options.livePath ?? (() => []) }),
   });
   const scheduler = new Scheduler({
-    config, home, host: hostname(), database, reporter, executor, agentAddress,
+    config, home, host: hostname(), place: placeOf(home), database, values, reporter, executor, agentAddress,
     coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
     folders: { logFile: (execution) => logFile(home, execution), outcomes: join(home, 'outcomes') }, outcomes: outcomeFiles(join(home, 'outcomes')),
     onPruned: (executions) => executions.forEach((id) => rmSync(logFile(home, id), { force: true })),
     ...(options.onRunFinished === undefined ? {} : { onRunFinished: options.onRunFinished }),
+    ...(traces === null ? {} : { onSpan: traces.onSpan }),
   });
   const agents = await startAgentServer(agentAddress, scheduler, reporter);
   scheduler.start();
   return {
-    database, scheduler,
+    database, scheduler, values,
+    get isStopping() { return scheduler.isDraining; },
+    drain: (how) => scheduler.drain(how),
     async stop(how) {
       await scheduler.stop(how);
       await agents.close();
+      await values?.close();
+      await traces?.close();
       await database.close();
     },
   };
+}
+
+/** Refuses to start on a Redis that drops values by itself. One that does not answer yet is no reason: reports wait with the agents. */
+async function openValues(database: Database, url: string | null, reporter: Reporter): Promise<ValueStore | null> {
+  if (url === null) return null;
+  let values: ValueStore | null = null;
+  try {
+    values = await openRedisValues({ url, installation: await readInstallation(database.pool), reporter });
+    const refusal = (await values.examine())?.refusal ?? null;
+    if (refusal !== null) throw new AppError('invalid_config', refusal, { hint: 'Set its maxmemory-policy to noeviction.' });
+    return values;
+  } catch (error) {
+    await values?.close();
+    await database.close();
+    throw error;
+  }
 }

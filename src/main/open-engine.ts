@@ -32,7 +32,8 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
   const closers: (() => Promise<void>)[] = [];
   try {
     const engine = await startEngine({
-      config: request.config, home: request.home, databaseUrl: store.url, python: request.python, reporter,
+      // A store that is thrown away leaves nothing in a Redis that stays.
+      config: request.store === 'throwaway' ? { ...request.config, LEOFLOW_REDIS_URL: null } : request.config, home: request.home, databaseUrl: store.url, python: request.python, reporter,
       ...(request.livePath === undefined ? {} : { livePath: request.livePath }),
       onRunFinished: (run) => finished.forEach((listener) => listener(run)),
     });
@@ -46,10 +47,12 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
       onRunFinished: (listener) => void finished.push(listener),
       readLog: async (attemptId) => (await logs.readLog(await listExecutionsOf(database.pool, attemptId), { position: LOG_START, maxBytes: LIMITS.maxLogReadBytes })).messages,
       async serve(where) {
-        const api = await serveApi({ where, database, config: request.config, logs, reporter, version: VERSION });
+        const api = await serveApi({ where, database, config: request.config, logs, values: engine.values, reporter, version: VERSION, isStopping: () => engine.isStopping });
         closers.push(() => api.close());
         return api;
       },
+      countExecutions: () => engine.scheduler.counts?.executions ?? 0,
+      drain: (how) => engine.drain(how),
       async stop(how) {
         for (const close of closers) await close();
         await engine.stop(how);

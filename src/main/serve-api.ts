@@ -1,6 +1,7 @@
 // The public API of this process, as main hands it to the commands.
 import type { Config } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
+import type { ValueReader } from '#contract/value-store.ts';
 import { buildApi } from '#api/server.ts';
 import { readSigningKey, signToken } from '#api/auth/tokens.ts';
 import type { LogStore } from '#logs/log-store.ts';
@@ -20,8 +21,11 @@ interface Parts {
   readonly database: Database;
   readonly config: Config;
   readonly logs: LogStore;
+  readonly values: ValueReader | null;
   readonly reporter: Reporter;
   readonly version: string;
+  /** True when this server is being stopped: it is not ready for new requests. */
+  readonly isStopping: () => boolean;
 }
 
 /** Starts listening. Throws `address_in_use`. */

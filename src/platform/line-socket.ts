@@ -27,6 +27,19 @@ export function connectLines(path: string, handlers: Handlers): Promise<LineSock
   });
 }
 
+/** Whether somebody listens on a unix socket. Never rejects. */
+export function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const answer = (listens: boolean): void => {
+      socket.destroy();
+      resolve(listens);
+    };
+    socket.once('connect', () => answer(true));
+    socket.once('error', () => answer(false));
+  });
+}
+
 function wrap(socket: Socket, handlers: Handlers): LineSocket {
   let rest = '';
   let closed = false;

@@ -2,7 +2,7 @@
 import { type AttemptId, makeUuidV7 } from '#contract/ids.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import { isFinished } from '#contract/states.ts';
-import { beginPlan, type Plan } from '#core/plan.ts';
+import { beginPlan, type Origin, type Plan } from '#core/plan.ts';
 import { markAll, settle, startRun, timeOutRun, wakeInstances } from '#core/plan-run.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import { callLater } from '#platform/clock.ts';
@@ -45,16 +45,20 @@ export class AdvanceRuns {
     if (plan.changes.size > 0 || plan.runFrom !== null) absorb(this.#queue.pendingOf(run), plan, () => makeUuidV7<AttemptId>(plan.now));
     for (const instance of plan.ready) admission.add({ run, instance });
     for (const instance of plan.cancels) this.#cancel(entry, instance);
-    for (const [instance] of plan.changes) {
-      if (instance.wakeAt !== null) this.wakeAt(entry, instance.wakeAt);
-      // Its values of the try before go with the commit of this plan.
-      if (instance.state === 'scheduled' && instance.tryNumber > 1) entry.values.forget({ taskId: instance.task.id, mapIndex: instance.mapIndex });
-      if (isFinished(instance.state)) admission.remove(instance);
-    }
+    for (const [instance, origin] of plan.changes) this.#follow(entry, instance, origin);
     this.#report(entry, plan);
     this.#tellNextRun(run, plan);
     if (plan.runFrom !== null && (run.state === 'success' || run.state === 'failed')) this.#finishRun(entry);
     if (plan.ready.length > 0 || admission.waiting > 0) this.#handlers.onReady();
+  }
+
+  #follow(entry: Entry, instance: Instance, origin: Origin): void {
+    if (instance.wakeAt !== null) this.wakeAt(entry, instance.wakeAt);
+    // Its values of the try before go with the commit of this plan.
+    if (instance.state === 'scheduled' && instance.tryNumber > 1) entry.values.forget({ taskId: instance.task.id, mapIndex: instance.mapIndex });
+    if (!isFinished(instance.state)) return;
+    this.#memory.admission.remove(instance);
+    this.#memory.spans?.endTry(this.#queue.pendingOf(entry.run), instance, origin.state);
   }
 
   /** Starts what max_active_runs, the pause switch and run_after allow, oldest first. */
@@ -122,6 +126,7 @@ export class AdvanceRuns {
 
   #finishRun(entry: Entry): void {
     const { run } = entry;
+    this.#memory.spans?.endRun(this.#queue.pendingOf(run), entry.row);
     this.#queue.pendingOf(run).waiters.push((result) => {
       if (result.kind !== 'moved' || this.#memory.entryOf(run) !== entry) return;
       this.#memory.removeEntry(entry);
@@ -140,14 +145,13 @@ export class AdvanceRuns {
 
   #cancel(entry: Entry, instance: Instance): void {
     const { executionId } = instance;
-    const live = executionId === null ? null : this.#memory.removeLive(executionId);
-    if (executionId === null || live === null) return;
+    if (executionId === null || !this.#memory.live.has(executionId)) return;
     const pending = this.#queue.pendingOf(entry.run);
+    const live = this.#memory.closeLive(executionId, pending);
+    if (live === null) return;
+    this.#memory.spans?.endExecution(pending, instance, { id: executionId, state: 'cancelled', report: null });
     pending.ended.push({ id: executionId, state: 'cancelled', endedAt: this.#memory.nowMs, exitCode: null, signal: null, cause: 'cancelled' });
-    pending.launches.push(() => {
-      this.#memory.tokens.delete(executionId);
-      this.#memory.ending.stop(executionId, keyOfCandidate(live.candidate));
-    });
+    pending.launches.push(() => this.#memory.ending.stop(executionId, keyOfCandidate(live.candidate)));
   }
 
   #report(entry: Entry, plan: Plan): void {

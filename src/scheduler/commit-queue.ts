@@ -138,7 +138,8 @@ export class CommitQueue {
     let isMissed = false;
     for (const pending of runs.filter((one) => one.started.length === 0)) isMissed = !(await this.#sendAlone(pending)) || isMissed;
     for (const pending of starting) {
-      if (because.kind === 'error' || (starting.length === 1 && !isMissed)) await this.#sendAlone(pending);
+      // A refused statement must be found: the others would meet it again and again.
+      if (!isMissed && (starting.length === 1 || because.kind === 'error')) isMissed = !(await this.#sendAlone(pending));
       else this.#miss(pending, { kind: 'stale' });
     }
   }

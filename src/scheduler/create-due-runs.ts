@@ -5,8 +5,10 @@ import { makeRunId, nextRun, type RunInfo } from '#core/timetable.ts';
 import type { Dag } from '#contract/dag.ts';
 import { callLater, type Clock, msOf } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
-import type { DueDag, DueResult } from '#store/schedule.ts';
-import type { NextRun } from '#store/dag-versions.ts';
+import { type DueDag, type DueResult, findPlan, planNext } from '#store/schedule.ts';
+import type { Database } from '#store/database.ts';
+import { findLastScheduled, type NextRun } from '#store/dag-versions.ts';
+import type { Graphs } from './graphs.ts';
 
 /** `slotsPerPass` bounds the runs made per DAG and pass. `findNextDue` and `nowMs` are epoch milliseconds; `dagOf` is null when the version is gone. */
 export interface ScheduleOptions {
@@ -131,4 +133,14 @@ export function scheduleBounds(dag: Dag): { start: number | null; end: number | 
 function earliestTaskDate(dag: Dag, field: 'start_date'): number | null {
   const dates = dag.tasks.flatMap((task) => (task[field] === undefined ? [] : [msOf(task[field])]));
   return dates.length === 0 ? null : Math.min(...dates);
+}
+
+/** A DAG whose planned date lies far back (it was paused) is planned from now: without catchup only its newest slot is due. */
+export async function planAnew(database: Database, at: { readonly graphs: Graphs; readonly epoch: number; readonly dagId: string }): Promise<void> {
+  const { graphs, epoch, dagId } = at;
+  const plan = await findPlan(database.pool, dagId);
+  const dag = plan === null ? null : (await graphs.get(plan.versionId))?.dag;
+  if (plan === null || dag === null || dag === undefined) return;
+  const next = nextRun(dag.timetable, { ...scheduleBounds(dag), now: database.clock.nowMs(), last: await findLastScheduled(database, dagId) });
+  if ((next?.runAfter ?? null) !== plan.nextRunAfter) await planNext(database.pool, epoch, { dagId, next });
 }

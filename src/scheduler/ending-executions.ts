@@ -48,6 +48,11 @@ export class EndingExecutions {
     return true;
   }
 
+  /** How many were told to end and are still there. */
+  get count(): number {
+    return this.#instances.size;
+  }
+
   isAwaited(instance: InstanceKey): boolean {
     return this.#held.has(textOf(instance));
   }

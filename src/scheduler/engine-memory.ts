@@ -2,6 +2,8 @@
 import type { Config } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
+import type { SpanListener } from '#contract/spans.ts';
+import type { ValueStore } from '#contract/value-store.ts';
 import { Admission, type Candidate } from '#core/admission.ts';
 import type { Graph } from '#core/graph.ts';
 import type { PastRun } from '#core/past-dependencies.ts';
@@ -14,8 +16,10 @@ import type { LiveExecution } from '#store/executions.ts';
 import type { Executor, Outcomes } from '#executor/executor.ts';
 import type { SpecFolders } from './execution-spec.ts';
 import { EndingExecutions, keyOfCandidate } from './ending-executions.ts';
+import type { PendingRun } from './pending-run.ts';
 import { QueuedRuns } from './queued-runs.ts';
 import type { RecentValues } from './recent-values.ts';
+import { Spans } from './spans.ts';
 import { tokenFits } from './tokens.ts';
 
 /** The engine’s view of everything outside. Readers answer null for what is gone; `poolSlots` also for a pool that does not exist. */
@@ -25,6 +29,8 @@ export interface RunEngineOptions {
   readonly reporter: Reporter;
   readonly executor: Executor;
   readonly host: string;
+  /** Names this machine and home folder in executions' rows. */
+  readonly place: string;
   readonly folders: SpecFolders;
   readonly graphOf: (version: VersionId) => Promise<Graph | null>;
   readonly readRun: (run: RunUuid, want: { lengths: boolean }) => Promise<RunForPlanning | null>;
@@ -32,7 +38,11 @@ export interface RunEngineOptions {
   readonly readPrevious: (run: RunSnapshot) => Promise<PastRun | null>;
   readonly poolSlots: (name: string) => number | null;
   readonly outcomes: Outcomes;
+  /** Where bytes of XComs go before their commit, and under which epoch; null: into the commit itself. */
+  readonly values: { readonly store: ValueStore; readonly epoch: number } | null;
   readonly onRunFinished: (run: RunSnapshot) => void;
+  /** Who wants to hear of ends for traces; null: nothing is made. */
+  readonly onSpan: SpanListener | null;
 }
 
 /** A run in memory, with what is not a decision about it. */
@@ -77,15 +87,19 @@ export class EngineMemory {
   readonly #suspended = new Map<RunUuid, RunSnapshot>();
   /** False during a take-over: who may start is not known before all that runs is. */
   isComplete = false;
+  /** This server is being stopped: nothing is started any more. */
+  isHolding = false;
   readonly paused = new Set<string>();
   readonly admission: Admission;
   readonly ending: EndingExecutions;
+  readonly spans: Spans | null;
   readonly #closing = new AbortController();
 
   constructor(options: RunEngineOptions) {
     const { config } = options;
     this.options = options;
     this.limits = { maxMapLength: config.LEOFLOW_MAX_MAP_LENGTH, infraRetries: config.LEOFLOW_INFRA_RETRIES, infraRetryDelayMs: config.LEOFLOW_INFRA_RETRY_DELAY_SECONDS * 1000 };
+    this.spans = options.onSpan === null ? null : new Spans(options.onSpan, options.clock);
     this.ending = new EndingExecutions(options.executor, config.LEOFLOW_CANCEL_GRACE_SECONDS);
     this.admission = new Admission(config.LEOFLOW_PARALLELISM, { poolSlots: options.poolSlots, isPaused: (dagId) => this.paused.has(dagId) });
   }
@@ -153,6 +167,11 @@ export class EngineMemory {
     }
   }
 
+  /** The run counted as unfinished until it was read again. */
+  isSuspended(id: RunUuid): boolean {
+    return this.#suspended.has(id);
+  }
+
   /** The run was read: executions that are no longer its own (cleared, marked) are stopped, and places are given back. */
   dropSuspended(id: RunUuid, wanted: ReadonlySet<ExecutionId>): void {
     const run = this.#suspended.get(id);
@@ -180,12 +199,18 @@ export class EngineMemory {
     this.live.set(id, { ...live, heardAt: this.nowMs, overdue: false });
   }
 
-  /** An execution is over or no longer its run's: its slots are free. */
-  removeLive(id: ExecutionId): Live | null {
+  /** An execution ends with the commit that `pending` becomes: its slots are free for others in the same commit, and taken again when that does not happen. */
+  closeLive(id: ExecutionId, pending: PendingRun): Live | null {
     const live = this.live.get(id);
     if (live === undefined) return null;
     this.live.delete(id);
     this.admission.release(live.candidate);
+    pending.waiters.push((result) => {
+      if (result.kind === 'moved') return void this.tokens.delete(id);
+      // Until its run is read again nobody knows whose it is.
+      this.admission.occupy(live.candidate, 1);
+      this.orphans.set(id, { run: live.runId, candidate: live.candidate });
+    });
     return live;
   }
 

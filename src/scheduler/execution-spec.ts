@@ -5,6 +5,7 @@ import type { ExecutionSpec } from '#contract/attempt.ts';
 import type { ExecutionId } from '#contract/ids.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import { nextRun } from '#core/timetable.ts';
+import { traceparentOf } from '#core/trace-ids.ts';
 import { isoOf } from '#platform/clock.ts';
 import type { RunRow } from '#store/dag-runs.ts';
 import type { RecentValues } from './recent-values.ts';
@@ -55,9 +56,16 @@ export function buildSpec(parts: SpecParts): ExecutionSpec {
     xcom_max_bytes: snapshot.graph.dag.xcom?.max_bytes ?? config.LEOFLOW_XCOM_MAX_BYTES,
     ...(xcoms === null ? {} : { xcoms }),
     ...(instance.startedAt === null ? {} : { first_start: isoOf(instance.startedAt) }),
-    ...(task.env === undefined ? {} : { env: task.env }),
+    ...environmentOf(parts),
     ...(task.execution_timeout_seconds === undefined ? {} : { execution_timeout_seconds: task.execution_timeout_seconds }),
   };
+}
+
+/** What the task sets for itself wins. With traces its own spans join those of the run. */
+function environmentOf({ run, instance, executionId, config }: SpecParts): Pick<ExecutionSpec, 'env'> {
+  const { env } = instance.task.task;
+  if (config.LEOFLOW_OTLP_ENDPOINT === null) return env === undefined ? {} : { env };
+  return { env: { TRACEPARENT: traceparentOf(run.id, executionId), ...env } };
 }
 
 /** Epoch ms; a run without an interval counts as one of no length at its logical date. */

@@ -1,13 +1,18 @@
-// Retention: while it leads, a server deletes what is older than LEOFLOW_RETENTION_DAYS.
-import type { Config } from '#contract/config.ts';
+// Retention: while it leads, a server deletes what is older than LEOFLOW_RETENTION_DAYS, values that expired, and bytes outside PostgreSQL that no row names.
+import { type Config, LIMITS } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
+import type { ValueStore } from '#contract/value-store.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
+import { expireValues } from '#store/dead-values.ts';
 import { prune } from '#store/prune.ts';
+import { sweepValues } from './sweep-values.ts';
 
 interface HistoryOptions {
   readonly config: Config;
   readonly database: Database;
   readonly reporter: Reporter;
+  readonly values?: ValueStore | null;
   /** Executions whose rows were deleted because they are old: their logs may go as well. */
   readonly onPruned: (executions: readonly string[]) => void;
 }
@@ -18,6 +23,7 @@ const DAY_MS = 86_400_000;
 export class History {
   readonly #options: HistoryOptions;
   #isPruning = false;
+  #isSweeping = false;
 
   constructor(options: HistoryOptions) {
     this.#options = options;
@@ -27,15 +33,33 @@ export class History {
   async prune(): Promise<void> {
     const { config, database, onPruned, reporter } = this.#options;
     const days = config.LEOFLOW_RETENTION_DAYS;
-    if (days === 0 || this.#isPruning) return;
+    if (this.#isPruning) return;
     this.#isPruning = true;
     try {
+      await expireValues(database.pool, LIMITS.maxBatchOperations);
+      if (days === 0) return;
       const { runs, versions } = await prune(database, { endedBefore: database.clock.nowMs() - days * DAY_MS, keepRuns: 1, dagId: null }, onPruned);
       if (runs > 0) reporter.report({ event: 'history.pruned', runs, versions });
     } catch (error) {
       reporter.report({ event: 'failure', where: 'prune', error: errorText(error) });
     } finally {
       this.#isPruning = false;
+    }
+  }
+
+  /** Bytes outside PostgreSQL follow their rows. Never rejects. */
+  async sweep(epoch: number): Promise<void> {
+    const { database, reporter, values } = this.#options;
+    if (!values || this.#isSweeping) return;
+    this.#isSweeping = true;
+    try {
+      const { dead, orphans } = await sweepValues({ database, values, epoch });
+      if (dead + orphans > 0) reporter.report({ event: 'xcom_store.swept', dead, orphans });
+    } catch (error) {
+      // The store says itself, and once, that it is away.
+      if (!(error instanceof AppError && error.code === 'xcom_store_unavailable')) reporter.report({ event: 'failure', where: 'sweep values', error: errorText(error) });
+    } finally {
+      this.#isSweeping = false;
     }
   }
 }

@@ -39,8 +39,8 @@ export class LaunchTasks {
 
   /** Starts what fits: the best candidates first, each bound to a place before it is committed as running. */
   launch(): void {
-    const { admission, ending, options, isClosed, isComplete } = this.#memory;
-    if (isClosed || !isComplete) return;
+    const { admission, ending, options, isClosed, isComplete, isHolding } = this.#memory;
+    if (isClosed || !isComplete || isHolding) return;
     for (let candidate = admission.take(); candidate !== null; candidate = admission.take()) {
       if (ending.holds(candidate)) {
         admission.release(candidate);
@@ -91,7 +91,9 @@ export class LaunchTasks {
       if (entry === null || !isWaiting(instance)) continue;
       const plan = this.#advance.begin(entry);
       instance.startedAt ??= plan.now;
+      const from = instance.state;
       recordOutcome(plan, instance, { outcome: { kind: 'failed', cause: 'config', noRetry: false, reason: text }, limits: this.#memory.limits });
+      if (instance.state === 'up_for_retry') this.#memory.spans?.endTry(this.#queue.pendingOf(run), instance, from);
       this.#advance.conclude(entry, plan);
       recordMove(this.#queue.pendingOf(run), instance, { from: instance.state, at: plan.now, error: JSON.stringify(error) });
     }
@@ -129,13 +131,14 @@ export class LaunchTasks {
     this.#setRunning(instance, { executionId, now, pid: slot.pid });
     recordMove(pending, instance, { from, at: now });
     pending.started.push({
-      id: executionId, attemptId: instance.attemptId, run: run.id, state: 'running', executor: options.executor.kind, host: options.host, handle: slot.handle,
+      id: executionId, attemptId: instance.attemptId, run: run.id, state: 'running', executor: options.executor.kind, host: options.place, handle: slot.handle,
       pid: slot.pid, tokenHash: tokenHash.toString('base64'), startedAt: now,
     });
     memory.tokens.set(executionId, tokenHash);
     memory.addLive(executionId, { runId: run.id, instance, candidate, tokenHash, since: now });
     const spec = buildSpec({ run: entry.row, snapshot: run, instance, executionId, token, config: options.config, folders: options.folders, values: entry.values });
     pending.launches.push(() => slot.launch(spec));
+    if (memory.spans !== null) pending.launches.push(() => memory.spans?.begin(executionId));
     pending.releases.push(() => {
       memory.tokens.delete(executionId);
       slot.release();

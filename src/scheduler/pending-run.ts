@@ -96,7 +96,7 @@ type Rows = Pick<MoveBatch, 'runs' | 'newInstances' | 'instances' | 'purge'>;
 function makeRows(pending: PendingRun): Rows {
   const { run } = pending;
   const rows: Rows = { runs: [], newInstances: [], instances: [], purge: [] };
-  if (pending.runFrom !== null) rows.runs.push({ id: run.id, from: pending.runFrom, state: run.state, startDate: run.startDate, endDate: run.endDate, clearNumber: run.clearNumber ?? null });
+  if (pending.runFrom !== null) rows.runs.push({ id: run.id, from: pending.runFrom, state: run.state, startDate: run.startDate, endDate: run.endDate, actionNumber: run.actionNumber ?? null });
   for (const [instance, origin] of pending.changes) {
     const { task } = instance.task;
     if (instance.isNew) {

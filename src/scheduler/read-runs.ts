@@ -7,7 +7,7 @@ import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import { sleep } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import { isPassing } from '#store/database.ts';
-import type { RunForPlanning } from '#store/dag-runs.ts';
+import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
 import type { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import { type EngineMemory, type Entry, executionsOf } from './engine-memory.ts';
@@ -139,7 +139,9 @@ export class ReadRuns {
     run.pastBlocked = await this.#past.read(run);
     if (rows.run.isPaused) this.#memory.paused.add(run.dagId);
     else this.#memory.paused.delete(run.dagId);
-    this.#memory.dropSuspended(run.id, executionsOf(run));
+    const wanted = executionsOf(run);
+    this.#tellEnds(run, rows.run, wanted);
+    this.#memory.dropSuspended(run.id, wanted);
     this.#past.onMoved(run);
     if (run.state === 'success' || run.state === 'failed') return this.#onFoundFinished(run);
     const entry: Entry = { run, row: rows.run, values: new RecentValues(), stopWake: null, wakeAt: null, stopTimeout: null };
@@ -177,6 +179,17 @@ export class ReadRuns {
     if (entry === undefined) return;
     this.#memory.suspendEntry(entry);
     this.#launch.forget(entry.run);
+  }
+
+  /** What somebody else ended: no commit of this leader says so. */
+  #tellEnds(run: RunSnapshot, row: RunRow, wanted: ReadonlySet<ExecutionId>): void {
+    const { spans, orphans } = this.#memory;
+    if (spans === null || !this.#memory.isSuspended(run.id)) return;
+    for (const [id, { run: owner, candidate }] of orphans) {
+      if (owner !== run.id || candidate === null || wanted.has(id)) continue;
+      spans.stop(id, candidate, run.tasks[candidate.instance.task.index]?.instances.get(candidate.instance.mapIndex)?.state ?? null);
+    }
+    if (run.state === 'success' || run.state === 'failed') spans.endForeignRun(run, row);
   }
 
   /** Its rows are gone, and with them everything of it. */

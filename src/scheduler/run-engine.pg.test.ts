@@ -65,6 +65,22 @@ describe('a run', () => {
     assert.match(String((await engine.instance(run, 'status'))['reason']), /status 3/);
   });
 
+  it('a crash of its own is the user’s error, a kill from outside is not', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('crash', [], { retries: 1, retry_delay_seconds: 0 }), task('killed')])], { LEOFLOW_INFRA_RETRY_DELAY_SECONDS: 0.01 });
+    const run = await engine.trigger('d');
+    const first = await engine.job('crash');
+    engine.executor.kill(first, { signal: 11 });
+    const again = await engine.job('crash', 2);
+    assert.equal(again.try_number, 2, 'it spends a try');
+    engine.executor.kill(again, { signal: 6 });
+    engine.executor.kill(await engine.job('killed'), { signal: 15 });
+    assert.equal((await engine.finish('killed', {}, 2)).try_number, 1);
+    await engine.untilRun(run, 'failed');
+    const crash = await engine.instance(run, 'crash');
+    assert.deepEqual([crash['cause'], crash['try_number']], ['user_error', 2]);
+    assert.match(String(crash['reason']), /SIGABRT/);
+  });
+
   it('an execution that runs on after its execution_timeout is killed, and its end is a time-out', async () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { execution_timeout_seconds: 0.2 })])], { LEOFLOW_CANCEL_GRACE_SECONDS: 0 });
     const run = await engine.trigger('d');
@@ -214,6 +230,28 @@ describe('people', () => {
     assert.deepEqual(await engine.insist(await engine.job('b')), { kind: 'recorded' });
     await engine.untilRun(run, 'success');
     assert.deepEqual(engine.machine.jobs.map((job) => job.task_id).toSorted(), ['a', 'b', 'o'], 'nothing was started twice');
+  });
+
+  it('an end that could not be written keeps its place in the pool until it is', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { pool: 'one' })]), dagOf('other', [task('o', [], { pool: 'one' })])]);
+    await engine.database.pool.query("insert into pools (name, slots) values ('one', 1)");
+    await engine.database.pool.query("select pg_notify('leoflow_pools', '')");
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    const other = await engine.trigger('other');
+    await engine.untilRun(other, 'running');
+    const holder = new pg.Client(engine.database.url);
+    await holder.connect();
+    await holder.query("begin; select 1 from task_instances where task_id = 'a' for update");
+    // The leader's statement gives the lock up after two seconds.
+    await assert.rejects(engine.report(a), /lock timeout/);
+    assert.equal((await engine.instance(other, 'o'))['state'], 'scheduled');
+    assert.deepEqual(engine.machine.jobs.map((job) => job.task_id), ['a'], 'nobody took its place');
+    await holder.query('rollback');
+    await holder.end();
+    assert.deepEqual(await engine.insist(a), { kind: 'recorded' });
+    await engine.finish('o');
+    await engine.untilRun(run, 'success');
   });
 
   it('clear what was finished while something else runs: the run does not end without it', async () => {

@@ -36,6 +36,16 @@ export class RunEngine {
     return { runs: this.#memory.entries.size, executions: this.#memory.live.size, waiting: this.#memory.admission.waiting };
   }
 
+  /** Executions that are not closed, and those that were told to end and still run. */
+  get unfinished(): number {
+    return this.#memory.live.size + this.#memory.orphans.size + this.#memory.ending.count;
+  }
+
+  /** Nothing is started any more; everything else goes on. */
+  holdStarts(): void {
+    this.#memory.isHolding = true;
+  }
+
   /** Ends this term: timers stop, waiting reports are refused by the queue. */
   close(): void {
     this.#memory.close();

@@ -1,56 +1,28 @@
 // A server's scheduling side: waits to lead, leads until the lock is lost, and starts over. Followers only wait.
 import { join } from 'node:path';
-import type { Config } from '#contract/config.ts';
 import type { AttemptService, ExecutionReport, ExecutionSpec, ReportAnswer, XComRequest } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
-import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
-import { nextRun } from '#core/timetable.ts';
+import type { DrainEnd } from '#contract/events.ts';
+import type { ExecutionId, RunUuid } from '#contract/ids.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { callEvery, isoOf, monotonicMs, settledWithin, sleep, untilAborted, wallMs } from '#platform/clock.ts';
-import { errorText, type Reporter } from '#platform/report.ts';
-import { type Database, isUnavailable, probeDatabase } from '#store/database.ts';
+import { errorText } from '#platform/report.ts';
+import { isUnavailable, probeDatabase } from '#store/database.ts';
 import { findPastRun, findRunForPlanning, listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
-import { findLastScheduled } from '#store/dag-versions.ts';
-import { findExecution, listInstancesOf, listLiveExecutions, recordHeartbeats, recordLateReport } from '#store/executions.ts';
+import { listInstancesOf, listLiveExecutions, recordHeartbeats } from '#store/executions.ts';
 import { type Leadership, probeEpoch, probeLeadership, readEpoch } from '#store/leader.ts';
-import type { Channel, Listening, NoticeHandlers } from '#store/notifications.ts';
-import { createDueRun, findNextDue, findPlan, isDagPaused, listDueDags, planNext, readPoolSlots } from '#store/schedule.ts';
+import type { Channel, Listening } from '#store/notifications.ts';
+import { createDueRun, findNextDue, isDagPaused, listDueDags, readPoolSlots } from '#store/schedule.ts';
 import { moveTask } from '#store/task-attempts.ts';
 import { findXComValue } from '#store/xcom-values.ts';
-import type { Executor, Outcomes } from '#executor/executor.ts';
 import { CommitQueue } from './commit-queue.ts';
-import { Schedule, scheduleBounds } from './create-due-runs.ts';
-import type { SpecFolders } from './execution-spec.ts';
+import { planAnew, Schedule } from './create-due-runs.ts';
+import { drain, hasSuccessor, type Work } from './drain.ts';
 import { Graphs } from './graphs.ts';
 import { History } from './history.ts';
+import { answerLate } from './late-reports.ts';
 import { RunEngine } from './run-engine.ts';
-import { tokenFits } from './tokens.ts';
-
-/** How servers of one database agree on who leads and hear of what others changed. */
-export interface Coordination {
-  /** Resolves when this server leads. Rejects when the wait cannot go on: it is begun anew. */
-  awaitLeadership(address: string, stop: AbortSignal): Promise<Leadership>;
-  listen(handlers: NoticeHandlers): Listening;
-}
-
-/** `home` holds sockets and the address of the leader; `host` names the machine in executions' rows. */
-export interface SchedulerOptions {
-  readonly config: Config;
-  readonly home: string;
-  readonly host: string;
-  readonly database: Database;
-  readonly coordination: Coordination;
-  readonly reporter: Reporter;
-  readonly executor: Executor;
-  /** Unix socket (or host:port) of this server's agent API. */
-  readonly agentAddress: string;
-  readonly folders: SpecFolders;
-  readonly outcomes: Outcomes;
-  /** Executions whose rows were deleted because they are old: their logs may go as well. */
-  readonly onPruned: (executions: readonly string[]) => void;
-  /** Called when a run reached its end. */
-  readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
-}
+import type { SchedulerOptions } from './scheduler-options.ts';
 
 /** How long a stepping down leader waits for the commit in flight, and a new one for its first notice connection. */
 const LAST_COMMIT_MS = 2000;
@@ -61,6 +33,8 @@ const SLOW_COMMIT_MS = 2000;
 
 /** A little at a time, and soon after a start. */
 const PRUNE_EVERY_MS = 600_000;
+/** Bytes outside PostgreSQL follow their rows this soon. */
+const SWEEP_EVERY_MS = 10_000;
 
 interface Term {
   readonly leadership: Leadership;
@@ -82,6 +56,7 @@ export class Scheduler implements AttemptService {
   #pools = new Map<string, number>();
   #term: Term | null = null;
   #listening: Listening | null = null;
+  #isDraining = false;
   readonly #history: History;
   #done: Promise<void> = Promise.resolve();
 
@@ -95,6 +70,10 @@ export class Scheduler implements AttemptService {
     return this.#term?.complete === true;
   }
 
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** Numbers of the running term; null for a follower. */
   get counts(): RunEngine['counts'] | null {
     return this.#term?.engine.counts ?? null;
@@ -103,6 +82,33 @@ export class Scheduler implements AttemptService {
   /** Starts waiting for the lock. Resolves at once. */
   start(): void {
     this.#done = this.#campaign();
+  }
+
+  /**
+   * Prepares an orderly stop: starts nothing any more and takes reports for up to `seconds`, unless another server of this home goes on with what
+   * runs. What is left is ended, and runs again without spending a try. `stop` has to follow.
+   */
+  async drain(how: { readonly seconds: number; readonly hurry: AbortSignal }): Promise<{ readonly how: DrainEnd; readonly left: number }> {
+    this.#isDraining = true;
+    this.#term?.engine.holdStarts();
+    const { database, agentAddress } = this.#options;
+    const end = await drain({ look: () => this.#lookAtWork(), hasSuccessor: () => hasSuccessor(database, agentAddress) }, how);
+    const left = this.#term?.engine.counts.executions ?? 0;
+    if (end === 'time_over' || end === 'hurried') await this.#endExecutions();
+    return { how: end, left };
+  }
+
+  #lookAtWork(): Work {
+    if (this.#term === null) return { standing: 'follower', unfinished: 0 };
+    const { engine, queue, complete } = this.#term;
+    return { standing: complete ? 'leading' : 'taking_over', unfinished: engine.unfinished + (queue.isIdle ? 0 : 1) };
+  }
+
+  /** Whoever leads next need not ask about what is known to be gone. */
+  async #endExecutions(): Promise<void> {
+    const term = this.#term;
+    const left = [...(term?.engine.liveExecutions() ?? [])].map((one) => one.id);
+    if (await this.#options.executor.shutdown()) await settledWithin(term?.engine.onLost(left, 'its server was stopped') ?? Promise.resolve(), LAST_COMMIT_MS);
   }
 
   /** Steps down. With `endExecutions` everything that runs is ended too (an orderly stop). */
@@ -163,6 +169,7 @@ export class Scheduler implements AttemptService {
         this.#publishAddress(leadership.epoch);
         void term.schedule.poke();
         stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#history.prune()));
+        if (this.#options.values) stops.push(callEvery(SWEEP_EVERY_MS, () => void this.#history.sweep(leadership.epoch)));
       })]);
       await ended;
     } finally {
@@ -182,7 +189,7 @@ export class Scheduler implements AttemptService {
   }
 
   #openTerm(leadership: Leadership, end: () => void): Term {
-    const { config, database, reporter, executor, host, folders, outcomes } = this.#options;
+    const { config, database, reporter, executor, host, place, folders, outcomes } = this.#options;
     const { clock, pool } = database;
     const queue: CommitQueue = new CommitQueue({
       send: (batch) => this.#send(leadership, batch, end),
@@ -192,11 +199,12 @@ export class Scheduler implements AttemptService {
       isBroken: isUnavailable,
     });
     const engine: RunEngine = new RunEngine({
-      config, clock, reporter, executor, host, folders, outcomes,
+      config, clock, reporter, executor, host, place, folders, outcomes, values: this.#options.values ? { store: this.#options.values, epoch: leadership.epoch } : null,
       graphOf: (version) => this.#graphs.get(version),
       readRun: (id, want) => findRunForPlanning(pool, id, want),
       readPrevious: (run) => (run.logicalDate === null ? Promise.resolve(null) : findPastRun(pool, { dagId: run.dagId, logicalDate: run.logicalDate, anyType: run.graph.dag.catchup !== true, taskIds: [...run.graph.pastSources] })),
       poolSlots: (name) => this.#pools.get(name) ?? null,
+      onSpan: this.#options.onSpan ?? null,
       onRunFinished: (run) => {
         schedule.onRunFinished(run.dagId);
         this.#options.onRunFinished?.({ id: run.id, dagId: run.dagId, runId: run.runId });
@@ -210,6 +218,7 @@ export class Scheduler implements AttemptService {
       dagOf: async (version) => (await this.#graphs.get(version))?.dag ?? null,
       onCreated: (run) => void engine.loadRun(run),
     });
+    if (this.#isDraining) engine.holdStarts();
     return { leadership, engine, schedule, queue, end, complete: false, early: [] };
   }
 
@@ -224,7 +233,7 @@ export class Scheduler implements AttemptService {
 
   /** Reads every unfinished run and asks the executor what of it still runs. */
   async #takeOver(term: Term, listening: Promise<void>): Promise<void> {
-    const { database, executor, reporter, host } = this.#options;
+    const { database, executor, reporter, host, place } = this.#options;
     const { engine, leadership } = term;
     const started = monotonicMs();
     const inventory = await executor.lead(leadership.epoch, {
@@ -247,7 +256,8 @@ export class Scheduler implements AttemptService {
     const gone: ExecutionId[] = [];
     for (const execution of live) {
       if (inventory.running.has(execution.id)) reporter.report({ event: 'execution.adopted', execution_id: execution.id });
-      else if (execution.host === host) gone.push(execution.id);
+      // A plain host is of a version that named no home folder.
+      else if (execution.host === place || execution.host === host) gone.push(execution.id);
     }
     for (const { channel, payload } of term.early.splice(0)) this.#onNotice(term, channel, payload);
     await engine.completeTakeOver();
@@ -296,20 +306,10 @@ export class Scheduler implements AttemptService {
   async #onDagChanged(term: Term, dagId: string): Promise<void> {
     const { pool } = this.#options.database;
     const paused = await isDagPaused(pool, dagId);
-    if (!paused) await this.#planIfUnplanned(term, dagId);
+    if (!paused) await planAnew(this.#options.database, { graphs: this.#graphs, epoch: term.leadership.epoch, dagId });
     term.engine.setPaused(dagId, paused);
     for (const run of await listUnfinishedRunsOf(pool, dagId)) if (!term.engine.knows(run)) void term.engine.loadRun(run);
     await term.schedule.poke();
-  }
-
-  /** A DAG whose planned date lies far back (it was paused) is planned from now: without catchup only its newest slot is due. */
-  async #planIfUnplanned(term: Term, dagId: string): Promise<void> {
-    const { database } = this.#options;
-    const plan = await findPlan(database.pool, dagId);
-    const dag = plan === null ? null : (await this.#graphs.get(plan.versionId))?.dag;
-    if (plan === null || dag === null || dag === undefined) return;
-    const next = nextRun(dag.timetable, { ...scheduleBounds(dag), now: database.clock.nowMs(), last: await findLastScheduled(database, dagId) });
-    if ((next?.runAfter ?? null) !== plan.nextRunAfter) await planNext(database.pool, term.leadership.epoch, { dagId, next });
   }
 
   async #readPools(term: Term): Promise<void> {
@@ -356,19 +356,7 @@ export class Scheduler implements AttemptService {
     const { engine } = this.#current();
     const answer = await engine.report(token, report);
     if (answer.kind === 'recorded') return answer;
-    return this.#answerLate(token, report);
-  }
-
-  /** A report of a closed execution is kept as history; one with a wrong token is refused. */
-  async #answerLate(token: string, report: ExecutionReport): Promise<ReportAnswer> {
-    const { pool } = this.#options.database;
-    const closed = await findExecution(pool, report.execution_id);
-    if (closed === null || !tokenFits(token, closed.tokenHash)) throw new AppError('unauthenticated', 'the token does not name this execution');
-    // Its run could not be read yet: the agent asks again, nothing it did is lost.
-    if (!closed.isEnded) throw new AppError('not_leading', 'the run of this execution is not in memory yet');
-    this.#options.reporter.report({ event: 'report.stale', execution_id: report.execution_id });
-    await recordLateReport(pool, report.execution_id, report.outcome);
-    return { kind: 'stale', state: null };
+    return answerLate(this.#options, token, report);
   }
 
   async findXCom(token: string, executionId: ExecutionId, request: XComRequest): Promise<string | null> {
@@ -379,7 +367,7 @@ export class Scheduler implements AttemptService {
     const { task_id: taskId, key, map_index: mapIndex, run_id: runId, dag_id: dagId, include_prior_dates: withPriorRuns } = request;
     const recent = runId === undefined && dagId === undefined && mapIndex !== null && withPriorRuns !== true ? context.values.find({ taskId, key, mapIndex }) : null;
     if (recent !== null) return recent;
-    return findXComValue(this.#options.database.pool, { run: context.run.id, dagId: dagId ?? context.run.dagId, runId: runId ?? null, taskId, key, mapIndex, withPriorRuns: withPriorRuns === true });
+    return findXComValue(this.#options.database.pool, { run: context.run.id, dagId: dagId ?? context.run.dagId, runId: runId ?? null, taskId, key, mapIndex, withPriorRuns: withPriorRuns === true }, this.#options.values ?? null);
   }
 
   /** What only the leader knows about a waiting instance. */

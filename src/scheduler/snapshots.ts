@@ -10,7 +10,7 @@ export function buildSnapshot(graph: Graph, rows: RunForPlanning): RunSnapshot {
   const { run } = rows;
   const snapshot = emptySnapshot({
     id: run.id, dagId: run.dagId, runId: run.runId, runType: run.runType, versionId: run.versionId, graph, logicalDate: run.logicalDate, runAfter: run.runAfter,
-    state: run.state, startDate: run.startDate, endDate: run.endDate, clearNumber: run.clearNumber,
+    state: run.state, startDate: run.startDate, endDate: run.endDate, actionNumber: run.actionNumber,
   });
   for (const row of rows.instances) {
     const task = graph.tasks[graph.byId.get(row.taskId) ?? -1];

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
 import pg from 'pg';
 import { AppError } from '#contract/errors.ts';
@@ -161,12 +162,25 @@ describe('take-over', () => {
     await engine.untilRun(run, 'success');
   });
 
-  it('an execution of another host is not judged by this one', async () => {
+  it('an execution of a version that named no home folder is judged by its host', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])], { LEOFLOW_INFRA_RETRY_DELAY_SECONDS: 0.01 });
+    const run = await engine.trigger('d');
+    await engine.job('a');
+    await engine.kill();
+    await engine.rows('update executions set host = $2 where run = $1', [run, hostname()]);
+    engine.machine.running.clear();
+    await engine.start();
+    await engine.finish('a', {}, 2);
+    await engine.untilRun(run, 'success');
+  });
+
+  it('an execution of another host, or of another home folder of this one, is not judged by this one', async () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
     await engine.kill();
-    await engine.rows("update executions set host = 'elsewhere' where run = $1", [run]);
+    assert.equal((await engine.instance(run, 'a'))['hostname'], hostname(), 'people see the machine');
+    await engine.rows("update executions set host = host || '2' where run = $1 and host like '%#home'", [run]);
     engine.machine.running.clear();
     await engine.start();
     assert.equal(engine.count('execution.lost'), 0);

@@ -1,19 +1,32 @@
 // How executions end: by their own report, by what they left behind, or by the word of the executor. Each end is committed with what follows from it.
-import { createHash } from 'node:crypto';
+import { constants } from 'node:os';
 import type { ExecutionReport, ExitedChild, ReportAnswer } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ExecutionId } from '#contract/ids.ts';
 import { type Outcome, recordOutcome } from '#core/plan-run.ts';
 import { type Instance, recordLength } from '#core/run-snapshot.ts';
+import { sleep } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import { isRefusal } from '#store/database.ts';
 import type { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { EngineMemory, Entry, Live } from './engine-memory.ts';
 import { type CommitResult, recordMove } from './pending-run.ts';
+import { inlineXComs, type PlacedXCom, placeXComs } from './place-xcoms.ts';
 import type { ReadRuns } from './read-runs.ts';
+import { ENDED_WITHOUT_REPORT } from './spans.ts';
 
 interface Ending { readonly cause: 'oom' | 'lost' | 'timeout' | 'user_error'; readonly message: string }
+
+/** What an execution left behind waits this long for a store of values that is away. */
+const PLACE_AGAIN_MS = 1000;
+
+/** SIGKILL and SIGTERM come from whoever runs the machine. Whatever else ends a process (SIGSEGV, SIGABRT, SIGFPE, …) its own code has raised: it would again. */
+const FROM_OUTSIDE: ReadonlySet<number> = new Set([constants.signals.SIGKILL, constants.signals.SIGTERM]);
+
+function nameOf(signal: number): string {
+  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
+}
 
 /** One per term of leadership. */
 export class TakeReports {
@@ -22,6 +35,8 @@ export class TakeReports {
   readonly #advance: AdvanceRuns;
   readonly #reads: ReadRuns;
   readonly #reporting = new Set<ExecutionId>();
+  /** Executions whose outcome file waits for the store of values. */
+  readonly #unplaced = new Set<ExecutionId>();
   /** Ends of executions that came before their runs were in memory; null when a take-over is complete. */
   #early: (() => Promise<void>)[] | null = [];
 
@@ -34,7 +49,7 @@ export class TakeReports {
 
   /**
    * Takes an execution's report: recorded, planned on and committed together with what follows from it.
-   * Throws `not_leading` when the commit could not be made for reasons of ours: the agent asks again.
+   * Throws `not_leading` when the commit could not be made for reasons of ours, `xcom_store_unavailable` when its values cannot be kept: the agent asks again.
    */
   async report(token: string, report: ExecutionReport): Promise<ReportAnswer> {
     const { execution_id: id } = report;
@@ -42,13 +57,19 @@ export class TakeReports {
     // Asked again while the first one is being committed: not a no, the answer is not known yet.
     if (this.#reporting.has(id)) throw new AppError('not_leading', 'this report is being recorded');
     this.#reporting.add(id);
+    let placed: readonly PlacedXCom[] | null = null;
     try {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         await this.#reads.untilTried(id);
         this.#refuseWhenOver();
         const live = this.#memory.authenticate(id, token);
         if (live === null) return { kind: 'stale', state: null };
-        const result = await this.#settle(live, report);
+        if (placed === null && this.#goesOutside(report)) {
+          placed = await this.#place(live, report);
+          // Its run may have been read again meanwhile.
+          continue;
+        }
+        const result = await this.#settle(live, report, placed);
         if (result.kind === 'moved') return { kind: 'recorded' };
         if (result.kind === 'error') throw result.error;
       }
@@ -62,19 +83,41 @@ export class TakeReports {
     if (this.#memory.isClosed) throw new AppError('not_leading', 'this server does not lead any more');
   }
 
-  #settle(live: Live, report: ExecutionReport): Promise<CommitResult> {
+  #goesOutside(report: ExecutionReport): boolean {
+    return this.#memory.options.values !== null && (report.xcoms?.length ?? 0) > 0;
+  }
+
+  /** Bytes are there before any commit can name them. Throws `xcom_store_unavailable`. */
+  async #place(live: Live, report: ExecutionReport): Promise<readonly PlacedXCom[] | null> {
+    const { values } = this.#memory.options;
+    if (values === null) return null;
+    const ttlSeconds = this.#memory.entries.get(live.runId)?.run.graph.dag.xcom?.ttl_seconds ?? null;
+    return placeXComs(values.store, report, { ttlSeconds, mark: { epoch: values.epoch, atMs: this.#memory.nowMs, run: live.runId } });
+  }
+
+  /** The commit that names them is made. Without this word the sweep finds them. */
+  #confirm(placed: readonly PlacedXCom[]): void {
+    const locations = placed.flatMap((value) => value.location ?? []);
+    if (locations.length > 0) this.#memory.options.values?.store.confirmValues(locations).catch(() => undefined);
+  }
+
+  /** @param placed values whose bytes are outside already; null: they go into the commit */
+  #settle(live: Live, report: ExecutionReport, placed: readonly PlacedXCom[] | null): Promise<CommitResult> {
     const entry = this.#memory.entries.get(live.runId);
     if (entry === undefined) return Promise.resolve({ kind: 'stale' });
     const { instance } = live;
     const plan = this.#advance.begin(entry);
     const executionId = report.execution_id;
     const pending = this.#queue.pendingOf(entry.run);
-    this.#memory.removeLive(executionId);
+    this.#memory.closeLive(executionId, pending);
     instance.renderedMapIndex = report.rendered_map_index ?? instance.renderedMapIndex;
-    this.#takeXComs(entry, instance, report);
+    this.#takeXComs(entry, instance, placed ?? inlineXComs(report));
     recordOutcome(plan, instance, { outcome: outcomeOf(report), limits: this.#memory.limits });
+    const state = instance.state === 'scheduled' ? 'lost' : report.outcome;
+    this.#memory.spans?.endExecution(pending, instance, { id: executionId, state, report });
+    if (instance.state === 'up_for_retry') this.#memory.spans?.endTry(pending, instance, 'running');
     pending.ended.push({
-      id: executionId, state: instance.state === 'scheduled' ? 'lost' : report.outcome, endedAt: plan.now, exitCode: report.exit_code ?? null, signal: null, cause: instance.cause,
+      id: executionId, state, endedAt: plan.now, exitCode: report.exit_code ?? null, signal: null, cause: instance.cause,
     });
     // Before the plan goes on: the try's row, its error and its rendered fields belong to this end.
     recordMove(pending, instance, {
@@ -82,12 +125,8 @@ export class TakeReports {
       renderedFields: report.rendered_fields === undefined ? null : JSON.stringify(report.rendered_fields),
     });
     if (report.log_gap !== undefined) this.#noteLogGap(entry, instance, { executionId, ...report.log_gap });
-    const done = new Promise<CommitResult>((resolve) => pending.waiters.push((result) => {
-      // Until its run is read again nobody knows whose it is.
-      if (result.kind === 'moved') this.#memory.tokens.delete(executionId);
-      else this.#memory.orphans.set(executionId, { run: live.runId, candidate: null });
-      resolve(result);
-    }));
+    if (placed !== null) pending.waiters.push((result) => void (result.kind === 'moved' && this.#confirm(placed)));
+    const done = new Promise<CommitResult>((resolve) => pending.waiters.push(resolve));
     this.#advance.conclude(entry, plan);
     return done;
   }
@@ -101,16 +140,14 @@ export class TakeReports {
     });
   }
 
-  #takeXComs(entry: Entry, instance: Instance, report: ExecutionReport): void {
+  #takeXComs(entry: Entry, instance: Instance, xcoms: readonly PlacedXCom[]): void {
     const pending = this.#queue.pendingOf(entry.run);
-    for (const xcom of report.xcoms ?? []) {
-      const bytes = Buffer.from(xcom.value, 'utf8');
-      pending.xcoms.push({
-        run: entry.run.id, taskId: instance.task.id, mapIndex: instance.mapIndex, key: xcom.key, attemptId: instance.attemptId ?? '', value: bytes.toString('base64'),
-        sha256: createHash('sha256').update(bytes).digest('base64'), sizeBytes: bytes.length, mappedLength: xcom.mapped_length,
-      });
-      recordLength(entry.run, instance, { key: xcom.key, mappedLength: xcom.mapped_length });
-      entry.values.remember({ taskId: instance.task.id, key: xcom.key, mapIndex: instance.mapIndex }, xcom.value);
+    const ttlSeconds = entry.run.graph.dag.xcom?.ttl_seconds ?? null;
+    for (const { text, ...xcom } of xcoms) {
+      pending.xcoms.push({ run: entry.run.id, taskId: instance.task.id, mapIndex: instance.mapIndex, attemptId: instance.attemptId ?? '', ttlSeconds, ...xcom });
+      recordLength(entry.run, instance, xcom);
+      // What expires is read where its time is known.
+      if (ttlSeconds === null) entry.values.remember({ taskId: instance.task.id, key: xcom.key, mapIndex: instance.mapIndex }, text);
     }
   }
 
@@ -125,7 +162,7 @@ export class TakeReports {
   #endingOf(child: ExitedChild): Ending {
     if (child.execution_id !== null && this.#memory.live.get(child.execution_id)?.overdue === true) return { cause: 'timeout', message: 'it ignored its execution_timeout and was killed' };
     if (child.oom) return { cause: 'oom', message: 'killed by the kernel: out of memory' };
-    if (child.signal !== null) return { cause: 'lost', message: `its process was killed by signal ${child.signal}` };
+    if (child.signal !== null) return FROM_OUTSIDE.has(child.signal) ? { cause: 'lost', message: `its process was killed by ${nameOf(child.signal)}` } : { cause: 'user_error', message: `its process crashed with ${nameOf(child.signal)}` };
     return { cause: 'user_error', message: `its process ended with status ${child.status} without a report` };
   }
 
@@ -150,22 +187,45 @@ export class TakeReports {
   /** @returns whether its end is in the database */
   async #endUnreported(executionId: ExecutionId, first: ExecutionReport): Promise<boolean> {
     let report = first;
+    let placed: readonly PlacedXCom[] | null = null;
     while (!this.#memory.isClosed) {
       const live = this.#memory.live.get(executionId);
       if (live === undefined) return false;
-      const result = await this.#settle(live, report);
+      if (placed === null && this.#goesOutside(report)) {
+        placed = await this.#place(live, report).catch(() => null);
+        // Nobody waits here for a store that is away: a take-over would not end.
+        if (placed === null) return this.#endLater(executionId, report);
+        await this.#reads.untilRead(executionId);
+        continue;
+      }
+      const result = await this.#settle(live, report, placed);
       if (result.kind === 'moved') return true;
       // The database refuses what was left behind: the end itself still counts.
-      if (result.kind === 'error' && isRefusal(result.error)) report = this.#failureOf(executionId, { cause: 'user_error', message: `its result could not be stored: ${errorText(result.error)}` });
+      if (result.kind === 'error' && isRefusal(result.error)) {
+        report = this.#failureOf(executionId, { cause: 'user_error', message: `its result could not be stored: ${errorText(result.error)}` });
+        placed = null;
+      }
       // The run is read again: if the execution is still its own, it ends once more.
       await this.#reads.untilRead(executionId);
     }
     return false;
   }
 
+  /** It stays running meanwhile: finished work is not done again because its values cannot be kept right now. */
+  #endLater(executionId: ExecutionId, left: ExecutionReport): false {
+    if (this.#unplaced.has(executionId)) return false;
+    this.#unplaced.add(executionId);
+    void sleep(PLACE_AGAIN_MS, this.#memory.closing).then(async () => {
+      this.#unplaced.delete(executionId);
+      await this.#reads.untilRead(executionId);
+      if (await this.#endUnreported(executionId, left)) this.#memory.options.outcomes.discard(executionId);
+    });
+    return false;
+  }
+
   #failureOf(executionId: ExecutionId, { cause, message }: Ending): ExecutionReport {
     const at = new Date(this.#memory.nowMs).toISOString();
-    return { execution_id: executionId, outcome: 'failed', cause, error: { type: 'ExecutionEnded', message }, started_at: at, ended_at: at };
+    return { execution_id: executionId, outcome: 'failed', cause, error: { type: ENDED_WITHOUT_REPORT, message }, started_at: at, ended_at: at };
   }
 
   /** A take-over is complete: every unfinished run was read, and who is still unknown is closed. */

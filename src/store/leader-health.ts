@@ -6,6 +6,13 @@ import type { Database } from './database.ts';
 const LOCK_UPPER = 0x4c656f;
 const LOCK_LOWER = 0x466c6f77;
 
+/** How many servers wait to lead. */
+export async function countWaiting(database: Database): Promise<number> {
+  const { rows } = await sql<{ count: number }>`/* store/leader-health.countWaiting */ select count(*)::int as count from pg_locks
+    where locktype = 'advisory' and not granted and classid = ${LOCK_UPPER}::oid and objid = ${LOCK_LOWER}::oid and database = (select oid from pg_database where datname = current_database())`.execute(database.kysely);
+  return rows[0]?.count ?? 0;
+}
+
 /** True while a leader's session is alive. */
 export async function isLed(database: Database): Promise<boolean> {
   const { rows } = await sql`/* store/leader-health.isLed */ select 1 from pg_locks

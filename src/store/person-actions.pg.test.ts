@@ -31,16 +31,20 @@ test('an action wakes the leader once for each run', () => withDatabase(async (d
   assert.deepEqual([event.from_state, event.to_state, event.detail], ['success', null, 'cleared by ann']);
 }));
 
-test('a run of which something was cleared is not finished by who has not read it since', () => withDatabase(async (database) => {
+test('a run of which something was cleared or marked is not finished by who has not read it since', () => withDatabase(async (database) => {
   await addDag(database, dagOf('d', [task('a'), task('b')]));
   const run = await addRun(database, { dagId: 'd', runId: 'r', state: 'running' });
   await addInstance(database, { run, taskId: 'a', state: 'success' });
-  const read = await findRunForPlanning(database.pool, run as RunUuid, { lengths: false });
-  const finish = (clearNumber: number): ReturnType<typeof moveTask> => moveTask(database.pool, null, { ...emptyBatch(), runs: [{ id: run, from: 'running', state: 'success', startDate: 0, endDate: 1, clearNumber }] });
+  await addInstance(database, { run, taskId: 'b', state: 'success' });
+  const readNumber = async (): Promise<number> => (await findRunForPlanning(database.pool, run as RunUuid, { lengths: false }))?.run.actionNumber ?? assert.fail();
+  const finish = (actionNumber: number): ReturnType<typeof moveTask> => moveTask(database.pool, null, { ...emptyBatch(), runs: [{ id: run, from: 'running', state: 'success', startDate: 0, endDate: 1, actionNumber }] });
+  const atFirst = await readNumber();
   await applyAction(database, { ...NO_ACTION, clear: [{ run, taskId: 'a', mapIndex: -1 }], by: 'ann' });
-  assert.deepEqual(await finish(read?.run.clearNumber ?? assert.fail()), { kind: 'stale' });
-  const again = await findRunForPlanning(database.pool, run as RunUuid, { lengths: false });
-  assert.deepEqual(await finish(again?.run.clearNumber ?? assert.fail()), { kind: 'moved' });
+  assert.deepEqual(await finish(atFirst), { kind: 'stale' });
+  const cleared = await readNumber();
+  await applyAction(database, { ...NO_ACTION, mark: [{ run, taskId: 'b', mapIndex: -1, state: 'failed' }], by: 'ann' });
+  assert.deepEqual(await finish(cleared), { kind: 'stale' }, 'it would be a success with a failed task');
+  assert.deepEqual(await finish(await readNumber()), { kind: 'moved' });
 }));
 
 test('what was cleared keeps its tries as history', () => withDatabase(async (database) => {

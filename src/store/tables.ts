@@ -12,7 +12,7 @@ type JsonOrNull = ColumnType<unknown, string | null | undefined, string | null>;
 
 /** Every table by name. `tenant` has a default everywhere: one tenant is all there is yet. */
 export interface Tables {
-  leader: { one: Generated<boolean>; epoch: Generated<number>; holder: string | null; address: string | null; since: TimeOrNull };
+  leader: { one: Generated<boolean>; epoch: Generated<number>; holder: string | null; address: string | null; since: TimeOrNull; installation: Generated<string> };
   dags: {
     tenant: Defaulted<string>; dag_id: string; display_name: string; description: string | null; fileloc: string; bundle: Defaulted<string>;
     owners: Defaulted<string[]>; tags: Defaulted<string[]>; is_paused: Defaulted<boolean>; is_stale: Defaulted<boolean>; version_id: string | null;
@@ -28,7 +28,7 @@ export interface Tables {
     id: string; tenant: Defaulted<string>; dag_id: string; run_id: string; run_type: string; state: string; finished: Defaulted<boolean>; version_id: string;
     logical_date: TimeOrNull; data_interval_start: TimeOrNull; data_interval_end: TimeOrNull; run_after: Time; queued_at: Defaulted<Time>;
     start_date: TimeOrNull; end_date: TimeOrNull; conf: Json; triggered_by: string; triggering_user: string | null; note: string | null;
-    partition_key: string | null; clear_number: Defaulted<number>; epoch: number | null; last_decision: TimeOrNull; updated_at: Defaulted<Time>;
+    partition_key: string | null; clear_number: Defaulted<number>; action_number: Defaulted<number>; epoch: number | null; last_decision: TimeOrNull; updated_at: Defaulted<Time>;
   };
   task_instances: {
     run: string; task_id: string; map_index: Defaulted<number>; state: string | null; finished: Defaulted<boolean>; attempt_id: string | null;
@@ -53,8 +53,9 @@ export interface Tables {
   };
   xcoms: {
     run: string; task_id: string; map_index: number; key: string; attempt_id: string | null; sha256: Buffer; size_bytes: number; mapped_length: number | null;
-    store: Defaulted<string>; expires_at: TimeOrNull; created_at: Defaulted<Time>;
+    store: Defaulted<string>; location: string | null; expires_at: TimeOrNull; created_at: Defaulted<Time>;
   };
+  dead_values: { location: string; at: Defaulted<Time> };
   xcom_values: { run: string; task_id: string; map_index: number; key: string; value: Buffer };
   pools: { tenant: Defaulted<string>; name: string; slots: number; description: string | null; include_deferred: Defaulted<boolean> };
   users: { tenant: Defaulted<string>; username: string; password_hash: string; role: string; created_at: Defaulted<Time> };

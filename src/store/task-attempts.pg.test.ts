@@ -69,7 +69,7 @@ describe('moveTask', () => {
     const result = await send({
       runs: [{ id: good.run, from: 'running', state: 'success', startDate: 0, endDate: 1 }], newInstances: [created(good.run, 'b')], started: [started(good.run, id)],
       instances: [move(good.run, 'running', good.execution, row('success')), move(bad.run, 'scheduled', null, row('running'))],
-      xcoms: [{ run: good.run, taskId: 'a', mapIndex: -1, key: 'k', attemptId: good.attempt ?? '', value: '', sha256: '', sizeBytes: 0, mappedLength: null }],
+      xcoms: [{ run: good.run, taskId: 'a', mapIndex: -1, key: 'k', attemptId: good.attempt ?? '', value: '', sha256: '', sizeBytes: 0, mappedLength: null, location: null, ttlSeconds: null }],
       events: [{ run: good.run, taskId: 'a', mapIndex: -1, attemptId: null, executionId: null, from: 'running', to: 'success', at: 0, cause: null, detail: null }],
     });
     assert.deepEqual(result, { kind: 'stale' });

@@ -9,8 +9,8 @@ export interface RunMove {
   readonly state: RunState;
   readonly startDate: number | null;
   readonly endDate: number | null;
-  /** How often the run had been cleared when this was decided; null: no matter. What was cleared since would be left in a run that is over. */
-  readonly clearNumber?: number | null;
+  /** How often people had acted on the run when this was decided; null: no matter. What they cleared or marked since would be left in a run that is over. */
+  readonly actionNumber?: number | null;
 }
 
 /** An instance's whole row after the move. `from…` is what the row must still hold. */
@@ -113,16 +113,21 @@ export interface AttemptEvent {
   readonly detail: string | null;
 }
 
-/** Replaces the value of the same run, task, index and key. `mappedLength` is null unless the value is a list or a dict. */
+/** Replaces the value of the same run, task, index and key. `mappedLength` is null unless the value is a list or a dict. Either `value` or `location` is given. */
 export interface XComWrite {
   readonly run: string;
   readonly taskId: string;
   readonly mapIndex: number;
   readonly key: string;
   readonly attemptId: string;
-  /** Base64 of the value's bytes and of their SHA-256. */
-  readonly value: string;
+  /** Base64 of the value's bytes; null when they lie outside PostgreSQL. */
+  readonly value: string | null;
+  /** Base64. */
   readonly sha256: string;
+  /** Name of bytes that are outside PostgreSQL already, else null. */
+  readonly location: string | null;
+  /** Life of the value from its commit on; null: as long as its run. */
+  readonly ttlSeconds: number | null;
   readonly sizeBytes: number;
   readonly mappedLength: number | null;
 }
@@ -161,8 +166,8 @@ with fence as (
 ), r as (
   update dag_runs d set state = x.state, finished = x.state in ('success', 'failed'), start_date = to_timestamp(x.start_date / 1000), end_date = to_timestamp(x.end_date / 1000),
     epoch = coalesce($1, epoch), last_decision = clock_timestamp(), updated_at = clock_timestamp()
-  from json_to_recordset($2) as x(id uuid, from_state text, state text, start_date float8, end_date float8, clear_number int), fence
-  where d.id = x.id and d.state = x.from_state and d.clear_number = coalesce(x.clear_number, d.clear_number) returning 1
+  from json_to_recordset($2) as x(id uuid, from_state text, state text, start_date float8, end_date float8, action_number int), fence
+  where d.id = x.id and d.state = x.from_state and d.action_number = coalesce(x.action_number, d.action_number) returning 1
 ), ni as (
   insert into task_instances (run, task_id, map_index, state, finished, attempt_id, execution_id, try_number, max_tries, infra_failures, scheduled_at, queued_at,
     start_date, end_date, wake_at, skips, cause, reason, hostname, pid, rendered_map_index, operator, pool, pool_slots, queue, priority_weight)
@@ -209,16 +214,17 @@ with fence as (
   from json_to_recordset($8) as x(run uuid, task_id text, map_index int, attempt_id uuid, execution_id uuid, from_state text, to_state text, cause text, detail text, at float8), fence
   returning 1
 ), xs as (
-  insert into xcoms (run, task_id, map_index, key, attempt_id, sha256, size_bytes, mapped_length)
-  select x.run, x.task_id, x.map_index, x.key, x.attempt_id, decode(x.sha256, 'base64'), x.size_bytes, x.mapped_length
-  from json_to_recordset($9) as x(run uuid, task_id text, map_index int, key text, attempt_id uuid, sha256 text, size_bytes int, mapped_length int), fence
+  insert into xcoms (run, task_id, map_index, key, attempt_id, sha256, size_bytes, mapped_length, store, location, expires_at)
+  select x.run, x.task_id, x.map_index, x.key, x.attempt_id, decode(x.sha256, 'base64'), x.size_bytes, x.mapped_length,
+    case when x.location is null then 'postgres' else 'redis' end, x.location, clock_timestamp() + make_interval(secs => x.ttl)
+  from json_to_recordset($9) as x(run uuid, task_id text, map_index int, key text, attempt_id uuid, sha256 text, size_bytes int, mapped_length int, location text, ttl float8), fence
   on conflict (run, task_id, key, map_index) do update set attempt_id = excluded.attempt_id, sha256 = excluded.sha256, size_bytes = excluded.size_bytes,
-    mapped_length = excluded.mapped_length, created_at = clock_timestamp()
+    mapped_length = excluded.mapped_length, store = excluded.store, location = excluded.location, expires_at = excluded.expires_at, created_at = clock_timestamp()
   returning 1
 ), xv as (
   insert into xcom_values (run, task_id, map_index, key, value)
   select x.run, x.task_id, x.map_index, x.key, decode(x.value, 'base64')
-  from json_to_recordset($9) as x(run uuid, task_id text, map_index int, key text, value text), fence
+  from json_to_recordset($9) as x(run uuid, task_id text, map_index int, key text, value text), fence where x.value is not null
   on conflict (run, task_id, key, map_index) do update set value = excluded.value
   returning 1
 ), px as (
@@ -256,7 +262,7 @@ function isMiss(error: unknown): boolean {
 function batchParameters(epoch: number | null, batch: MoveBatch): unknown[] {
   return [
     epoch,
-    JSON.stringify(batch.runs.map((x) => ({ id: x.id, from_state: x.from, state: x.state, start_date: x.startDate, end_date: x.endDate, clear_number: x.clearNumber ?? null }))),
+    JSON.stringify(batch.runs.map((x) => ({ id: x.id, from_state: x.from, state: x.state, start_date: x.startDate, end_date: x.endDate, action_number: x.actionNumber ?? null }))),
     JSON.stringify(batch.newInstances.map((x) => ({
       run: x.run, task_id: x.taskId, ...instanceColumns(x), operator: x.operator, pool: x.pool, pool_slots: x.poolSlots, queue: x.queue, priority_weight: x.priorityWeight,
     }))),
@@ -276,6 +282,7 @@ function batchParameters(epoch: number | null, batch: MoveBatch): unknown[] {
     }))),
     JSON.stringify(batch.xcoms.map((x) => ({
       run: x.run, task_id: x.taskId, map_index: x.mapIndex, key: x.key, attempt_id: x.attemptId, sha256: x.sha256, size_bytes: x.sizeBytes, mapped_length: x.mappedLength, value: x.value,
+      ...(x.location === null ? {} : { location: x.location }), ...(x.ttlSeconds === null ? {} : { ttl: x.ttlSeconds }),
     }))),
     JSON.stringify(batch.purge.map((x) => ({ run: x.run, task_id: x.taskId, map_index: x.mapIndex }))),
   ];

@@ -1,8 +1,9 @@
 // Reading XComs for people: lists without values, and the bytes of one value.
 import { sql } from 'kysely';
-import { AppError } from '#contract/errors.ts';
+import type { ValueReader } from '#contract/value-store.ts';
 import type { Database } from './database.ts';
 import { cappedLimit, type Column, type Condition, inRange, isEqual, isLike, type Listed, type Page, type Range, TENANT } from './list-query.ts';
+import { readBytes } from './value-bytes.ts';
 
 /** An XCom without its value. */
 export interface XComRow {
@@ -61,16 +62,19 @@ export interface XComKey {
   readonly key: string;
 }
 
-/** One XCom with its value's bytes, exactly as they were pushed; null when none was. Throws `xcom_lost` when it is recorded but its bytes are gone. */
-export async function findXCom(database: Database, key: XComKey): Promise<{ row: XComRow; value: Buffer } | null> {
+/**
+ * One XCom with its value's bytes, exactly as they were pushed; null when none was. Throws `xcom_lost` when it is recorded but its bytes are gone, expired or changed.
+ * @param external where bytes outside PostgreSQL are read; null when there is no such place
+ */
+export async function findXCom(database: Database, key: XComKey, external: ValueReader | null): Promise<{ row: XComRow; value: Buffer } | null> {
   const found = await selectXComs(database)
     .leftJoin('xcom_values as y', (join) => join.onRef('y.run', '=', 'x.run').onRef('y.task_id', '=', 'x.task_id').onRef('y.map_index', '=', 'x.map_index').onRef('y.key', '=', 'x.key'))
-    .select('y.value')
+    .select(['y.value', 'x.sha256', 'x.size_bytes', 'x.location', sql<boolean | null>`x.expires_at < clock_timestamp()`.as('expired')])
     .where('r.dag_id', '=', key.dagId).where('r.run_id', '=', key.runId).where('x.task_id', '=', key.taskId).where('x.map_index', '=', key.mapIndex).where('x.key', '=', key.key)
     .executeTakeFirst();
   if (found === undefined) return null;
-  if (found.value === null) throw new AppError('xcom_lost', `the value of XCom ${key.key} of task ${key.taskId} in run ${key.runId} is gone`);
-  return { row: fromRow(found), value: found.value };
+  const [value] = await readBytes(external, [found], () => `${key.key} of task ${key.taskId} in run ${key.runId}`);
+  return value === undefined ? null : { row: fromRow(found), value };
 }
 
 function selectXComs(database: Database) {

@@ -1,30 +1,27 @@
 """Records the answers of Airflow's own timetables: next runs, manual intervals, runs between two dates, texts and run ids.
 
 Timetables are given in the form of dag.json; times are epoch milliseconds. A run is [interval start, interval end, run after].
+timetables.json holds chosen cases, random-timetables.json random ones in all zones (the same that `make prove-timetables` plays with other seeds).
 """
 
 from __future__ import annotations
 
-import airflow_oracle  # noqa: I001  (sets the environment before Airflow is imported)
+import airflow_timetables  # noqa: I001  (sets the environment before Airflow is imported)
 
 import datetime
 import itertools
-import time
 from unittest import mock
 
+import airflow_oracle
 import pendulum
 import tzdata
 from airflow.models.dagrun import DagRun
-from airflow.sdk import Asset
 from airflow.serialization.definitions.dag import SerializedDAG
-from airflow.timetables import events, interval, simple, trigger
-from airflow.timetables.assets import AssetOrTimeSchedule
-from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow.utils.types import DagRunType
+from airflow_timetables import CONDITION, build, ms, run
 from croniter import CroniterBadDateError
 
 PARIS, NEW_YORK = "Europe/Paris", "America/New_York"
-CONDITION = {"__type": "asset", "uri": "s3://bucket/key"}
 
 
 def cron(*expressions: str, timezone: str = "UTC", **more) -> dict:
@@ -52,62 +49,8 @@ TIMETABLES = [
 NOWS = ["2025-11-21T11:07:00", "2026-03-29T01:15:00", "2026-10-25T00:30:00.250", "2026-11-02T08:00:00", "2026-11-02T03:03:00"]
 # [catchup, start, end], relative to now in hours; the last interval's end likewise, with its length.
 RESTRICTIONS = [(False, None, None), (True, None, None), (False, -500.25, None), (True, -500.25, None), (False, 30, None), (True, 30, None), (True, -500.25, -490), (False, -500.25, -1)]
+RANDOM_SEED, RANDOM_ROWS = "recorded", 6000
 LASTS = [None, (-26, 1), (-3.4, 3.4), (2, 2), (0, 1)]
-
-
-def seconds(value: float) -> datetime.timedelta:
-    return datetime.timedelta(seconds=value)
-
-
-def build(shape: dict):
-    """Airflow's timetable for one in the form of dag.json."""
-    kind = shape["kind"]
-    more = {"interval": seconds(shape.get("interval_seconds", 0))}
-    if kind == "cron":
-        run_immediately = shape.get("run_immediately", False)
-        more["run_immediately"] = run_immediately if isinstance(run_immediately, bool) else seconds(run_immediately)
-        several = len(shape["expressions"]) > 1
-        return (trigger.MultipleCronTriggerTimetable if several else trigger.CronTriggerTimetable)(*shape["expressions"], timezone=shape["timezone"], **more)
-    makers = {
-        "none": simple.NullTimetable,
-        "once": simple.OnceTimetable,
-        "continuous": simple.ContinuousTimetable,
-        "assets": lambda: simple.AssetTriggeredTimetable(Asset(CONDITION["uri"])),
-        "delta": lambda: trigger.DeltaTriggerTimetable(seconds(shape["seconds"]), **more),
-        "cron_interval": lambda: interval.CronDataIntervalTimetable(shape["expression"], shape["timezone"]),
-        "delta_interval": lambda: interval.DeltaDataIntervalTimetable(seconds(shape["seconds"])),
-        "events": lambda: events.EventsTimetable(
-            [pendulum.parse(date) for date in shape["dates"]], shape.get("restrict_to_events", False), description=shape.get("description")
-        ),
-        "asset_or_time": lambda: AssetOrTimeSchedule(timetable=build(shape["timetable"]), assets=Asset(CONDITION["uri"])),
-    }
-    return makers[kind]()
-
-
-def ms(moment: datetime.datetime | None) -> int | None:
-    """Epoch milliseconds, fractions of them dropped."""
-    return None if moment is None else round(moment.timestamp() * 1_000_000) // 1000
-
-
-def run(info) -> list | None:
-    return None if info is None else [*map(ms, info.data_interval), ms(info.run_after)]
-
-
-class at:
-    """Lets Airflow's timetables believe that it is `moment`."""
-
-    def __init__(self, moment: datetime.datetime) -> None:
-        clocks = [(trigger, "utcnow"), (interval, "utcnow"), (simple.timezone, "utcnow"), (events.timezone, "utcnow")]
-        self.patches = [mock.patch.object(module, name, lambda: moment) for module, name in clocks]
-        self.patches.append(mock.patch.object(time, "time", moment.timestamp))
-
-    def __enter__(self) -> None:
-        for patch in self.patches:
-            patch.start()
-
-    def __exit__(self, *_exc: object) -> None:
-        for patch in self.patches:
-            patch.stop()
 
 
 def instant(text: str) -> pendulum.DateTime:
@@ -117,17 +60,11 @@ def instant(text: str) -> pendulum.DateTime:
 def next_row(number: int, shape: dict, now: pendulum.DateTime, restriction: tuple, last: tuple | None) -> list:
     """[timetable, now, last interval, start, end, catchup, next run]."""
     catchup, start, end = restriction
-    earliest, latest = (None if hours is None else now.add(seconds=hours * 3600) for hours in (start, end))
+    earliest, latest = (None if hours is None else ms(now.add(seconds=hours * 3600)) for hours in (start, end))
     end_of_last = last and now.add(seconds=last[0] * 3600)
-    last_interval = last and DataInterval(end_of_last.subtract(seconds=last[1] * 3600), end_of_last)
-    try:
-        with at(now):
-            info = build(shape).next_dagrun_info(
-                last_automated_data_interval=last_interval, restriction=TimeRestriction(earliest, latest, catchup)
-            )
-    except CroniterBadDateError:
-        info = None
-    return [number, ms(now), last and [*map(ms, last_interval)], ms(earliest), ms(latest), catchup, run(info)]
+    last_interval = last and [ms(end_of_last.subtract(seconds=last[1] * 3600)), ms(end_of_last)]
+    query = [ms(now), last_interval, earliest, latest, catchup]
+    return [number, *query, airflow_timetables.next_run(shape, query)]
 
 
 def between(shape: dict, earliest: pendulum.DateTime, latest: pendulum.DateTime) -> list:
@@ -169,6 +106,8 @@ def main() -> None:
     versions = airflow_oracle.versions("apache-airflow-core", "croniter", "pendulum")
     head = {"versions": versions, "tzdata": tzdata.IANA_VERSION, "timetables": TIMETABLES, **extra}
     airflow_oracle.write("timetables.json", head, rows)
+    random_rows = list(airflow_timetables.play(RANDOM_SEED, RANDOM_ROWS))
+    airflow_oracle.write("random-timetables.json", {"versions": versions, "tzdata": tzdata.IANA_VERSION, "seed": RANDOM_SEED}, random_rows)
 
 
 if __name__ == "__main__":

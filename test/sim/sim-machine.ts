@@ -278,7 +278,7 @@ export class SimExecutor implements Executor {
     this.events = null;
   }
 
-  shutdown(): Promise<void> {
-    return Promise.resolve();
+  shutdown(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 }

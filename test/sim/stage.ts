@@ -72,7 +72,7 @@ export class Stage {
     const config = readConfig({ LEOFLOW_INFRA_RETRIES: '100', LEOFLOW_INFRA_RETRY_DELAY_SECONDS: '1', LEOFLOW_PARALLELISM: '8', LEOFLOW_CANCEL_GRACE_SECONDS: '5' }, {});
     const store = this.database.connect(node);
     const scheduler = this.world.as(node, () => new Scheduler({
-      config, home: this.#home, host: 'sim', database: store, reporter, executor, agentAddress: `${node.name}.sock`, outcomes: this.machine.outcomes(node), onPruned: () => undefined,
+      config, home: this.#home, host: 'sim', place: 'sim#home', database: store, reporter, executor, agentAddress: `${node.name}.sock`, outcomes: this.machine.outcomes(node), onPruned: () => undefined,
       coordination: { awaitLeadership: (address, stop) => this.database.awaitLeadership(node, address, stop), listen: (handlers) => this.database.listen(node, handlers) },
       folders: { logFile: (id) => `${id}.log`, outcomes: 'outcomes' },
     }));

@@ -7,6 +7,8 @@ import type { ExecutionReport, ExecutionSpec, ReportAnswer, ReportedError, Repor
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import type { Event } from '#contract/events.ts';
+import type { EndedSpan } from '#contract/spans.ts';
+import type { ValueStore } from '#contract/value-store.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { Executor, ExecutorEvents, Inventory, Slot } from '#executor/executor.ts';
 import { outcomeFiles } from '#executor/outcome-files.ts';
@@ -84,9 +86,9 @@ export class FakeExecutor implements Executor {
     this.events = null;
   }
 
-  shutdown(): Promise<void> {
+  shutdown(): Promise<boolean> {
     this.machine.running.clear();
-    return Promise.resolve();
+    return Promise.resolve(true);
   }
 
   /** The version's processes are up. */
@@ -116,12 +118,15 @@ export class EngineUnderTest implements AsyncDisposable {
   readonly database: Database;
   readonly machine = new FakeMachine();
   readonly events: Event[] = [];
+  readonly spans: EndedSpan[] = [];
   readonly home = mkdtempSync(join(tmpdir(), 'leoflow-engine-'));
   readonly versions = new Map<string, VersionId>();
   readonly #servers: Server[] = [];
   readonly #reporter: Reporter = createReporter('error', () => undefined);
   readonly #overrides: Parameters<typeof readConfig>[0];
   readonly #watchers = new Set<() => void>();
+  /** Outlives the servers, as Redis does. */
+  #values: ValueStore | null = null;
 
   readonly #release: () => Promise<void>;
 
@@ -137,8 +142,9 @@ export class EngineUnderTest implements AsyncDisposable {
   }
 
   /** A database with these DAGs, and a server that leads it. */
-  static async open(dags: readonly Dag[], overrides: Parameters<typeof readConfig>[0] = {}): Promise<EngineUnderTest> {
+  static async open(dags: readonly Dag[], overrides: Parameters<typeof readConfig>[0] = {}, values: ValueStore | null = null): Promise<EngineUnderTest> {
     const engine = new EngineUnderTest(await holdDatabase(), overrides);
+    engine.#values = values;
     for (const dag of dags) engine.versions.set(dag.dag_id, (await addDag(engine.database, dag)) as VersionId);
     await engine.start();
     return engine;
@@ -160,7 +166,7 @@ export class EngineUnderTest implements AsyncDisposable {
     // A killed server cannot come back: its address of the database goes with it.
     const database: Database = { ...real, get url() { return isPlugged ? real.url : 'postgresql://leoflow@127.0.0.1:1/gone'; } };
     const scheduler = new Scheduler({
-      config: readConfig(this.#overrides, {}), home: this.home, host: hostname(), database, reporter: this.#reporter, executor, agentAddress: join(this.home, 'agent.sock'),
+      config: readConfig(this.#overrides, {}), home: this.home, host: hostname(), place: `${hostname()}#home`, onSpan: (span) => void this.spans.push(span), database, reporter: this.#reporter, executor, values: this.#values, agentAddress: join(this.home, 'agent.sock'),
       coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
       folders: { logFile: (id) => join(this.home, `${id}.log`), outcomes: join(this.home, 'outcomes') }, outcomes: outcomeFiles(join(this.home, 'outcomes')), onPruned: () => undefined,
     });

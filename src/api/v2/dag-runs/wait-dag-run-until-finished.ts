@@ -56,7 +56,7 @@ async function resultOf(call: WaitCall, of: { run: RunListRow; taskId: string })
     ...key, mapIndex: null, keyPattern: null, displayNamePattern: null, runIdPattern: null, taskIdPattern: null, logicalDate: NONE_GIVEN, runAfter: NONE_GIVEN,
   }, { limit: 100, offset: 0 });
   const values: string[] = [];
-  for (const row of rows) values.push((await findXCom(database, { ...key, mapIndex: row.mapIndex }))?.value.toString('utf8') ?? 'null');
+  for (const row of rows) values.push((await findXCom(database, { ...key, mapIndex: row.mapIndex }, call.services.values))?.value.toString('utf8') ?? 'null');
   const isMapped = rows.some((row) => row.mapIndex >= 0);
   return isMapped ? `[${values.join(',')}]` : (values[0] ?? 'null');
 }

@@ -14,7 +14,7 @@ export const getXcomEntry = operation({
   response: T.Union([XComResponseNative, XComResponseString]),
   async run({ params, query, services }) {
     const { database } = services;
-    const found = await findXCom(database, { dagId: params.dag_id, runId: params.dag_run_id, taskId: params.task_id, mapIndex: query.map_index, key: params.xcom_key });
+    const found = await findXCom(database, { dagId: params.dag_id, runId: params.dag_run_id, taskId: params.task_id, mapIndex: query.map_index, key: params.xcom_key }, services.values);
     if (found === null) throw notFound(`XCom entry with key: \`${params.xcom_key}\` not found`);
     const entry = renderXCom(found.row, (await findKeptSpec(database, found.row.versionId)) ?? undefined);
     const value = found.value.toString('utf8');

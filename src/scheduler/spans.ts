@@ -1,0 +1,97 @@
+// Spans are made when something has ended and its end is committed, from times that are known anyway. Nobody asks: nothing is made.
+import type { ExecutionReport } from '#contract/attempt.ts';
+import type { ExecutionId } from '#contract/ids.ts';
+import type { ExecutionSpan, SpanListener } from '#contract/spans.ts';
+import { isFinished, type TaskState } from '#contract/states.ts';
+import type { Candidate } from '#core/admission.ts';
+import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { RunRow } from '#store/dag-runs.ts';
+import type { PendingRun } from './pending-run.ts';
+
+/** How the leader calls the error of an execution that ended without a report: its times are the leader’s, not its own. */
+export const ENDED_WITHOUT_REPORT = 'ExecutionEnded';
+
+/** A try that waits for the next one has ended before. */
+const isOver = (state: TaskState): boolean => isFinished(state) || state === 'up_for_retry';
+
+/** One per term of leadership. An end’s time is that of its commit, so that what it consists of lies within. */
+export class Spans {
+  readonly #listener: SpanListener;
+  readonly #clock: Clock;
+  /** When executions of this term were committed as running. */
+  readonly #begun = new Map<ExecutionId, number>();
+
+  constructor(listener: SpanListener, clock: Clock) {
+    this.#listener = listener;
+    this.#clock = clock;
+  }
+
+  /** After its commit. */
+  begin(execution: ExecutionId): void {
+    this.#begun.set(execution, this.#clock.nowMs());
+  }
+
+  /** A run ends with this commit. */
+  endRun(pending: PendingRun, row: RunRow): void {
+    const { state } = pending.run;
+    afterCommit(pending, () => this.#tellRun(pending.run, { row, state }));
+  }
+
+  /** A run was ended by somebody else. */
+  endForeignRun(run: RunSnapshot, row: RunRow): void {
+    this.#tellRun(run, { row, state: run.state });
+  }
+
+  #tellRun(run: RunSnapshot, { row, state }: { row: RunRow; state: RunSnapshot['state'] }): void {
+    const endMs = this.#clock.nowMs();
+    this.#listener({ kind: 'run', run: run.id, dagId: run.dagId, runId: run.runId, runType: run.runType, state, startMs: row.queuedAt ?? run.startDate ?? endMs, endMs });
+  }
+
+  /** A try ends with this commit. @param from the state that its instance leaves */
+  endTry(pending: PendingRun, instance: Instance, from: TaskState): void {
+    const { state, attemptId } = instance;
+    if (attemptId === null || !isOver(state) || isOver(from)) return;
+    const { mapIndex, tryNumber, cause } = instance;
+    const start = instance.scheduledAt ?? instance.startedAt;
+    afterCommit(pending, () => {
+      const endMs = this.#clock.nowMs();
+      this.#listener({ kind: 'try', run: pending.run.id, attemptId, taskId: instance.task.id, mapIndex, tryNumber, state, cause, startMs: start ?? endMs, endMs });
+    });
+  }
+
+  /** An execution ends with this commit, by its report or without one. */
+  endExecution(pending: PendingRun, instance: Instance, end: { id: ExecutionId; state: ExecutionSpan['state']; report: ExecutionReport | null }): void {
+    const { attemptId, cause, startedAt } = instance;
+    if (attemptId === null) return;
+    const { id, state, report } = end;
+    const isOwn = report !== null && report.error?.type !== ENDED_WITHOUT_REPORT;
+    const reportedMs = isOwn ? this.#clock.nowMs() : null;
+    afterCommit(pending, () => {
+      const endMs = this.#clock.nowMs();
+      const userCode = isOwn ? { startMs: Date.parse(report.started_at), endMs: Date.parse(report.ended_at) } : null;
+      this.#listener({ kind: 'execution', run: pending.run.id, attemptId, executionId: id, state, cause, userCode, reportedMs, startMs: this.#takeBegin(id) ?? startedAt ?? endMs, endMs });
+    });
+  }
+
+  /** A person closed an execution while it ran. @param now the state that its instance was given: none when it was cleared */
+  stop(id: ExecutionId, { run, instance }: Candidate, now: TaskState): void {
+    const { attemptId, mapIndex, tryNumber, startedAt } = instance;
+    const begun = this.#takeBegin(id);
+    if (attemptId === null) return;
+    const endMs = this.#clock.nowMs();
+    this.#listener({ kind: 'execution', run: run.id, attemptId, executionId: id, state: 'cancelled', cause: 'cancelled', userCode: null, reportedMs: null, startMs: begun ?? startedAt ?? endMs, endMs });
+    const state = isFinished(now) ? now : 'failed';
+    this.#listener({ kind: 'try', run: run.id, attemptId, taskId: instance.task.id, mapIndex, tryNumber, state, cause: 'cancelled', startMs: instance.scheduledAt ?? startedAt ?? endMs, endMs });
+  }
+
+  #takeBegin(id: ExecutionId): number | null {
+    const at = this.#begun.get(id) ?? null;
+    this.#begun.delete(id);
+    return at;
+  }
+}
+
+function afterCommit(pending: PendingRun, tell: () => void): void {
+  pending.waiters.push((result) => void (result.kind === 'moved' && tell()));
+}
