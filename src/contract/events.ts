@@ -45,7 +45,7 @@ export type Event =
   | { readonly event: 'xcom_store.warning'; readonly message: string }
   /** Bytes that no row names were removed: `dead` of rows that are gone, `orphans` whose rows were never written. */
   | { readonly event: 'xcom_store.swept'; readonly dead: number; readonly orphans: number }
-  /** The collector of traces does not take them: spans are dropped. Told once until it works again. */
+  /** The collector of traces does not take them: spans are dropped. Told once until it works again; `dropped` counts what it refused, not what found the queue full. */
   | { readonly event: 'traces.unavailable'; readonly error: string }
   | { readonly event: 'traces.available'; readonly dropped: number }
   | { readonly event: 'history.pruned'; readonly runs: number; readonly versions: number }

@@ -277,7 +277,7 @@ export class Scheduler implements AttemptService {
       onNotice: (channel, payload) => this.#onNotice(term, channel, payload),
       onGap: () => {
         first.abort();
-        if (!isFirst || term.complete) void this.#readAll(term).catch((error: unknown) => this.#failed('catch up', error));
+        if (!isFirst || term.complete) void this.#insist(term, 'catch up', () => this.#readAll(term));
         isFirst = false;
       },
     });
@@ -287,8 +287,8 @@ export class Scheduler implements AttemptService {
   #onNotice(term: Term, channel: Channel, payload: string): void {
     if (!term.complete) term.early.push({ channel, payload });
     else if (channel === 'leoflow_run') void term.engine.loadRun(payload as RunUuid);
-    else if (channel === 'leoflow_dag') void this.#onDagChanged(term, payload).catch((error: unknown) => this.#failed('dag notice', error));
-    else void this.#readPools(term).catch((error: unknown) => this.#failed('pool notice', error));
+    else if (channel === 'leoflow_dag') void this.#insist(term, 'dag notice', () => this.#onDagChanged(term, payload));
+    else void this.#insist(term, 'pool notice', () => this.#readPools(term));
   }
 
   /** Notices were missed: somebody may have changed any run. */
@@ -297,6 +297,18 @@ export class Scheduler implements AttemptService {
     for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).map((run) => term.engine.loadRun(run)));
     await this.#readPools(term);
     await term.schedule.poke();
+  }
+
+  /** What somebody changed is told once: it is looked at until that succeeds, or nobody leads here any more. */
+  async #insist(term: Term, where: string, look: () => Promise<void>): Promise<void> {
+    for (let delay = 50; this.#term === term; delay = Math.min(delay * 2, 5000)) {
+      try {
+        return await look();
+      } catch (error) {
+        this.#failed(where, error);
+        await sleep(delay, this.#stop.signal);
+      }
+    }
   }
 
   #failed(where: string, error: unknown): void {

@@ -45,7 +45,7 @@ async function replay(seed: number): Promise<void> {
 /** A worker plays every n-th seed and sends what came of each. */
 async function work(index: number, workers: number): Promise<void> {
   await playRange(range(Number(values.from) + index, Number(values.seeds) - index, workers), (played) => {
-    process.send?.({ ...played, diary: [] });
+    if (process.connected) process.send?.({ ...played, diary: [] }, undefined, undefined, () => undefined);
     // The other worker found a broken rule, and that is enough.
     return process.connected;
   });
