@@ -102,6 +102,12 @@ export function setState(run: RunSnapshot, instance: Instance, state: TaskState)
   count(run, instance, 1);
 }
 
+/** True when no instance of the task will move by itself any more. */
+export function isTaskFinished(run: RunSnapshot, task: GraphTask): boolean {
+  const { instances, success, skipped, failed, upstreamFailed, removed } = progressOf(run, task);
+  return success + skipped + failed + upstreamFailed + removed >= instances.size;
+}
+
 /** Progress of a task of this run. */
 export function progressOf(run: RunSnapshot, task: GraphTask): TaskProgress {
   const progress = run.tasks[task.index];

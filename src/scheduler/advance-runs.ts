@@ -4,7 +4,7 @@ import { DAG_DEFAULTS } from '#contract/dag.ts';
 import { isFinished } from '#contract/states.ts';
 import { beginPlan, type Origin, type Plan } from '#core/plan.ts';
 import { markAll, settle, startRun, timeOutRun, wakeInstances } from '#core/plan-run.ts';
-import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import { type Instance, isTaskFinished, type RunSnapshot } from '#core/run-snapshot.ts';
 import { callLater } from '#platform/clock.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import { keyOfCandidate } from './ending-executions.ts';
@@ -139,7 +139,8 @@ export class AdvanceRuns {
   /** The next run may go on before this one has ended. */
   #tellNextRun(run: RunSnapshot, plan: Plan): void {
     if (run.graph.pastSources.size === 0) return;
-    const isAwaited = [...plan.changes.keys()].some((instance) => isFinished(instance.state) && run.graph.pastSources.has(instance.task.id));
+    // Of a mapped task the last instance's end counts.
+    const isAwaited = [...plan.changes.keys()].some((instance) => isFinished(instance.state) && run.graph.pastSources.has(instance.task.id) && isTaskFinished(run, instance.task));
     if (isAwaited) this.#queue.pendingOf(run).waiters.push((result) => void (result.kind === 'moved' && this.#handlers.onPastMoved(run)));
   }
 

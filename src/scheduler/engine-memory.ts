@@ -9,7 +9,7 @@ import type { Graph } from '#core/graph.ts';
 import type { PastRun } from '#core/past-dependencies.ts';
 import { instancesOf, type PlanLimits } from '#core/plan.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
-import type { Clock } from '#platform/clock.ts';
+import { type Clock, monotonicMs } from '#platform/clock.ts';
 import type { Reporter } from '#platform/report.ts';
 import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
 import type { LiveExecution } from '#store/executions.ts';
@@ -55,17 +55,24 @@ export interface Entry {
   stopTimeout: (() => void) | null;
 }
 
-/** An execution that is not closed. */
+/** What is known of an execution from its start to its end, however often its run is read. Times are monotonic: the database's clock may be set. */
+export interface OpenExecution {
+  /** SHA-256 of its token. */
+  readonly tokenHash: Buffer;
+  readonly sinceMs: number;
+  heardMs: number;
+  /** It ignored its execution_timeout and was killed for it: its end is a time-out. */
+  isOverdue: boolean;
+  /** Nobody had heard of it, and it was told to end. */
+  isDoubted: boolean;
+}
+
+/** An execution that is not closed, with the instance that it runs. */
 export interface Live {
   readonly runId: RunUuid;
   readonly instance: Instance;
   readonly candidate: Candidate;
-  readonly tokenHash: Buffer;
-  heardAt: number;
-  /** When this execution began, or was found running. */
-  readonly since: number;
-  /** It ignored its execution_timeout and was killed for it: its end is a time-out. */
-  overdue: boolean;
+  readonly open: OpenExecution;
 }
 
 /** An execution of a run that is not in memory. `candidate` is null when it holds no slots: the leader before had started it. */
@@ -79,8 +86,7 @@ export class EngineMemory {
   /** Unfinished runs of each DAG: which run, and which wait to begin. */
   readonly dags = new Map<string, QueuedRuns>();
   readonly live = new Map<ExecutionId, Live>();
-  /** SHA-256 of the token of every execution that is not closed. */
-  readonly tokens = new Map<ExecutionId, Buffer>();
+  readonly open = new Map<ExecutionId, OpenExecution>();
   /** Executions whose run is being read again; whoever is not in the new reading is stopped. Until then they hold their slots. */
   readonly orphans = new Map<ExecutionId, Orphan>();
   /** Runs that are being read again: until then they count as running. */
@@ -182,7 +188,7 @@ export class EngineMemory {
       this.orphans.delete(execution);
       if (orphan.candidate !== null) this.admission.release(orphan.candidate);
       if (wanted.has(execution)) continue;
-      this.tokens.delete(execution);
+      this.open.delete(execution);
       if (orphan.candidate === null) this.options.executor.cancel(execution, this.options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
       else this.ending.stop(execution, keyOfCandidate(orphan.candidate));
     }
@@ -194,9 +200,11 @@ export class EngineMemory {
     return entry?.run === run ? entry : null;
   }
 
-  /** Counts an execution as running for an instance that holds its slots. */
-  addLive(id: ExecutionId, live: Omit<Live, 'heardAt' | 'overdue'>): void {
-    this.live.set(id, { ...live, heardAt: this.nowMs, overdue: false });
+  /** An execution begins, or is found at a take-over. @param sinceMs monotonic */
+  openExecution(id: ExecutionId, tokenHash: Buffer, sinceMs: number): OpenExecution {
+    const open = { tokenHash, sinceMs, heardMs: monotonicMs(), isOverdue: false, isDoubted: false };
+    this.open.set(id, open);
+    return open;
   }
 
   /** An execution ends with the commit that `pending` becomes: its slots are free for others in the same commit, and taken again when that does not happen. */
@@ -206,7 +214,7 @@ export class EngineMemory {
     this.live.delete(id);
     this.admission.release(live.candidate);
     pending.waiters.push((result) => {
-      if (result.kind === 'moved') return void this.tokens.delete(id);
+      if (result.kind === 'moved') return void this.open.delete(id);
       // Until its run is read again nobody knows whose it is.
       this.admission.occupy(live.candidate, 1);
       this.orphans.set(id, { run: live.runId, candidate: live.candidate });
@@ -218,15 +226,15 @@ export class EngineMemory {
   authenticate(executionId: ExecutionId, token: string): Live | null {
     const live = this.live.get(executionId);
     if (live === undefined) return null;
-    if (!tokenFits(token, live.tokenHash)) throw new AppError('unauthenticated', 'the token does not name this execution');
-    live.heardAt = this.nowMs;
+    if (!tokenFits(token, live.open.tokenHash)) throw new AppError('unauthenticated', 'the token does not name this execution');
+    live.open.heardMs = monotonicMs();
     return live;
   }
 
   /** Take-over: executions that the leader before had started. Those that are no longer their run's own are stopped when it is read. */
   rememberExecutions(executions: readonly LiveExecution[]): void {
     for (const execution of executions) {
-      this.tokens.set(execution.id, execution.tokenHash);
+      this.openExecution(execution.id, execution.tokenHash, monotonicMs() - Math.max(0, this.nowMs - execution.startedAt));
       this.orphans.set(execution.id, { run: execution.run, candidate: null });
     }
   }

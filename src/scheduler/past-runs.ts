@@ -11,6 +11,8 @@ export class PastRuns {
   readonly #memory: EngineMemory;
   readonly #advance: AdvanceRuns;
   readonly #reload: (run: RunUuid) => void;
+  /** Runs whose past is being read, and whether something moved since. */
+  readonly #rechecking = new Map<RunUuid, boolean>();
   /** How often an earlier run of a DAG moved: what was read before the last move may be old. */
   readonly #moves = new Map<string, number>();
 
@@ -34,12 +36,7 @@ export class PastRuns {
   onMoved(run: RunSnapshot): void {
     if (run.graph.pastSources.size === 0 || run.logicalDate === null) return;
     this.#moves.set(run.dagId, (this.#moves.get(run.dagId) ?? 0) + 1);
-    for (const later of this.#lookingAt(run, run.logicalDate)) {
-      this.#recheck(later).catch((error: unknown) => {
-        this.#memory.options.reporter.report({ event: 'failure', where: 'read the run before', error: errorText(error) });
-        this.#reload(later.id);
-      });
-    }
+    for (const later of this.#lookingAt(run, run.logicalDate)) this.#recheckOnce(later);
   }
 
   /** The next run; with catchup only scheduled runs are looked at, so several may have the same one before them. */
@@ -48,6 +45,25 @@ export class PastRuns {
       .filter((other) => other.logicalDate !== null && other.logicalDate > date).sort((a, b) => (a.logicalDate ?? 0) - (b.logicalDate ?? 0));
     const last = later.findIndex((other) => other.graph.dag.catchup !== true || other.runType === 'scheduled');
     return last < 0 ? later : later.slice(0, last + 1);
+  }
+
+  /** A run is gone: whoever is held by the past may have been held by it. */
+  recheckHeld(): void {
+    for (const { run } of this.#memory.entries.values()) if (run.pastBlocked !== null && run.pastBlocked.size > 0) this.#recheckOnce(run);
+  }
+
+  /** One reading at a time per run; what moves meanwhile is one more. */
+  #recheckOnce(run: RunSnapshot): void {
+    if (this.#rechecking.has(run.id)) return void this.#rechecking.set(run.id, true);
+    this.#rechecking.set(run.id, false);
+    this.#recheck(run).catch((error: unknown) => {
+      this.#memory.options.reporter.report({ event: 'failure', where: 'read the run before', error: errorText(error) });
+      this.#reload(run.id);
+    }).finally(() => {
+      const isAgain = this.#rechecking.get(run.id) === true;
+      this.#rechecking.delete(run.id);
+      if (isAgain && this.#memory.entryOf(run) !== null) this.#recheckOnce(run);
+    });
   }
 
   async #recheck(run: RunSnapshot): Promise<void> {

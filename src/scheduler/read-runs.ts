@@ -4,7 +4,7 @@ import type { Graph } from '#core/graph.ts';
 import { instancesOf, type Plan } from '#core/plan.ts';
 import { createInstances, markAll, wakeInstances } from '#core/plan-run.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
-import { sleep } from '#platform/clock.ts';
+import { monotonicMs, sleep } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import { isPassing } from '#store/database.ts';
 import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
@@ -137,8 +137,7 @@ export class ReadRuns {
   async #adopt(rows: RunForPlanning, graph: Graph): Promise<void> {
     const run = buildSnapshot(graph, rows);
     run.pastBlocked = await this.#past.read(run);
-    if (rows.run.isPaused) this.#memory.paused.add(run.dagId);
-    else this.#memory.paused.delete(run.dagId);
+    if (this.#memory.isClosed) return;
     const wanted = executionsOf(run);
     this.#tellEnds(run, rows.run, wanted);
     this.#memory.dropSuspended(run.id, wanted);
@@ -165,11 +164,11 @@ export class ReadRuns {
 
   /** Puts an instance of a freshly read run where it belongs: running ones hold their slots, scheduled ones queue. */
   #attach(entry: Entry, instance: Instance): void {
-    const { admission, tokens, nowMs } = this.#memory;
+    const { admission, open, live } = this.#memory;
     const candidate = { run: entry.run, instance };
     if (instance.state === 'running' && instance.executionId !== null) {
-      const tokenHash = tokens.get(instance.executionId) ?? Buffer.alloc(0);
-      this.#memory.addLive(instance.executionId, { runId: entry.run.id, instance, candidate, tokenHash, since: instance.startedAt ?? nowMs });
+      const known = open.get(instance.executionId) ?? this.#memory.openExecution(instance.executionId, Buffer.alloc(0), monotonicMs());
+      live.set(instance.executionId, { runId: entry.run.id, instance, candidate, open: known });
       admission.occupy(candidate, 1);
     } else if ((instance.state === 'scheduled' || instance.state === 'queued') && instance.wakeAt === null) admission.add(candidate);
   }
@@ -195,6 +194,8 @@ export class ReadRuns {
   /** Its rows are gone, and with them everything of it. */
   #forgetGone(id: RunUuid): void {
     this.#memory.dropSuspended(id, new Set());
+    // Who waited for it waits for the one before it now, or for nobody.
+    this.#past.recheckHeld();
     this.#launch.plan();
   }
 

@@ -2,6 +2,7 @@
 import type { ExecutionReport, ExitedChild, ReportAnswer, ReportedError } from '#contract/attempt.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { RunSnapshot } from '#core/run-snapshot.ts';
+import { monotonicMs } from '#platform/clock.ts';
 import type { LiveExecution } from '#store/executions.ts';
 import { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
@@ -69,6 +70,17 @@ export class RunEngine {
   /** A run's commit did not happen: it is read again. */
   onNotCommitted(id: RunUuid, result: CommitResult): Promise<void> {
     return this.#reads.onNotCommitted(id, result);
+  }
+
+  /** Runs in memory. */
+  listKnown(): RunUuid[] {
+    return [...this.#memory.entries.keys()];
+  }
+
+  /** Take-over, and after a gap: the DAGs that are paused, all of them. */
+  setAllPaused(dagIds: readonly string[]): void {
+    const paused = new Set(dagIds);
+    for (const dagId of new Set([...this.#memory.paused, ...paused])) if (paused.has(dagId) !== this.#memory.paused.has(dagId)) this.setPaused(dagId, paused.has(dagId));
   }
 
   /** A DAG was paused, unpaused or removed. */
@@ -144,16 +156,36 @@ export class RunEngine {
 
   /** Signs of life. */
   onAlive(executions: readonly ExecutionId[]): void {
-    const now = this.#memory.nowMs;
+    const now = monotonicMs();
     for (const id of executions) {
-      const live = this.#memory.live.get(id);
-      if (live !== undefined) live.heardAt = now;
+      const open = this.#memory.open.get(id);
+      if (open !== undefined) open.heardMs = now;
     }
   }
 
-  /** Executions that should have been heard of, with when that was last. */
-  *liveExecutions(): Generator<{ id: ExecutionId; heardAt: number }> {
-    for (const [id, live] of this.#memory.live) yield { id, heardAt: live.heardAt };
+  /** All running executions count as heard of now: it was this server that did not listen. */
+  hearAll(): void {
+    const now = monotonicMs();
+    for (const open of this.#memory.open.values()) open.heardMs = now;
+  }
+
+  /** Running executions that were heard of within `ms`. */
+  listHeard(ms: number): ExecutionId[] {
+    const now = monotonicMs();
+    return [...this.#memory.live].flatMap(([id, { open }]) => (now - open.heardMs < ms ? [id] : []));
+  }
+
+  /** Executions that nobody has heard of for `ms`: one that the executor still has is told to end, and its end is waited for; the others are gone. */
+  async doubtSilent(ms: number): Promise<void> {
+    const { executor, config } = this.#memory.options;
+    const now = monotonicMs();
+    const gone: ExecutionId[] = [];
+    for (const [id, { open }] of this.#memory.live) {
+      if (open.isDoubted || now - open.heardMs <= ms) continue;
+      open.isDoubted = true;
+      if (!executor.cancel(id, config.LEOFLOW_CANCEL_GRACE_SECONDS)) gone.push(id);
+    }
+    if (gone.length > 0) await this.onLost(gone, 'nobody has heard of it');
   }
 
   /**
@@ -161,11 +193,11 @@ export class RunEngine {
    * @param graceMs time after the time-out for the task to clean up
    */
   killOverdue(graceMs: number): void {
-    const now = this.#memory.nowMs;
-    for (const [id, live] of this.#memory.live) {
-      const seconds = live.instance.task.task.execution_timeout_seconds;
-      if (seconds === undefined || live.overdue || now - live.since < seconds * 1000 + graceMs) continue;
-      live.overdue = true;
+    const now = monotonicMs();
+    for (const [id, { instance, open }] of this.#memory.live) {
+      const seconds = instance.task.task.execution_timeout_seconds;
+      if (seconds === undefined || open.isOverdue || now - open.sinceMs < seconds * 1000 + graceMs) continue;
+      open.isOverdue = true;
       this.#memory.options.executor.cancel(id, 0);
     }
   }

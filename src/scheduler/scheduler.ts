@@ -8,16 +8,16 @@ import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { callEvery, isoOf, monotonicMs, settledWithin, sleep, untilAborted, wallMs } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import { isUnavailable, probeDatabase } from '#store/database.ts';
-import { findPastRun, findRunForPlanning, listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
+import { findPastRun, findRunForPlanning, listUnfinishedRuns } from '#store/dag-runs.ts';
 import { listInstancesOf, listLiveExecutions, recordHeartbeats } from '#store/executions.ts';
 import { type Leadership, probeEpoch, probeLeadership, readEpoch } from '#store/leader.ts';
-import type { Channel, Listening } from '#store/notifications.ts';
-import { createDueRun, findNextDue, isDagPaused, listDueDags, readPoolSlots } from '#store/schedule.ts';
+import { createDueRun, findNextDue, listDueDags } from '#store/schedule.ts';
 import { moveTask } from '#store/task-attempts.ts';
 import { findXComValue } from '#store/xcom-values.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { planAnew, Schedule } from './create-due-runs.ts';
 import { drain, hasSuccessor, type Work } from './drain.ts';
+import { FollowNotices } from './follow-notices.ts';
 import { Graphs } from './graphs.ts';
 import { History } from './history.ts';
 import { answerLate } from './late-reports.ts';
@@ -26,7 +26,12 @@ import type { SchedulerOptions } from './scheduler-options.ts';
 
 /** How long a stepping down leader waits for the commit in flight, and a new one for its first notice connection. */
 const LAST_COMMIT_MS = 2000;
-const LISTEN_MS = 2000;
+/** An execution that says nothing for this many heartbeat time-outs is doubted. */
+const SILENT_FACTOR = 10;
+/** Signs of life that are newer go into the rows. */
+const HEARD_MS = 10_000;
+/** Beats come every second: a longer gap was this server's own. */
+const OWN_PAUSE_MS = 5000;
 /** Three probes fit into the lease of a leader's session. */
 const PROBE_MS = 750;
 const SLOW_COMMIT_MS = 2000;
@@ -44,8 +49,9 @@ interface Term {
   readonly end: () => void;
   /** All unfinished runs are in memory: from here on an unknown execution is a closed one. */
   complete: boolean;
-  /** What was told before: told again when all is read. */
-  readonly early: { readonly channel: Channel; readonly payload: string }[];
+  readonly notices: FollowNotices;
+  /** Executions on this machine know where the leader is. */
+  isPublished: boolean;
 }
 
 /** One per server. */
@@ -55,7 +61,6 @@ export class Scheduler implements AttemptService {
   readonly #graphs: Graphs;
   #pools = new Map<string, number>();
   #term: Term | null = null;
-  #listening: Listening | null = null;
   #isDraining = false;
   readonly #history: History;
   #done: Promise<void> = Promise.resolve();
@@ -107,7 +112,7 @@ export class Scheduler implements AttemptService {
   /** Whoever leads next need not ask about what is known to be gone. */
   async #endExecutions(): Promise<void> {
     const term = this.#term;
-    const left = [...(term?.engine.liveExecutions() ?? [])].map((one) => one.id);
+    const left = term?.engine.listHeard(Infinity) ?? [];
     if (await this.#options.executor.shutdown()) await settledWithin(term?.engine.onLost(left, 'its server was stopped') ?? Promise.resolve(), LAST_COMMIT_MS);
   }
 
@@ -158,15 +163,14 @@ export class Scheduler implements AttemptService {
     // From the first moment: a take-over may take longer than the lease.
     const stops = [callEvery(PROBE_MS, () => this.#probe(term))];
     try {
-      this.#pools = await readPoolSlots(this.#options.database.pool);
-      // Before the runs are read: what is changed from here on is told.
-      const { listening, ready } = this.#listen(term);
-      this.#listening = listening;
+      // Before anything is read: what is changed from here on is told.
+      const listening = term.notices.start();
       const ended = untilAborted(AbortSignal.any([over.signal, this.#stop.signal]));
       // A take-over that waits for something that will not come must not keep the lock from the next.
-      await Promise.race([ended, this.#takeOver(term, ready).then(() => {
+      await Promise.race([ended, this.#takeOver(term, listening).then(() => {
         if (over.signal.aborted || this.#stop.signal.aborted) return;
-        this.#publishAddress(leadership.epoch);
+        this.#publishAddress(term);
+        this.#beatAt = monotonicMs();
         void term.schedule.poke();
         stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#history.prune()));
         if (this.#options.values) stops.push(callEvery(SWEEP_EVERY_MS, () => void this.#history.sweep(leadership.epoch)));
@@ -180,8 +184,7 @@ export class Scheduler implements AttemptService {
       term.queue.close(new AppError('not_leading', 'this server does not lead any more'));
       // What was sent is answered before the connection goes: an unknown outcome costs an execution.
       if (!leadership.lost.aborted) await settledWithin(term.queue.settled(), LAST_COMMIT_MS);
-      await this.#listening?.stop();
-      this.#listening = null;
+      await term.notices.stop();
       this.#options.executor.stepDown();
       await leadership.resign();
       this.#options.reporter.report({ event: 'leader.lost', epoch: leadership.epoch, reason: this.#stop.signal.aborted ? 'stopped' : 'the lock’s connection ended' });
@@ -219,7 +222,11 @@ export class Scheduler implements AttemptService {
       onCreated: (run) => void engine.loadRun(run),
     });
     if (this.#isDraining) engine.holdStarts();
-    return { leadership, engine, schedule, queue, end, complete: false, early: [] };
+    const notices = new FollowNotices({
+      database, reporter, engine, schedule, listen: (handlers) => this.#options.coordination.listen(handlers),
+      planAnew: (dagId) => planAnew(database, { graphs: this.#graphs, epoch: leadership.epoch, dagId }), onPools: (slots) => void (this.#pools = slots),
+    });
+    return { leadership, engine, schedule, queue, notices, end, complete: false, isPublished: false };
   }
 
   async #send(leadership: Leadership, batch: Parameters<typeof moveTask>[2], end: () => void): ReturnType<typeof moveTask> {
@@ -244,6 +251,7 @@ export class Scheduler implements AttemptService {
       onAlive: (ids) => engine.onAlive(ids),
     });
     await listening;
+    await term.notices.readSwitches();
     const live = await listLiveExecutions(database.pool);
     engine.rememberExecutions(live);
     // A row is durable before its process begins: what runs and is not open was closed, and its leader died before it could stop it.
@@ -259,74 +267,25 @@ export class Scheduler implements AttemptService {
       // A plain host is of a version that named no home folder.
       else if (execution.host === place || execution.host === host) gone.push(execution.id);
     }
-    for (const { channel, payload } of term.early.splice(0)) this.#onNotice(term, channel, payload);
-    await engine.completeTakeOver();
-    await engine.onLost(gone, 'it did not run any more when a leader took over');
+    term.notices.complete();
+    // Nothing waits for these: an end whose run cannot be read must not keep this server from leading.
+    void engine.completeTakeOver().catch((error: unknown) => this.#failed('take-over', error));
+    void engine.onLost(gone, 'it did not run any more when a leader took over').catch((error: unknown) => this.#failed('take-over', error));
   }
 
   /** Where running executions find the leader. */
-  #publishAddress(epoch: number): void {
-    writeFileAtomic(join(this.#options.home, 'run', 'agent.json'), JSON.stringify({ socket: this.#options.agentAddress, epoch, since: isoOf(wallMs()) }));
-  }
-
-  /** Wake-ups by others. `ready` resolves when they are heard, or after a while without: then the first connection counts as a gap. */
-  #listen(term: Term): { listening: Listening; ready: Promise<void> } {
-    const first = new AbortController();
-    let isFirst = true;
-    const listening = this.#options.coordination.listen({
-      onNotice: (channel, payload) => this.#onNotice(term, channel, payload),
-      onGap: () => {
-        first.abort();
-        if (!isFirst || term.complete) void this.#insist(term, 'catch up', () => this.#readAll(term));
-        isFirst = false;
-      },
-    });
-    return { listening, ready: sleep(LISTEN_MS, first.signal) };
-  }
-
-  #onNotice(term: Term, channel: Channel, payload: string): void {
-    if (!term.complete) term.early.push({ channel, payload });
-    else if (channel === 'leoflow_run') void term.engine.loadRun(payload as RunUuid);
-    else if (channel === 'leoflow_dag') void this.#insist(term, 'dag notice', () => this.#onDagChanged(term, payload));
-    else void this.#insist(term, 'pool notice', () => this.#readPools(term));
-  }
-
-  /** Notices were missed: somebody may have changed any run. */
-  async #readAll(term: Term): Promise<void> {
-    const runs = await listUnfinishedRuns(this.#options.database.pool);
-    for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).map((run) => term.engine.loadRun(run)));
-    await this.#readPools(term);
-    await term.schedule.poke();
-  }
-
-  /** What somebody changed is told once: it is looked at until that succeeds, or nobody leads here any more. */
-  async #insist(term: Term, where: string, look: () => Promise<void>): Promise<void> {
-    for (let delay = 50; this.#term === term; delay = Math.min(delay * 2, 5000)) {
-      try {
-        return await look();
-      } catch (error) {
-        this.#failed(where, error);
-        await sleep(delay, this.#stop.signal);
-      }
+  #publishAddress(term: Term): void {
+    try {
+      writeFileAtomic(join(this.#options.home, 'run', 'agent.json'), JSON.stringify({ socket: this.#options.agentAddress, epoch: term.leadership.epoch, since: isoOf(wallMs()) }));
+      term.isPublished = true;
+    } catch (error) {
+      // A full disk: it is tried again with the next beat, and leading needs no disk.
+      this.#failed('publish address', error);
     }
   }
 
   #failed(where: string, error: unknown): void {
     this.#options.reporter.report({ event: 'failure', where, error: errorText(error) });
-  }
-
-  async #onDagChanged(term: Term, dagId: string): Promise<void> {
-    const { pool } = this.#options.database;
-    const paused = await isDagPaused(pool, dagId);
-    if (!paused) await planAnew(this.#options.database, { graphs: this.#graphs, epoch: term.leadership.epoch, dagId });
-    term.engine.setPaused(dagId, paused);
-    for (const run of await listUnfinishedRunsOf(pool, dagId)) if (!term.engine.knows(run)) void term.engine.loadRun(run);
-    await term.schedule.poke();
-  }
-
-  async #readPools(term: Term): Promise<void> {
-    this.#pools = await readPoolSlots(this.#options.database.pool);
-    term.engine.reopenPools();
   }
 
   /** Keeps the lease. A statement in flight does so too; one that stays out long is asked about on another connection. */
@@ -337,20 +296,19 @@ export class Scheduler implements AttemptService {
   }
 
   #heartbeats = 0;
+  #beatAt = 0;
 
   async #beat(term: Term): Promise<void> {
     const { config, database } = this.#options;
-    const now = database.clock.nowMs();
+    // Whoever was stopped itself heard of nobody.
+    const now = monotonicMs();
+    if (now - this.#beatAt > OWN_PAUSE_MS) term.engine.hearAll();
+    this.#beatAt = now;
+    if (!term.isPublished) this.#publishAddress(term);
     term.engine.killOverdue(config.LEOFLOW_CANCEL_GRACE_SECONDS * 1000);
-    const silent: ExecutionId[] = [];
-    const heard: ExecutionId[] = [];
-    for (const { id, heardAt } of term.engine.liveExecutions()) {
-      if (now - heardAt > config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS * 10_000) silent.push(id);
-      else if (now - heardAt < 10_000) heard.push(id);
-    }
-    if (silent.length > 0) await term.engine.onLost(silent, 'nobody has heard of it');
+    await term.engine.doubtSilent(config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS * SILENT_FACTOR * 1000);
     this.#heartbeats += 1;
-    if (this.#heartbeats % 10 === 0) await recordHeartbeats(database.pool, heard).catch(() => undefined);
+    if (this.#heartbeats % 10 === 0) await recordHeartbeats(database.pool, term.engine.listHeard(HEARD_MS)).catch(() => undefined);
   }
 
   // ── the agent's side ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -156,11 +156,10 @@ export class TakeReports {
     const { execution_id: executionId } = child;
     if (executionId === null) return;
     await this.#onEnded(executionId, this.#endingOf(child));
-    this.#memory.orphans.delete(executionId);
   }
 
   #endingOf(child: ExitedChild): Ending {
-    if (child.execution_id !== null && this.#memory.live.get(child.execution_id)?.overdue === true) return { cause: 'timeout', message: 'it ignored its execution_timeout and was killed' };
+    if (child.execution_id !== null && this.#memory.live.get(child.execution_id)?.open.isOverdue === true) return { cause: 'timeout', message: 'it ignored its execution_timeout and was killed' };
     if (child.oom) return { cause: 'oom', message: 'killed by the kernel: out of memory' };
     if (child.signal !== null) return FROM_OUTSIDE.has(child.signal) ? { cause: 'lost', message: `its process was killed by ${nameOf(child.signal)}` } : { cause: 'user_error', message: `its process crashed with ${nameOf(child.signal)}` };
     return { cause: 'user_error', message: `its process ended with status ${child.status} without a report` };
@@ -232,7 +231,7 @@ export class TakeReports {
   async completeTakeOver(): Promise<void> {
     const early = this.#early ?? [];
     this.#early = null;
-    for (const end of early) await end();
+    await Promise.all(early.map((end) => end()));
   }
 }
 

@@ -12,16 +12,18 @@ export interface LiveExecution {
   readonly host: string | null;
   readonly handle: string | null;
   readonly tokenHash: Buffer;
+  /** Epoch milliseconds of the database's clock. */
+  readonly startedAt: number;
 }
 
 const LIST_LIVE = `/* store/executions.listLive */
-select id, attempt_id, run, host, handle, token_hash from executions where not ended`;
+select id, attempt_id, run, host, handle, token_hash, started_at from executions where not ended`;
 
 /** Executions that nobody has closed: what a new leader asks its executors about. */
 export async function listLiveExecutions(client: Query): Promise<LiveExecution[]> {
   const { rows } = await client.query(LIST_LIVE);
-  return (rows as { id: ExecutionId; attempt_id: AttemptId; run: RunUuid; host: string | null; handle: string | null; token_hash: Buffer | null }[]).map((row) => ({
-    id: row.id, attemptId: row.attempt_id, run: row.run, host: row.host, handle: row.handle, tokenHash: row.token_hash ?? Buffer.alloc(0),
+  return (rows as { id: ExecutionId; attempt_id: AttemptId; run: RunUuid; host: string | null; handle: string | null; token_hash: Buffer | null; started_at: Date | null }[]).map((row) => ({
+    id: row.id, startedAt: row.started_at?.getTime() ?? Date.UTC(9999, 0), attemptId: row.attempt_id, run: row.run, host: row.host, handle: row.handle, tokenHash: row.token_hash ?? Buffer.alloc(0),
   }));
 }
 
