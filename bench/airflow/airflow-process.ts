@@ -72,17 +72,18 @@ export async function startAirflow(bench: Workbench, how: { bin: string; dags: s
   mkdirSync(home, { recursive: true });
   const port = await freePort();
   const env = environmentOf({ ...how, home, port, socket: join(bench.folder, 'apg', 'socket') });
-  const airflow = join(how.bin, 'airflow');
+  // Not bin/airflow: its first line names the folder that the environment was made in.
+  const python = join(how.bin, 'python');
   bench.say('Airflow: db migrate …');
-  const migrated = await run(airflow, ['db', 'migrate'], { env, timeoutMs: MIGRATE_MS });
+  const migrated = await run(python, ['-m', 'airflow', 'db', 'migrate'], { env, timeoutMs: MIGRATE_MS });
   if (migrated.status !== 0) throw new Error(`airflow db migrate: ${migrated.stderr.slice(-2000)}`);
   const pids: number[] = [];
   for (const name of ['api-server', 'scheduler', 'dag-processor']) {
-    const daemon = await startDaemon(airflow, [name], { env, cwd: home, logFile: join(home, `${name}.log`) });
+    const daemon = await startDaemon(python, ['-m', 'airflow', name], { env, cwd: home, logFile: join(home, `${name}.log`) });
     pids.push(daemon.pid);
     bench.defer(() => endAll(daemon.pid, daemon.ended));
   }
-  const reserialized = await run(airflow, ['dags', 'reserialize'], { env, timeoutMs: MIGRATE_MS });
+  const reserialized = await run(python, ['-m', 'airflow', 'dags', 'reserialize'], { env, timeoutMs: MIGRATE_MS });
   if (reserialized.status !== 0) throw new Error(`airflow dags reserialize: ${reserialized.stderr.slice(-2000)}`);
   const base = `http://127.0.0.1:${port}`;
   await untilHealthy(base, home);

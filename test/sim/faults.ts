@@ -27,7 +27,7 @@ const PEOPLE: readonly Fault[] = [
   { name: 'cleared', strike: (stage) => void stage.people.clear() },
   { name: 'marked', strike: (stage) => void stage.people.mark() },
   { name: 'run marked', strike: (stage) => void stage.people.markRun() },
-  { name: 'paused', strike: (stage, random) => void stage.people.pause(random.between(500, 20_000)) },
+  { name: 'paused', strike: (stage, random) => void stage.people.pause(random.between(500, 80_000)) },
   { name: 'busy people', strike: (stage, random) => { for (let count = 5 + random.below(10); count > 0; count -= 1) stage.world.at(stage.world.now + random.between(0, 20_000), () => void (random.chance(0.5) ? stage.people.clear() : stage.people.mark()), null); } },
   { name: 'pool resized', strike: (stage) => void stage.people.resizePool() },
 ];

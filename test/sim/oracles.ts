@@ -10,7 +10,7 @@ interface InstanceRow { run: string; task_id: string; map_index: number; state: 
 interface ExecutionRow { id: string; attempt_id: string; run: string; task_id: string; map_index: number; state: string; ended: boolean; cause: string | null; started: number; ended_at: number | null; pool: string; pool_slots: number }
 interface EventRow { id: number; run: string; task_id: string; map_index: number; attempt_id: string | null; execution_id: string | null; from_state: string | null; to_state: string | null; epoch: number | null; detail: string | null }
 
-interface MoveRow { tx: number; what: 'run' | 'instance'; run: string; task_id: string | null; dag_id: string | null; old: string | null; new: string | null }
+interface MoveRow { tx: number; at: number; what: 'run' | 'instance' | 'dag'; run: string; task_id: string | null; dag_id: string | null; old: string | null; new: string | null }
 
 interface Tables { readonly moves: readonly MoveRow[]; readonly runs: readonly RunRow[]; readonly instances: readonly InstanceRow[]; readonly executions: readonly ExecutionRow[]; readonly events: readonly EventRow[] }
 
@@ -30,6 +30,8 @@ export async function judge(stage: Stage, dags: readonly SimDag[]): Promise<void
   judgeNotice(stage, tables, accuse);
   judgeOverlap(stage, accuse);
   judgeHistory(stage, tables, accuse);
+  judgeKills(stage, tables, accuse);
+  judgePauses(tables, accuse);
   judgeRest(stage, tables, accuse);
   judgeRuns(stage, { tables, dags }, accuse);
   judgeLimits(stage, { tables, dags }, accuse);
@@ -44,7 +46,7 @@ async function readTables(stage: Stage): Promise<Tables> {
   const executions = await stage.database.execute<ExecutionRow>(`select e.id, e.attempt_id, e.run, a.task_id, a.map_index, e.state, e.ended, e.cause, ${ms('e.started_at')} as started, ${ms('e.ended_at')} as ended_at, t.pool, t.pool_slots
     from executions e join task_attempts a on a.id = e.attempt_id join task_instances t on t.run = a.run and t.task_id = a.task_id and t.map_index = a.map_index order by e.started_at, e.id`);
   const events = await stage.database.execute<EventRow>('select id, run, task_id, map_index, attempt_id, execution_id, from_state, to_state, epoch, detail from attempt_events order by id');
-  const moves = await stage.database.execute<MoveRow>('select tx, what, run, task_id, dag_id, old, new from sim.moves order by id');
+  const moves = await stage.database.execute<MoveRow>(`select tx, ${ms('at')} as at, what, run, task_id, dag_id, old, new from sim.moves order by id`);
   return { moves: moves.rows, runs: runs.rows, instances: instances.rows, executions: executions.rows, events: events.rows };
 }
 
@@ -120,6 +122,33 @@ function judgeMove(event: EventRow, known: { states: Map<string, string | null>;
   if (before === undefined) return;
   if (before !== event.from_state) accuse('broken chain', `${key} was ${String(before)}, then moved from ${String(event.from_state)} to ${String(event.to_state)}`);
   if (FINAL.includes(before) && !known.isTouched) accuse('final state left', `${key} left ${String(before)}`);
+}
+
+/** Nobody is told to end whom nobody closed. */
+function judgeKills({ ledger }: Stage, tables: Tables, accuse: Accuse): void {
+  const states = new Map(tables.executions.map((row) => [row.id, row.state]));
+  for (const entry of ledger.entries.values()) {
+    const state = states.get(entry.id);
+    if (entry.wasCancelled && entry.finishedAt === null && state !== 'cancelled') accuse('killed for nothing', `${entry.taskId}: ${entry.id} was told to end, its row says ${String(state)}`);
+  }
+}
+
+/** How long a leader may not have heard of a switch: its connection is found dead, and made anew. */
+const UNHEARD_MS = 30_000;
+
+/** Of a paused DAG nothing begins. */
+function judgePauses(tables: Tables, accuse: Accuse): void {
+  const dagOfRun = new Map(tables.runs.map((run) => [run.id, run.dag_id]));
+  const pausedAt = new Map<string, number>();
+  for (const move of tables.moves) {
+    if (move.what === 'dag' && move.dag_id !== null) {
+      if (move.new === 'true') pausedAt.set(move.dag_id, move.at);
+      else pausedAt.delete(move.dag_id);
+    } else if (move.what === 'instance' && move.new === 'running' && move.old !== 'running') {
+      const since = pausedAt.get(dagOfRun.get(move.run) ?? '');
+      if (since !== undefined && move.at - since > UNHEARD_MS) accuse('started while paused', `${String(move.task_id)} of ${move.run}, ${Math.round((move.at - since) / 1000)} s after the pause`);
+    }
+  }
 }
 
 /** Nothing is stuck, nothing runs on. */

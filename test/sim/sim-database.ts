@@ -36,11 +36,14 @@ create function sim.pg_notify(text, text) returns void language sql volatile as 
 
 /** Moves as they were committed: times of rows come from clocks that differ by the network's delay, and decide on no order. */
 const WATCH = `
-create table sim.moves (id bigserial primary key, tx bigint not null default txid_current(), what text not null, run uuid not null, task_id text, map_index int, dag_id text, old text, new text);
+create table sim.moves (id bigserial primary key, tx bigint not null default txid_current(), at timestamptz not null default sim.now(), what text not null, run uuid, task_id text, map_index int, dag_id text, old text, new text);
 create function sim.watch_run() returns trigger language plpgsql as $$ begin
   insert into sim.moves (what, run, dag_id, old, new) values ('run', new.id, new.dag_id, case when tg_op = 'UPDATE' then old.state end, new.state); return null; end $$;
 create function sim.watch_instance() returns trigger language plpgsql as $$ begin
   insert into sim.moves (what, run, task_id, map_index, old, new) values ('instance', new.run, new.task_id, new.map_index, case when tg_op = 'UPDATE' then old.state end, new.state); return null; end $$;
+create function sim.watch_dag() returns trigger language plpgsql as $$ begin
+  insert into sim.moves (what, dag_id, old, new) values ('dag', new.dag_id, old.is_paused::text, new.is_paused::text); return null; end $$;
+create trigger watch after update of is_paused on dags for each row execute function sim.watch_dag();
 create trigger watch after insert or update of state on dag_runs for each row execute function sim.watch_run();
 create trigger watch after insert or update of state on task_instances for each row execute function sim.watch_instance();`;
 
