@@ -1,34 +1,56 @@
 // A fork server from outside: the first words on a connection to it.
 import type { FromForkServer } from '#contract/attempt.ts';
 import type { ExecutionId } from '#contract/ids.ts';
+import { callLater } from '#platform/clock.ts';
 import { connectLines, type LineSocket } from '#platform/line-socket.ts';
+import { GREETING_MS } from './launcher-link.ts';
 
 interface ForkServerHandlers {
-  /** Before its answer. */
+  /** It said hello. */
   readonly onLink: (link: LineSocket) => void;
   /** What follows the hello. */
   readonly onMessage: (message: Exclude<FromForkServer, { op: 'hello' }>) => void;
-  /** The end of the connection, also of one that was never greeted. */
+  /** The end of a connection that was greeted. */
   readonly onClose: (reason: string) => void;
 }
 
-/** Says hello as the leader of this epoch. @returns what runs there, null when nobody answers or a newer leader is obeyed */
+/**
+ * Says hello as the leader of this epoch. One that is stopped, or whose user code holds the interpreter, still accepts connections.
+ * @returns what runs there, null when nobody answers in time or a newer leader is obeyed
+ */
 export function greetForkServer(socket: string, hello: { readonly epoch: number; readonly agentSocket: string }, handlers: ForkServerHandlers): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
   return new Promise((resolve) => {
+    let link: LineSocket | null = null;
+    let state: 'waiting' | 'greeted' | 'over' = 'waiting';
+    const giveUp = (): void => {
+      if (state !== 'waiting') return;
+      state = 'over';
+      callOff();
+      resolve(null);
+      link?.close();
+    };
+    const callOff = callLater(GREETING_MS, giveUp);
+    const greet = (message: FromForkServer): void => {
+      if (message.op !== 'hello' || link === null) return giveUp();
+      state = 'greeted';
+      callOff();
+      handlers.onLink(link);
+      resolve(message.running);
+    };
     connectLines(socket, {
       onMessage: (raw) => {
         const message = raw as FromForkServer;
-        if (message.op === 'hello') resolve(message.running);
-        else if (message.op === 'refused' && message.execution_id === undefined) resolve(null);
-        else handlers.onMessage(message);
+        if (state === 'waiting') greet(message);
+        else if (state === 'greeted' && message.op !== 'hello') handlers.onMessage(message);
       },
       onClose: (reason) => {
-        resolve(null);
-        handlers.onClose(reason);
+        if (state === 'greeted') handlers.onClose(reason);
+        giveUp();
       },
-    }).then((link) => {
-      handlers.onLink(link);
-      link.send({ op: 'hello', epoch: hello.epoch, agent_socket: hello.agentSocket });
-    }, () => resolve(null));
+    }).then((made) => {
+      if (state !== 'waiting') return made.close();
+      link = made;
+      made.send({ op: 'hello', epoch: hello.epoch, agent_socket: hello.agentSocket });
+    }, giveUp);
   });
 }

@@ -4,8 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { it } from 'node:test';
+import { afterEach, it } from 'node:test';
+import { monotonicMs, useTimeSource, wallMs } from '#platform/clock.ts';
 import { greetLauncher } from './launcher-link.ts';
+
+afterEach(() => useTimeSource(null));
 
 /** Greets a launcher that does this with each connection. @returns what was called */
 async function greet(serve: (socket: Socket) => void): Promise<{ answer: unknown; called: string[]; closed: Promise<void> }> {
@@ -50,4 +53,15 @@ it('one that obeys a newer leader is left alone', async () => {
   const { answer, called } = await greet((socket) => void socket.once('data', () => socket.write('{"op":"refused","epoch":4}\n')));
   assert.deepEqual(answer, { op: 'refused', epoch: 4 });
   assert.deepEqual(called, []);
+});
+
+it('one that accepts and never answers is none', async () => {
+  let waits: (() => void)[] = [];
+  useTimeSource({ monotonicMs, wallMs, after: (ms, run) => {
+    assert.equal(ms, 5000);
+    waits.push(run);
+    return () => void (waits = []);
+  } });
+  const { answer, called } = await greet((socket) => void socket.once('data', () => waits.forEach((run) => run())));
+  assert.deepEqual([answer, called], [null, []]);
 });

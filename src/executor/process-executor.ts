@@ -1,17 +1,18 @@
 // Executions as local processes: forked from a warm Python per DAG version, which a launcher started that outlives this server.
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import type { ExecutionSpec, ExitedChild, ForkServerSpec, FromForkServer, FromLauncher, ReportedError, RunningForkServer } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
-import { callEvery, monotonicMs, settledWithin, sleep } from '#platform/clock.ts';
+import { callEvery, monotonicMs, settledWithin, sleep, untilAborted } from '#platform/clock.ts';
 import type { LineSocket } from '#platform/line-socket.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
 import { greetForkServer } from './fork-server-link.ts';
-import { greetLauncher, launcherSocket, spawnLauncher } from './launcher-link.ts';
-import { newWarm, parkChild, type ParkedChild, type Warm } from './warm.ts';
+import { connectLauncher } from './launcher-link.ts';
+import { forkSlot, parkedSlot } from './process-slots.ts';
+import { explainWarm, newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, textOf, type Warm } from './warm.ts';
 
 /** `parked` is children kept waiting per DAG version, `idleSeconds` how long a fork server without work lives, `environment` all that user code inherits. */
 export interface ProcessExecutorOptions {
@@ -27,14 +28,18 @@ export interface ProcessExecutorOptions {
   readonly prepare: (versionId: VersionId) => Promise<PreparedVersion>;
 }
 
-function textOf(error: ReportedError): string {
-  return `${error.type}: ${error.message}`;
+/** The version itself is at fault: nothing helps but another one. All else (the database, the disk) passes. */
+function isFinal(error: unknown): boolean {
+  return error instanceof AppError && (error.code === 'invalid_dag' || error.code === 'not_found');
 }
 
-const LAUNCHER_START_MS = 10_000;
 const SHUTDOWN_MS = 5000;
+/** From the order to end a fork server until its end is told. */
+const EXIT_MS = 5000;
 /** A version whose file does not import is tried again after this time. */
 const FAILED_AGAIN_MS = 5000;
+/** A version that could not be prepared for a reason that passes is asked for again after this time. */
+const PREPARE_AGAIN_MS = 1000;
 /** Imports in a row that may be killed from outside before the file is held to be at fault. */
 const KILLED_IMPORTS = 3;
 
@@ -70,15 +75,21 @@ export class ProcessExecutor implements Executor {
     const handles = new Set<string>();
     await Promise.all(found.map(async (forkServer) => {
       const inventory = await this.#adopt(forkServer);
-      if (inventory === null) return;
+      if (inventory === null) {
+        if (this.#find(forkServer.id) === undefined) return;
+        throw new AppError('not_leading', `the fork server ${forkServer.id} neither answers nor ends`, { hint: `What it runs is not known. End process ${forkServer.pid}, or the launcher that serves the home folder.` });
+      }
       handles.add(forkServer.id);
       for (const { execution_id, pid } of inventory) running.set(execution_id, pid);
     }));
+    if (this.#events !== events) throw new AppError('not_leading', 'this server does not lead any more');
     this.#stopIdleCheck = callEvery(1000, () => this.#endIdle());
     return { running, handles };
   }
 
   reserve(versionId: VersionId): Slot | null {
+    // After the term: somebody was still reading a run.
+    if (this.#events === null) return null;
     const warm = this.#warm.get(versionId);
     if (warm === undefined || (warm.state === 'failed' && monotonicMs() - warm.usedAt > FAILED_AGAIN_MS)) {
       void this.#start(versionId);
@@ -88,7 +99,13 @@ export class ProcessExecutor implements Executor {
     if (warm.state !== 'ready' || warm.link === null) return null;
     warm.usedAt = monotonicMs();
     const child = warm.parked.shift();
-    return child === undefined ? this.#forkSlot(warm) : this.#parkedSlot(warm, child);
+    const owner = {
+      epoch: this.#epoch,
+      isUsable: (one: Warm) => one.state === 'ready' && this.#warm.get(one.versionId) === one,
+      lose: (executions: readonly ExecutionId[], reason: string) => this.#lose(executions, reason),
+      refill: (one: Warm) => this.#planRefill(one),
+    };
+    return child === undefined ? forkSlot(warm, owner) : parkedSlot(warm, child, owner);
   }
 
   /** Whoever asks within a moment of a failed import gets the same answer, in a later turn. */
@@ -96,34 +113,6 @@ export class ProcessExecutor implements Executor {
     setImmediate(() => {
       if (this.#warm.get(warm.versionId) === warm && warm.state === 'failed') this.#events?.onFailed(warm.versionId, error);
     });
-  }
-
-  #parkedSlot(warm: Warm, child: ParkedChild): Slot {
-    return {
-      handle: warm.id, pid: child.pid,
-      launch: (spec) => {
-        if (child.isGone || this.#warm.get(warm.versionId) !== warm) return this.#lose([spec.execution_id], 'its process ended before it began');
-        warm.running.add(spec.execution_id);
-        warm.bound.set(child.pid, spec.execution_id);
-        child.give(spec);
-        this.#planRefill(warm);
-      },
-      release: () => {
-        if (!child.isGone) warm.parked.unshift(child);
-      },
-    };
-  }
-
-  #forkSlot(warm: Warm): Slot {
-    return {
-      handle: warm.id, pid: null,
-      launch: (spec) => {
-        if (warm.link === null) return this.#lose([spec.execution_id], 'its fork server is gone');
-        warm.running.add(spec.execution_id);
-        warm.link.send({ op: 'run', epoch: this.#epoch, spec });
-      },
-      release: () => undefined,
-    };
   }
 
   #lose(executions: readonly ExecutionId[], reason: string): void {
@@ -136,19 +125,12 @@ export class ProcessExecutor implements Executor {
     warm.refillPlanned = true;
     setImmediate(() => {
       warm.refillPlanned = false;
-      this.#refill(warm);
+      refill(warm, { parked: this.#options.parked, epoch: this.#epoch });
     });
   }
 
-  #refill(warm: Warm): void {
-    const missing = this.#options.parked - warm.parked.length - warm.expected;
-    if (missing <= 0 || warm.state !== 'ready' || warm.link === null) return;
-    warm.expected += missing;
-    warm.link.send({ op: 'park', epoch: this.#epoch, count: missing });
-  }
-
   park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
-    const warm = [...this.#warm.values()].find((one) => one.id === child.forkServerId);
+    const warm = this.#find(child.forkServerId);
     if (warm === undefined) return Promise.resolve(null);
     warm.expected = Math.max(0, warm.expected - 1);
     return parkChild(warm, child);
@@ -162,8 +144,7 @@ export class ProcessExecutor implements Executor {
 
   explain(versionId: VersionId): string | null {
     const warm = this.#warm.get(versionId);
-    if (warm === undefined || warm.state === 'ready') return null;
-    return warm.state === 'failed' && warm.error !== null ? `the DAG file does not import: ${textOf(warm.error)}` : 'its Python process is starting';
+    return warm === undefined ? null : explainWarm(warm);
   }
 
   stepDown(): void {
@@ -175,6 +156,7 @@ export class ProcessExecutor implements Executor {
     const all = [...this.#warm.values()];
     this.#warm.clear();
     for (const warm of all) {
+      warm.gone.abort();
       warm.link?.close();
       for (const child of warm.parked) child.give(null);
     }
@@ -200,29 +182,11 @@ export class ProcessExecutor implements Executor {
   // ── the launcher ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #connectLauncher(epoch: number): Promise<readonly RunningForkServer[]> {
-    const path = launcherSocket(this.#options.home);
-    const deadline = monotonicMs() + LAUNCHER_START_MS;
-    let spawned = false;
-    while (epoch === this.#epoch && (this.#events !== null || (spawned && this.#isEnding))) {
-      const hello = existsSync(path) ? await this.#greetLauncher(path) : null;
-      if (hello?.op === 'refused') throw new AppError('not_leading', `the launcher obeys epoch ${hello.epoch}, this server leads in ${epoch}`, { hint: 'Another server leads, or the database was replaced: then end the launcher that serves the home folder.' });
-      if (hello !== null) {
-        this.#options.reporter.report({ event: 'launcher.ready', pid: hello.pid, adopted: hello.fork_servers.length });
-        return hello.fork_servers;
-      }
-      if (monotonicMs() > deadline) throw new AppError('python_missing', `the launcher did not start within ${LAUNCHER_START_MS / 1000} s`, { hint: `See ${join(this.#options.home, 'logs', 'launcher.log')}.` });
-      if (!spawned) {
-        spawned = true;
-        await spawnLauncher(this.#options);
-      }
-      await sleep(10);
-    }
-    throw new AppError('not_leading', 'this server does not lead any more');
-  }
-
-  #greetLauncher(path: string): ReturnType<typeof greetLauncher> {
-    const epoch = this.#epoch;
-    return greetLauncher(path, epoch, {
+    const { home, python, environment, reporter } = this.#options;
+    const hello = await connectLauncher({
+      home, python, environment, epoch,
+      isWanted: (wasSpawned) => epoch === this.#epoch && (this.#events !== null || (wasSpawned && this.#isEnding)),
+    }, {
       onLink: (link, untilClosed) => {
         this.#launcher = link;
         this.#launcherClosed = untilClosed;
@@ -230,6 +194,8 @@ export class ProcessExecutor implements Executor {
       onMessage: (message) => this.#onLauncher(message),
       onClose: (reason) => this.#onLauncherLost(epoch, reason),
     });
+    reporter.report({ event: 'launcher.ready', pid: hello.pid, adopted: hello.fork_servers.length });
+    return hello.fork_servers;
   }
 
   #onLauncher(message: Exclude<FromLauncher, { op: 'hello' }>): void {
@@ -238,15 +204,20 @@ export class ProcessExecutor implements Executor {
       case 'started': void this.#adopt(message.fork_server, message.import_ms); break;
       case 'failed': this.#onFailed(message.id, message.error); break;
       case 'exited': {
-        const warm = [...this.#warm.values()].find((one) => one.id === message.id);
-        if (warm !== undefined) this.#onEnded(warm, message.signal === null ? `status ${message.status}` : `signal ${message.signal}`);
+        const warm = this.#find(message.id);
+        if (warm !== undefined) this.#onEnded(warm, message);
         break;
       }
     }
   }
 
   /** One that was killed while it imported is started again: that says nothing about the file, unless it happens each time. */
-  #onEnded(warm: Warm, how: string): void {
+  #onEnded(warm: Warm, { status, signal }: { readonly status: number; readonly signal: number | null }): void {
+    if (warm.state === 'starting' && signal === null && !warm.isGreeting) {
+      this.#options.reporter.report({ event: 'failure', where: 'launcher', error: `it could not start a process (errno ${status})` });
+      return void this.#startLater(warm, { type: 'StartError', message: `no process could be started (errno ${status})` });
+    }
+    const how = signal === null ? `status ${status}` : `signal ${signal}`;
     const killed = warm.state === 'starting' ? (this.#killedImports.get(warm.versionId) ?? 0) + 1 : 0;
     if (killed === 0 || killed > KILLED_IMPORTS) this.#killedImports.delete(warm.versionId);
     else this.#killedImports.set(warm.versionId, killed);
@@ -293,15 +264,33 @@ export class ProcessExecutor implements Executor {
         id: warm.id, version_id: versionId, dag_id: version.dagId, root: version.root, dag_file: version.dagFile, path: version.path,
         python, env: environment, log_file: join(home, 'logs', 'imports.log'), import_timeout_seconds: importTimeoutSeconds,
       };
-      if (this.#launcher === null) throw new AppError('bug', 'there is no launcher');
+      if (this.#launcher === null) throw new AppError('python_missing', 'there is no launcher just now');
       this.#launcher.send({ op: 'start', epoch: this.#epoch, fork_server: spec });
     } catch (error) {
-      this.#onFailed(warm.id, { type: 'PrepareError', message: errorText(error) });
+      if (this.#warm.get(versionId) !== warm) return;
+      const problem = { type: 'PrepareError', message: errorText(error) };
+      if (isFinal(error)) return this.#onFailed(warm.id, problem);
+      this.#options.reporter.report({ event: 'failure', where: 'prepare', error: problem.message });
+      await this.#startLater(warm, problem);
     }
   }
 
+  /** Nothing is known to be wrong with the version: whoever waits asks again in a moment. */
+  async #startLater(warm: Warm, problem: ReportedError): Promise<void> {
+    warm.state = 'preparing';
+    warm.error = problem;
+    await sleep(PREPARE_AGAIN_MS);
+    if (this.#warm.get(warm.versionId) !== warm) return;
+    this.#warm.delete(warm.versionId);
+    this.#events?.onReady(warm.versionId);
+  }
+
+  #find(id: string): Warm | undefined {
+    return [...this.#warm.values()].find((one) => one.id === id);
+  }
+
   #onFailed(id: string, error: ReportedError): void {
-    const warm = [...this.#warm.values()].find((one) => one.id === id);
+    const warm = this.#find(id);
     if (warm === undefined) return;
     warm.state = 'failed';
     warm.error = error;
@@ -310,18 +299,24 @@ export class ProcessExecutor implements Executor {
     this.#events?.onFailed(warm.versionId, error);
   }
 
-  /** Connects to a fork server, ours or an older leader's. @returns what it runs, null when it is gone */
+  /** Connects to a fork server, ours or an older leader's. @returns what it runs, null when it is gone or could not be ended yet */
   async #adopt(forkServer: RunningForkServer, importMs = 0): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
+    if (this.#events === null) return null;
     const warm = this.#warm.get(forkServer.version_id) ?? newWarm(forkServer.id, forkServer.version_id, 'starting');
-    if (warm.link !== null || warm.isGreeting) return null;
+    if (warm.link !== null || warm.isGreeting || warm.state === 'ending') return null;
     warm.isGreeting = true;
     // The launcher may hand out the one it had instead of the one asked for.
     warm.id = forkServer.id;
     this.#warm.set(forkServer.version_id, warm);
     const running = await this.#greetForkServer(warm, forkServer.socket);
     warm.isGreeting = false;
+    if (this.#warm.get(warm.versionId) !== warm) {
+      (warm as Warm).link?.close();
+      return null;
+    }
     if (running === null) {
-      this.#onGone(warm, 'its fork server does not answer');
+      this.#options.reporter.report({ event: 'failure', where: 'fork server', error: `${warm.id} does not answer and is ended` });
+      await this.#end(warm);
       return null;
     }
     warm.state = 'ready';
@@ -329,7 +324,7 @@ export class ProcessExecutor implements Executor {
     warm.usedAt = monotonicMs();
     for (const { execution_id } of running) warm.running.add(execution_id);
     this.#options.reporter.report({ event: 'fork_server.ready', id: warm.id, dag_id: warm.dagId, import_ms: importMs });
-    this.#refill(warm);
+    refill(warm, { parked: this.#options.parked, epoch: this.#epoch });
     this.#events?.onReady(warm.versionId);
     return running;
   }
@@ -338,8 +333,8 @@ export class ProcessExecutor implements Executor {
     return greetForkServer(socket, { epoch: this.#epoch, agentSocket: this.#options.agentSocket }, {
       onLink: (link) => void (warm.link = link),
       onMessage: (message) => this.#onForkServer(warm, message),
-      onClose: (reason) => {
-        if (warm.link !== null && this.#warm.get(warm.versionId) === warm) this.#onGone(warm, reason);
+      onClose: () => {
+        if (warm.state === 'ready' && this.#warm.get(warm.versionId) === warm) void this.#end(warm);
       },
     });
   }
@@ -348,14 +343,13 @@ export class ProcessExecutor implements Executor {
     const events = this.#events;
     if (events === null) return;
     switch (message.op) {
-      case 'begun':
-        warm.running.add(message.execution_id);
-        warm.bound.delete(message.pid);
-        break;
+      case 'begun': noteBegun(warm, message.execution_id, message.pid); break;
       case 'alive': events.onAlive(message.running); break;
-      case 'refused':
-        if (message.execution_id !== undefined) events.onLost([message.execution_id], `its fork server refused it: ${message.reason}`);
+      case 'refused': {
+        const refused = noteRefused(warm, message);
+        if (refused !== null) this.#lose([refused], `its fork server refused it: ${message.reason}`);
         break;
+      }
       case 'exited':
         for (const child of message.children) this.#onExited(warm, child);
         this.#planRefill(warm);
@@ -364,20 +358,15 @@ export class ProcessExecutor implements Executor {
   }
 
   #onExited(warm: Warm, child: ExitedChild): void {
-    const bound = warm.bound.get(child.pid);
-    warm.bound.delete(child.pid);
-    if (child.execution_id !== null) {
-      warm.running.delete(child.execution_id);
-      this.#events?.onExited(child);
-    } else if (bound !== undefined) {
-      warm.running.delete(bound);
-      this.#lose([bound], 'its process ended before it began');
-    } else if (child.status !== 0) warm.expected = Math.max(0, warm.expected - 1);
+    const end = noteExited(warm, child);
+    if (end.kind === 'exited') this.#events?.onExited(child);
+    else if (end.kind === 'unbegun') this.#lose([end.executionId], 'its process ended before it began');
   }
 
   #onGone(warm: Warm, reason: string): void {
     if (this.#warm.get(warm.versionId) !== warm) return;
     this.#warm.delete(warm.versionId);
+    warm.gone.abort();
     const lost = [...warm.running];
     const { link } = warm;
     warm.link = null;
@@ -389,12 +378,23 @@ export class ProcessExecutor implements Executor {
     this.#events?.onReady(warm.versionId);
   }
 
+  /** Without a connection nobody knows what it runs, and that may go on: it is gone when the launcher says so, and not before. Waits for that, but not without end. */
+  async #end(warm: Warm): Promise<void> {
+    warm.state = 'ending';
+    warm.usedAt = monotonicMs();
+    this.#launcher?.send({ op: 'stop_fork_server', epoch: this.#epoch, id: warm.id });
+    await settledWithin(untilAborted(warm.gone.signal), EXIT_MS);
+  }
+
   #endIdle(): void {
     const now = monotonicMs();
     for (const warm of this.#warm.values()) {
-      if (warm.state !== 'ready' || warm.running.size > 0 || now - warm.usedAt < this.#options.idleSeconds * 1000) continue;
-      warm.state = 'ending';
-      this.#launcher?.send({ op: 'stop_fork_server', epoch: this.#epoch, id: warm.id });
+      const idleMs = now - warm.usedAt;
+      if (warm.state === 'ready' && warm.running.size === 0 && idleMs >= this.#options.idleSeconds * 1000) void this.#end(warm);
+      else if (warm.state === 'ending' && idleMs >= EXIT_MS) {
+        this.#options.reporter.report({ event: 'failure', where: 'fork server', error: `${warm.id} does not end` });
+        void this.#end(warm);
+      }
     }
   }
 }

@@ -1,5 +1,5 @@
 // A warm DAG version: one fork server with its parked and running children, as this server sees it.
-import type { ExecutionSpec, ReportedError } from '#contract/attempt.ts';
+import type { ExecutionSpec, ExitedChild, FromForkServer, ReportedError, ToForkServer } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { monotonicMs } from '#platform/clock.ts';
 import type { LineSocket } from '#platform/line-socket.ts';
@@ -24,6 +24,8 @@ export interface Warm {
   /** Of the process's own clock, in milliseconds: for idleness, and for how long a failed import stands. */
   usedAt: number;
   refillPlanned: boolean;
+  /** Aborts when it is gone, or nobody's concern any more. */
+  readonly gone: AbortController;
 }
 
 /** A child that waits for a job; `give(null)` tells it to exit. */
@@ -35,7 +37,19 @@ export interface ParkedChild {
 
 /** Without children or connection yet. */
 export function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
-  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: [], expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false };
+  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: [], expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
+}
+
+/** One line of an error. */
+export function textOf(error: ReportedError): string {
+  return `${error.type}: ${error.message}`;
+}
+
+/** Why no execution of the version can start now, null when one can. */
+export function explainWarm(warm: Warm): string | null {
+  if (warm.state === 'ready') return null;
+  if (warm.error === null) return 'its Python process is starting';
+  return warm.state === 'failed' ? `the DAG file does not import: ${textOf(warm.error)}` : `its Python process could not be started and is tried again: ${textOf(warm.error)}`;
 }
 
 /** Keeps a child that waits for work. Resolves with its job, or with null when it should end or is gone. */
@@ -50,4 +64,43 @@ export function parkChild(warm: Warm, child: { readonly pid: number; readonly go
       resolve(null);
     }, { once: true });
   });
+}
+
+/** Asks for the children that are missing. */
+export function refill(warm: Warm, wanted: { readonly parked: number; readonly epoch: number }): void {
+  const missing = wanted.parked - warm.parked.length - warm.expected;
+  if (missing <= 0 || warm.state !== 'ready' || warm.link === null) return;
+  warm.expected += missing;
+  warm.link.send({ op: 'park', epoch: wanted.epoch, count: missing } satisfies ToForkServer);
+}
+
+/** An execution began, in the child that was given it or in one forked for it. */
+export function noteBegun(warm: Warm, executionId: ExecutionId, pid: number): void {
+  warm.running.add(executionId);
+  warm.bound.delete(pid);
+}
+
+/** @returns the execution that was refused; null when something else was */
+export function noteRefused(warm: Warm, message: Extract<FromForkServer, { op: 'refused' }>): ExecutionId | null {
+  // NOTE Fork servers of an older release say null where none is named.
+  const refused = message.execution_id ?? null;
+  if (refused !== null) warm.running.delete(refused);
+  return refused;
+}
+
+/** What the end of a child means: of an execution that began, of one that it was given and did not begin, or of none. */
+export function noteExited(warm: Warm, child: ExitedChild): { readonly kind: 'exited' } | { readonly kind: 'unbegun'; readonly executionId: ExecutionId } | { readonly kind: 'parked' } {
+  const bound = warm.bound.get(child.pid);
+  warm.bound.delete(child.pid);
+  if (child.execution_id !== null) {
+    warm.running.delete(child.execution_id);
+    return { kind: 'exited' };
+  }
+  if (bound !== undefined) {
+    warm.running.delete(bound);
+    return { kind: 'unbegun', executionId: bound };
+  }
+  // One that never came: it could not connect, or died before it did.
+  if (child.status !== 0) warm.expected = Math.max(0, warm.expected - 1);
+  return { kind: 'parked' };
 }

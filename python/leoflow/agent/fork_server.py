@@ -23,17 +23,20 @@ ALIVE_SECONDS = 5
 TAKE_OVER_SECONDS = 0.3
 #: Execution ids remembered so that none is begun twice.
 SEEN_LIMIT = 200_000
+#: Cancels kept for executions that were not heard of yet.
+CANCELLED_LIMIT = 10_000
 
 
 class Child:
-    """A forked child. `execution_id` is None while it is parked."""
+    """A forked child. `execution_id` is None while it is parked. After `is_gone` its pid may be another's."""
 
-    __slots__ = ("pid", "execution_id", "kill_at")
+    __slots__ = ("pid", "execution_id", "kill_at", "is_gone")
 
     def __init__(self, pid: int, execution_id: str | None):
         self.pid = pid
         self.execution_id = execution_id
         self.kill_at = None
+        self.is_gone = False
 
 
 class ForkServer:
@@ -48,6 +51,8 @@ class ForkServer:
         self.children: dict[int, Child] = {}
         self.running: dict[str, int] = {}
         self.seen: dict[str, None] = {}
+        self.cancelled: dict[str, float] = {}
+        self.unparked = 0
         self.leader: wire.Lines | None = None
         self.leader_seen = time.monotonic()
         self.alive_due = 0.0
@@ -120,6 +125,7 @@ class ForkServer:
         self._handle_all(messages[1:])
 
     def _hello(self, message: dict) -> None:
+        self.unparked = 0
         if message["epoch"] > self.epoch:
             self._settle_parked()
         self.epoch = message["epoch"]
@@ -166,7 +172,8 @@ class ForkServer:
         answers: list[dict] = []
         for message in messages:
             if message.get("epoch") != self.epoch:
-                self._send({"op": "refused", "epoch": self.epoch, "reason": "an older epoch", "execution_id": message.get("spec", {}).get("execution_id")})
+                named = {"execution_id": message["spec"]["execution_id"]} if "spec" in message else {}
+                self._send({"op": "refused", "epoch": self.epoch, "reason": "an older epoch", **named})
                 continue
             if message["op"] == "park":
                 for _ in range(message["count"]):
@@ -189,8 +196,14 @@ class ForkServer:
         try:
             sock = wire.connect(self.agent_socket)
         except OSError:
+            self.unparked += 1
             return
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            sock.close()
+            self.unparked += 1
+            return
         if pid == 0:
             self._in_child(sock, None)
         sock.close()
@@ -200,12 +213,15 @@ class ForkServer:
         execution = spec["execution_id"]
         if execution in self.seen:
             return {"op": "refused", "epoch": self.epoch, "execution_id": execution, "reason": "begun before"}
-        self._remember(execution)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            # No room for another process just now. It was not begun, and those that run are not touched.
+            return {"op": "refused", "epoch": self.epoch, "execution_id": execution, "reason": f"no process could be forked: {error.strerror}"}
         if pid == 0:
             self._in_child(None, spec)
-        self.children[pid] = Child(pid, execution)
-        self.running[execution] = pid
+        child = self.children[pid] = Child(pid, None)
+        self._begin(child, execution)
         return {"op": "begun", "execution_id": execution, "pid": pid}
 
     def _in_child(self, sock, spec: dict | None) -> None:
@@ -258,13 +274,16 @@ class ForkServer:
             child = self.children.get(int(pid_text))
             if child is None:
                 continue
-            child.execution_id = execution
-            self.running[execution] = child.pid
-            self._remember(execution)
+            self._begin(child, execution)
             self._send({"op": "begun", "execution_id": execution, "pid": child.pid})
 
-    def _remember(self, execution: str) -> None:
+    def _begin(self, child: Child, execution: str) -> None:
+        child.execution_id = execution
+        self.running[execution] = child.pid
         self.seen[execution] = None
+        grace_seconds = self.cancelled.pop(execution, None)
+        if grace_seconds is not None:
+            _terminate(child, grace_seconds)
         if len(self.seen) > SEEN_LIMIT:
             self.seen.pop(next(iter(self.seen)))
 
@@ -291,6 +310,7 @@ class ForkServer:
         child = self.children.pop(pid, None)
         if child is None:
             return []
+        child.is_gone = True
         if child.execution_id is None:
             # It may have begun one that was not read yet.
             self.children[pid] = child
@@ -309,10 +329,13 @@ class ForkServer:
     def _cancel(self, execution: str, grace_seconds: float) -> None:
         pid = self.running.get(execution)
         child = self.children.get(pid) if pid is not None else None
-        if child is None:
-            return
-        _signal(child.pid, signal.SIGTERM)
-        child.kill_at = time.monotonic() + grace_seconds
+        if child is not None:
+            _terminate(child, grace_seconds)
+        elif execution not in self.seen:
+            # A parked child may have its job already, and its word is still to be read.
+            self.cancelled[execution] = grace_seconds
+            if len(self.cancelled) > CANCELLED_LIMIT:
+                self.cancelled.pop(next(iter(self.cancelled)))
 
     def _keep_time(self) -> None:
         now = time.monotonic()
@@ -324,10 +347,17 @@ class ForkServer:
         if now >= self.alive_due:
             self.alive_due = now + ALIVE_SECONDS
             self._send({"op": "alive", "running": list(self.running)})
+            self._tell_unparked()
         if self.leader is not None or self.running:
             self.leader_seen = now
         elif now - self.leader_seen > ORPHAN_SECONDS:
             sys.exit(0)
+
+    def _tell_unparked(self) -> None:
+        """Children that were asked for and never came. Told at leisure: whoever hears of it asks again."""
+        count, self.unparked = self.unparked, 0
+        if count > 0:
+            self._send({"op": "exited", "children": [{"pid": 0, "execution_id": None, "status": 1, "signal": None, "oom": False}] * count})
 
     own_pid = 0
 
@@ -342,6 +372,13 @@ def _drain(fd: int) -> bytes:
         if not chunk:
             return data
         data += chunk
+
+
+def _terminate(child: Child, grace_seconds: float) -> None:
+    if child.is_gone:
+        return
+    _signal(child.pid, signal.SIGTERM)
+    child.kill_at = time.monotonic() + grace_seconds
 
 
 def _signal(pid: int, number: int) -> None:

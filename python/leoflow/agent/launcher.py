@@ -4,6 +4,7 @@
 started dies with it; when it starts, it ends what a dead one left behind.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -19,6 +20,8 @@ from leoflow.agent import processes, wire
 ORPHAN_SECONDS = 900
 #: A launcher that was just killed may hold the lock for a moment longer than its socket.
 LOCK_SECONDS = 1.0
+#: The machine has no room for a process just now: nothing is known to be wrong with the file.
+PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC}
 
 
 class Warm:
@@ -134,6 +137,10 @@ class Launcher:
             process.stdin.write(json.dumps(full).encode("utf-8"))
             process.stdin.close()
         except OSError as error:
+            if error.errno in PASSING:
+                print(f"a fork server could not be started: {error}", file=sys.stderr, flush=True)
+                self._tell({"op": "exited", "id": spec["id"], "status": error.errno, "signal": None})
+                return
             self._tell({"op": "failed", "id": spec["id"], "error": {"type": type(error).__name__, "message": str(error)}})
             return
         os.set_blocking(process.stdout.fileno(), False)
@@ -167,8 +174,11 @@ class Launcher:
 
     def _stop(self, identifier: str) -> None:
         warm = self.warm.get(identifier)
-        if warm is not None:
-            warm.process.kill()
+        if warm is None:
+            # Its end was told before somebody asked for it: who waits for it must hear of it.
+            self._tell({"op": "exited", "id": identifier, "status": 0, "signal": None})
+            return
+        warm.process.kill()
 
     def _reap(self) -> None:
         for warm in list(self.warm.values()):
