@@ -10,8 +10,8 @@ export interface LocalContext {
   readonly readConfig: (overrides?: Partial<Record<SettingName, string | number | boolean>>) => Config;
   readonly homeOf: (config: Config) => string;
   readonly openEngine: OpenEngineFunction;
-  /** Where an execution of this home folder wrote its log. */
-  readonly logFileOf: (home: string, executionId: string) => string;
+  /** Removes what executions of this home folder logged. */
+  readonly deleteLogs: (home: string, executionIds: readonly string[]) => Promise<void>;
   /** Whether the Redis at this address would keep values. */
   readonly examineRedis: (url: string) => Promise<StoreExamination>;
   readonly out: (text: string) => void;

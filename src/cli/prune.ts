@@ -1,5 +1,4 @@
 // `leoflow prune`: deletes old runs with their values, history and logs.
-import { rmSync } from 'node:fs';
 import { Command } from 'commander';
 import { AppError } from '#contract/errors.ts';
 import { wallMs } from '#platform/clock.ts';
@@ -24,10 +23,9 @@ export function pruneCommand(context: LocalContext): Command {
           return context.out(options.json === true ? `${JSON.stringify({ runs, dry_run: true })}\n` : `${runs} runs would be deleted\n`);
         }
         const home = context.homeOf(context.readConfig());
-        const pruned = await prune(database, retention, (executions) => executions.forEach((id) => rmSync(context.logFileOf(home, id), { force: true })));
-        const { executions, ...counts } = pruned;
-        context.out(options.json === true ? `${JSON.stringify({ runs: counts.runs, executions: executions.length, versions: counts.versions, audit_entries: counts.auditEntries })}\n`
-          : `deleted ${counts.runs} runs with ${executions.length} executions, ${counts.versions} versions and ${counts.auditEntries} audit entries\n`);
+        const pruned = await prune(database, retention, (executions) => context.deleteLogs(home, executions));
+        context.out(options.json === true ? `${JSON.stringify({ runs: pruned.runs, executions: pruned.executions, versions: pruned.versions, audit_entries: pruned.auditEntries })}\n`
+          : `deleted ${pruned.runs} runs with ${pruned.executions} executions, ${pruned.versions} versions and ${pruned.auditEntries} audit entries\n`);
       });
     });
 }

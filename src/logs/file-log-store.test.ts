@@ -1,6 +1,6 @@
 // The file log store on real files: whole lines, continuation, raw output, files that are not there.
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -65,6 +65,15 @@ test('a line longer than the portion is cut, not lost', async () => {
   const portion = await store.readLog(['long-cc'], { position: LOG_START, maxBytes: 100 });
   assert.deepEqual(portion.messages, [{ event: 'x'.repeat(100) }]);
   assert.equal(portion.atEnd, false);
+});
+
+test('one that cannot be deleted keeps no other, and is told', async () => {
+  const names = Array.from({ length: 40 }, (_, index) => `kept-${10 + index}`);
+  for (const name of names.slice(1)) write(name, 'x\n');
+  // A folder in its place.
+  mkdirSync(logFile(home, names[0] ?? ''), { recursive: true });
+  await assert.rejects(store.deleteLogs(names), /directory/);
+  for (const name of names.slice(1)) assert.equal(existsSync(logFile(home, name)), false, name);
 });
 
 test('deleting takes the file away and does not mind that it is gone', async () => {

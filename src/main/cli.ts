@@ -4,7 +4,7 @@ import { createProgram } from '#cli/commands.ts';
 import type { LocalContext } from '#cli/local-context.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { homeFolder, readConfig, wantsColour } from '#platform/config.ts';
-import { logFile } from '#logs/file-log-store.ts';
+import { deleteLogs } from '#logs/file-log-store.ts';
 import { examineRedis } from '#xcom/examine-redis.ts';
 import { openEngine } from './open-engine.ts';
 import { VERSION } from './version.ts';
@@ -25,7 +25,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 process.stdout.on('error', () => process.exit(0));
 
 const context: LocalContext = {
-  readConfig, homeOf: homeFolder, openEngine, logFileOf: logFile, examineRedis,
+  readConfig, homeOf: homeFolder, openEngine, deleteLogs, examineRedis,
   out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text),
   outIsTerminal: process.stdout.isTTY === true, errIsTerminal: process.stderr.isTTY === true, coloured: wantsColour(process.stdout),
   stop: stop.signal, onSecondStop: (run) => void (hurry = run),

@@ -1,5 +1,5 @@
 // The engine put together: database, scheduler, executor and agent API of one process.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '#contract/config.ts';
@@ -14,7 +14,7 @@ import { openTraces } from '#platform/traces.ts';
 import { startAgentServer } from '#api/agent/agent-server.ts';
 import { outcomeFiles } from '#executor/outcome-files.ts';
 import { ProcessExecutor } from '#executor/process-executor.ts';
-import { logFile } from '#logs/file-log-store.ts';
+import { deleteLogs, logFile } from '#logs/file-log-store.ts';
 import { openRedisValues } from '#xcom/redis-values.ts';
 import { prepareVersion } from '#scheduler/prepare-version.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
@@ -73,7 +73,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     config, home, host: hostname(), place: placeOf(home), database, values, reporter, executor, agentAddress,
     coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
     folders: { logFile: (execution) => logFile(home, execution), outcomes: join(home, 'outcomes') }, outcomes: outcomeFiles(join(home, 'outcomes')),
-    onPruned: (executions) => executions.forEach((id) => rmSync(logFile(home, id), { force: true })),
+    onPruned: (executions) => deleteLogs(home, executions),
     ...(options.onRunFinished === undefined ? {} : { onRunFinished: options.onRunFinished }),
     ...(traces === null ? {} : { onSpan: traces.onSpan }),
   });

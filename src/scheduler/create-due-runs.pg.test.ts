@@ -6,6 +6,7 @@ import { buildGraph } from '#core/graph.ts';
 import { createReporter } from '#platform/report.ts';
 import { Schedule } from './create-due-runs.ts';
 import { withDatabase } from '../../test/support/database.ts';
+import { EngineUnderTest } from '../../test/support/engine.ts';
 import { addDag, dagOf, task } from '../../test/support/rows.ts';
 import type { Database } from '#store/database.ts';
 import { findSpec, type NextRun, registerVersion } from '#store/dag-versions.ts';
@@ -136,4 +137,79 @@ describe('due runs', () => {
     await schedule.poke();
     schedule.close();
   }));
+});
+
+describe('many DAGs', () => {
+  const start = Date.UTC(2026, 0, 1, 1);
+
+  it('that wait for their own runs do not hide one that is due', () => withDatabase(async (database) => {
+    const dag = hourly();
+    await register(database, dag, at(start));
+    await database.pool.query(`insert into dags (dag_id, display_name, fileloc, is_paused, version_id, next_run_after, next_logical_date, max_active_runs)
+      select 'a' || n, 'x', 'x', false, version_id, timestamptz '2025-01-01Z', timestamptz '2025-01-01Z', 1 from dags, generate_series(1, 20) n where dag_id = 'd'`);
+    await database.pool.query(`insert into dag_runs (id, dag_id, run_id, run_type, state, version_id, logical_date, run_after, triggered_by)
+      select gen_random_uuid(), dag_id, 'r', 'manual', 'queued', version_id, null, now(), 'cli' from dags where dag_id <> 'd'`);
+    assert.deepEqual((await listDueDags(database.pool, 20)).map((due) => due.dagId), ['d']);
+    await database.pool.query('delete from dag_runs');
+    assert.deepEqual((await listDueDags(database.pool, 20, ['d', 'a3', 'nobody'])).map((due) => due.dagId), ['a3', 'd']);
+  }));
+
+  it('a run that ends while the schedule looks is not overlooked', { timeout: 10_000 }, () => withDatabase(async (database) => {
+    const dag = hourly({ catchup: true, max_active_runs: 1 });
+    await register(database, dag, at(start));
+    await database.pool.query(`insert into dag_runs (id, dag_id, run_id, run_type, state, version_id, logical_date, run_after, triggered_by)
+      select gen_random_uuid(), 'd', 'r', 'manual', 'queued', version_id, null, now(), 'cli' from dags`);
+    const created = Promise.withResolvers<unknown>();
+    // The pass has counted the run; then it ends.
+    let meanwhile = async (): Promise<void> => {
+      meanwhile = () => Promise.resolve();
+      await database.pool.query("update dag_runs set state = 'success', finished = true");
+      schedule.onRunFinished('d');
+    };
+    const schedule: Schedule = new Schedule({
+      clock: { nowMs: () => start + 5 * HOUR }, reporter: createReporter('error', () => undefined), slotsPerPass: 100,
+      listDue: async (limit, only) => {
+        const due = await listDueDags(database.pool, limit, only);
+        await meanwhile();
+        return due;
+      },
+      createDue: (due) => createDueRun(database.pool, 0, due), findNextDue: (after) => findNextDue(database.pool, after), dagOf: () => Promise.resolve(buildGraph(dag).dag), onCreated: created.resolve,
+    });
+    await schedule.poke();
+    await created.promise;
+    schedule.close();
+  }));
+});
+
+describe('a leader', () => {
+  const yearly: Partial<Dag> = { timetable: { kind: 'cron', expressions: ['0 0 1 1 *'], timezone: 'UTC' }, catchup: true, start_date: '2026-01-01T00:00:00Z' };
+
+  /** The first slot of the DAG is due, and the leader looks. `lose`: the connection breaks after the run was committed and before that is told. */
+  async function playDue(engine: EngineUnderTest, lose: boolean): Promise<() => boolean> {
+    const { pool } = engine.database;
+    const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+    let wasLost = false;
+    Object.assign(pool, { query: async (...args: unknown[]) => {
+      const answer = await query(...args);
+      if (!lose || wasLost || (args[0] as { name?: string }).name !== 'createDueRun') return answer;
+      wasLost = true;
+      throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    } });
+    await query("update dags set next_run_after = '2026-01-01', next_logical_date = '2026-01-01', next_interval_start = '2026-01-01', next_interval_end = '2026-01-01' where dag_id = 's'");
+    await query("select pg_notify('leoflow_dag', 'another')");
+    return () => wasLost;
+  }
+
+  for (const lose of [true, false]) {
+    it(lose ? 'starts a run that was committed, when the answer was lost' : 'starts the tasks of a due run once, though it hears of it twice', async () => {
+      await using engine = await EngineUnderTest.open([dagOf('s', [task('t'), task('u', ['t'])], yearly)]);
+      const wasLost = await playDue(engine, lose);
+      await engine.finish('t');
+      await engine.finish('u');
+      await engine.untilRow(async () => (await engine.rows("select 1 from dag_runs where dag_id = 's' and state = 'success'")).length === 1, 'the run ends');
+      assert.equal(wasLost(), lose);
+      assert.deepEqual(engine.machine.jobs.map((job) => job.task_id), ['t', 'u']);
+      assert.deepEqual(engine.machine.cancelled, []);
+    });
+  }
 });

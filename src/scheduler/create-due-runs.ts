@@ -3,19 +3,19 @@ import { LIMITS } from '#contract/config.ts';
 import type { RunUuid, VersionId } from '#contract/ids.ts';
 import { makeRunId, nextRun, type RunInfo } from '#core/timetable.ts';
 import type { Dag } from '#contract/dag.ts';
-import { callLater, type Clock, msOf } from '#platform/clock.ts';
+import { callLater, type Clock, monotonicMs, msOf } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type DueDag, type DueResult, findPlan, planNext } from '#store/schedule.ts';
 import type { Database } from '#store/database.ts';
 import { findLastScheduled, type NextRun } from '#store/dag-versions.ts';
 import type { Graphs } from './graphs.ts';
 
-/** `slotsPerPass` bounds the runs made per DAG and pass. `findNextDue` and `nowMs` are epoch milliseconds; `dagOf` is null when the version is gone. */
+/** `slotsPerPass` bounds the runs made per DAG and pass. `listDue` names DAGs that may have a run now, of `only` when it is not null. `findNextDue` and `nowMs` are epoch milliseconds; `dagOf` is null when the version is gone. */
 export interface ScheduleOptions {
   readonly clock: Clock;
   readonly reporter: Reporter;
   readonly slotsPerPass: number;
-  readonly listDue: (limit: number) => Promise<DueDag[]>;
+  readonly listDue: (limit: number, only: readonly string[] | null) => Promise<DueDag[]>;
   readonly createDue: (due: { dag: DueDag; runId: string; after: NextRun | null; nowMs: number }) => Promise<DueResult>;
   readonly findNextDue: (afterMs: number) => Promise<number | null>;
   readonly dagOf: (version: VersionId) => Promise<Dag | null>;
@@ -28,8 +28,12 @@ const BACKSTOP_MS = 30_000;
 /** One per term of leadership. */
 export class Schedule {
   readonly #options: ScheduleOptions;
-  /** DAGs whose next run waits because max_active_runs is reached; looked at again when one of their runs finishes. */
-  readonly #full = new Set<string>();
+  /** DAGs to look at in the next pass, because one of their runs finished: max_active_runs may have held them up. Of all others nothing is asked, so that an end costs little. */
+  readonly #freed = new Set<string>();
+  /** The next pass looks at all DAGs. */
+  #all = false;
+  /** When all DAGs are looked at again at the latest, on the monotonic clock. */
+  #allBy = 0;
   #callOff: () => void = () => undefined;
   #running: Promise<void> | null = null;
   #again = false;
@@ -46,6 +50,17 @@ export class Schedule {
 
   /** Looks now: a DAG was registered or unpaused, or a run of it finished. */
   poke(): Promise<void> {
+    this.#all = true;
+    return this.#look();
+  }
+
+  /** A run of the DAG finished: its schedule may go on. One that ends while a pass is on its way is looked at in the next. */
+  onRunFinished(dagId: string): void {
+    this.#freed.add(dagId);
+    void this.#look();
+  }
+
+  #look(): Promise<void> {
     if (this.#running !== null) {
       this.#again = true;
       return this.#running;
@@ -54,28 +69,26 @@ export class Schedule {
       this.#running = null;
       if (this.#again && !this.#closed) {
         this.#again = false;
-        void this.poke();
+        void this.#look();
       }
     });
     return this.#running;
   }
 
-  /** A run of the DAG finished: its schedule may go on. */
-  onRunFinished(dagId: string): void {
-    if (this.#full.delete(dagId)) void this.poke();
-  }
-
   async #pass(): Promise<void> {
     if (this.#closed) return;
-    this.#callOff();
     const { clock, reporter } = this.#options;
+    const only = this.#all ? null : [...this.#freed];
+    this.#all = false;
+    this.#freed.clear();
+    if (only === null) this.#allBy = monotonicMs() + BACKSTOP_MS;
     try {
-      const due = await this.#options.listDue(LIMITS.maxRunsPerPass);
+      const due = await this.#options.listDue(LIMITS.maxRunsPerPass, only);
       let made = 0;
       for (const dag of due) made += await this.#createRuns(dag);
-      if (made > 0 && due.length >= LIMITS.maxRunsPerPass) this.#again = true;
+      if (made > 0 && due.length >= LIMITS.maxRunsPerPass) this.#all = this.#again = true;
       const next = await this.#options.findNextDue(clock.nowMs());
-      this.#wakeIn(next === null ? BACKSTOP_MS : next - clock.nowMs());
+      this.#wakeIn(Math.min(next === null ? BACKSTOP_MS : next - clock.nowMs(), this.#allBy - monotonicMs()));
     } catch (error) {
       reporter.report({ event: 'failure', where: 'schedule', error: errorText(error) });
       this.#wakeIn(1000);
@@ -83,7 +96,8 @@ export class Schedule {
   }
 
   #wakeIn(ms: number): void {
-    if (!this.#closed) this.#callOff = callLater(Math.min(ms + 1, BACKSTOP_MS), () => void this.poke());
+    this.#callOff();
+    if (!this.#closed) this.#callOff = callLater(Math.min(Math.max(ms, 0) + 1, BACKSTOP_MS), () => void this.poke());
   }
 
   /** @returns how many runs were made: with catchup several at once, up to the limit and max_active_runs */
@@ -93,10 +107,7 @@ export class Schedule {
     let { next, activeRuns } = due;
     let made = 0;
     while (made < this.#options.slotsPerPass && next.runAfter <= this.#options.clock.nowMs()) {
-      if (activeRuns >= due.maxActiveRuns) {
-        this.#full.add(due.dagId);
-        return made;
-      }
+      if (activeRuns >= due.maxActiveRuns) return made;
       const nowMs = this.#options.clock.nowMs();
       const after = nextRun(dag.timetable, { ...scheduleBounds(dag), now: nowMs, last: lastOf(next) });
       const runId = makeRunId({ runType: 'scheduled', runAfter: next.runAfter, logicalDate: next.logicalDate, suffix: '' });
@@ -111,7 +122,10 @@ export class Schedule {
       if (after === null) return made;
       next = after;
     }
-    if (next.runAfter <= this.#options.clock.nowMs()) this.#again = true;
+    if (next.runAfter <= this.#options.clock.nowMs()) {
+      this.#freed.add(due.dagId);
+      this.#again = true;
+    }
     return made;
   }
 }

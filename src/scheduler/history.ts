@@ -14,7 +14,7 @@ interface HistoryOptions {
   readonly reporter: Reporter;
   readonly values?: ValueStore | null;
   /** Executions whose rows were deleted because they are old: their logs may go as well. */
-  readonly onPruned: (executions: readonly string[]) => void;
+  readonly onPruned: (executions: readonly string[]) => void | Promise<void>;
 }
 
 const DAY_MS = 86_400_000;
@@ -36,7 +36,8 @@ export class History {
     if (this.#isPruning) return;
     this.#isPruning = true;
     try {
-      await expireValues(database.pool, LIMITS.maxBatchOperations);
+      // A full batch says that there may be more: at the target of 600 tasks a second, one batch per call would never catch up.
+      while ((await expireValues(database.pool, LIMITS.maxBatchOperations)) === LIMITS.maxBatchOperations);
       if (days === 0) return;
       const { runs, versions } = await prune(database, { endedBefore: database.clock.nowMs() - days * DAY_MS, keepRuns: 1, dagId: null }, onPruned);
       if (runs > 0) reporter.report({ event: 'history.pruned', runs, versions });

@@ -115,6 +115,15 @@ describe('reports', () => {
     assert.deepEqual((await engine.rows("select detail from attempt_events where run = $1 and detail like 'late report%'", [run])).map((row) => row['detail']), ['late report: failed']);
   });
 
+  it('an error text that is cut inside a character is taken, and what it says counts', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { retries: 3 })])]);
+    const run = await engine.trigger('d');
+    await engine.finish('a', { outcome: 'failed', no_retry: true, error: { type: 'E', message: `${'x'.repeat(1996)}😀😀` } });
+    await engine.untilRun(run, 'failed');
+    assert.equal(engine.machine.jobs.length, 1);
+    assert.equal((await engine.instance(run, 'a'))['reason'], `E: ${'x'.repeat(1996)}\uFFFD`);
+  });
+
   it('two at once: one is recorded, the other asks again', async () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
     await engine.trigger('d');

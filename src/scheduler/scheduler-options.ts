@@ -37,7 +37,7 @@ export interface SchedulerOptions {
   /** Where bytes of XComs lie outside PostgreSQL; null or missing: in it. */
   readonly values?: ValueStore | null;
   /** Executions whose rows were deleted because they are old: their logs may go as well. */
-  readonly onPruned: (executions: readonly string[]) => void;
+  readonly onPruned: (executions: readonly string[]) => void | Promise<void>;
   /** Called when a run reached its end. */
   readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
   /** Hears of what has ended while this server leads, for traces. */

@@ -36,7 +36,7 @@ const OWN_PAUSE_MS = 5000;
 const PROBE_MS = 750;
 const SLOW_COMMIT_MS = 2000;
 
-/** A little at a time, and soon after a start. */
+/** A little at a time. */
 const PRUNE_EVERY_MS = 600_000;
 /** Bytes outside PostgreSQL follow their rows this soon. */
 const SWEEP_EVERY_MS = 10_000;
@@ -215,7 +215,7 @@ export class Scheduler implements AttemptService {
     }, queue);
     const schedule: Schedule = new Schedule({
       clock, reporter, slotsPerPass: config.LEOFLOW_CATCHUP_SLOTS,
-      listDue: (limit) => listDueDags(pool, limit),
+      listDue: (limit, only) => listDueDags(pool, limit, only),
       createDue: (due) => createDueRun(pool, leadership.epoch, due),
       findNextDue: (after) => findNextDue(pool, after),
       dagOf: async (version) => (await this.#graphs.get(version))?.dag ?? null,

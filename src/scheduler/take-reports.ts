@@ -240,6 +240,6 @@ function outcomeOf(report: ExecutionReport): Outcome {
     case 'success': return { kind: 'success', skips: report.skips ?? null };
     case 'skipped': return { kind: 'skipped' };
     case 'up_for_reschedule': return { kind: 'up_for_reschedule', afterMs: (report.reschedule_in_seconds ?? 60) * 1000 };
-    case 'failed': return { kind: 'failed', cause: report.cause ?? 'user_error', noRetry: report.no_retry === true, reason: report.error === undefined ? null : `${report.error.type}: ${report.error.message}`.slice(0, 2000) };
+    case 'failed': return { kind: 'failed', cause: report.cause ?? 'user_error', noRetry: report.no_retry === true, reason: report.error === undefined ? null : `${report.error.type}: ${report.error.message}`.slice(0, 2000).toWellFormed() };
   }
 }

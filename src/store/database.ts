@@ -29,11 +29,39 @@ export function connectionOptions(url: string, applicationName: string): pg.Clie
   };
 }
 
+/**
+ * A connection that is cut when a statement of it timed out here. The server still works on that statement, a rollback behind it times out as well, and the
+ * transaction would stay open: what the next borrower writes would be acknowledged and never committed.
+ */
+class PooledClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    // The pool listens only while a connection is idle: without this, a server that goes away under a borrower would end the process. The statement fails anyhow.
+    this.on('error', () => undefined);
+    const ask = this.query.bind(this) as (...args: unknown[]) => unknown;
+    const cut = (error: unknown): void => {
+      if (!/Query read timeout/.test(errorText(error))) return;
+      // The first refuses what still comes, such as a rollback; the second frees what the transaction holds.
+      void this.end();
+      this.connection.stream.destroy();
+    };
+    this.query = ((...args: unknown[]): unknown => {
+      const answer = ask(...args);
+      if (answer instanceof Promise) answer.catch(cut);
+      return answer;
+    }) as pg.Client['query'];
+  }
+}
+
 /** Opens the pool. Connects lazily: `probeDatabase` says whether the database is there. */
 export function openDatabase(url: string): Database {
-  const pool = new pg.Pool({ ...connectionOptions(url, 'leoflow'), max: LIMITS.databaseConnections, idleTimeoutMillis: 30_000 });
+  const pool = new pg.Pool({ ...connectionOptions(url, 'leoflow'), max: LIMITS.databaseConnections, idleTimeoutMillis: 30_000, Client: PooledClient });
   // An idle connection that the server closes is replaced on next use.
   pool.on('error', () => undefined);
+  // Nobody gives back an open transaction, unless its rollback failed: one that is ended is not kept.
+  pool.on('release', (_error, client) => {
+    if (client.getTransactionStatus() !== 'I') void client.end();
+  });
   const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return { url, kysely, pool, clock: new DatabaseClock(), close: () => kysely.destroy() };
 }

@@ -14,8 +14,10 @@ with over as (
   select run, task_id, key, map_index from xcoms where expires_at is not null and store = 'postgres' and expires_at < clock_timestamp() order by expires_at limit $1 for update skip locked
 ), marked as (
   update xcoms x set store = 'expired' from over o where x.run = o.run and x.task_id = o.task_id and x.key = o.key and x.map_index = o.map_index
+), gone as (
+  delete from xcom_values v using over o where v.run = o.run and v.task_id = o.task_id and v.key = o.key and v.map_index = o.map_index
 )
-delete from xcom_values v using over o where v.run = o.run and v.task_id = o.task_id and v.key = o.key and v.map_index = o.map_index`;
+select count(*)::int as n from over`;
 const INSTALLATION = `/* store/dead-values.installation */
 select installation from leader`;
 
@@ -36,9 +38,9 @@ export async function listNamedValues(client: Pick<pg.Client, 'query'>, runs: re
   return new Set(rows.map((row) => row.location));
 }
 
-/** Deletes bytes in PostgreSQL whose time is over, at most `limit`. @returns how many */
+/** Deletes bytes in PostgreSQL whose time is over, at most `limit`. @returns of how many values */
 export async function expireValues(client: Pick<pg.Client, 'query'>, limit: number): Promise<number> {
-  return (await client.query(EXPIRE, [limit])).rowCount ?? 0;
+  return (await client.query<{ n: number }>(EXPIRE, [limit])).rows[0]?.n ?? 0;
 }
 
 /** Names this database among others that share a Redis. It stays the same in a restored copy, so a copy needs a Redis of its own. */

@@ -76,16 +76,17 @@ export async function applyAction(database: Database, action: PersonAction): Pro
   if (action.clear.length + action.mark.length > LIMITS.maxDagTasks) throw new AppError('too_large', `the action would change more than ${LIMITS.maxDagTasks} task instances`);
   for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
     const client = await database.pool.connect();
+    let broken: Error | undefined;
     try {
       await client.query('begin');
       const result = await applyOnce(database, client, action);
       await client.query(result === null || result.kind === 'running' ? 'rollback' : 'commit');
       if (result !== null) return result;
     } catch (error) {
-      await client.query('rollback').catch(() => undefined);
+      await client.query('rollback').catch((reason: unknown) => void (broken = reason instanceof Error ? reason : new Error(String(reason))));
       if (!isDeadlock(error)) throw translateDatabaseError(error);
     } finally {
-      client.release();
+      client.release(broken);
     }
   }
   throw new AppError('conflict', 'other changes to the same run kept coming in between');

@@ -26,8 +26,8 @@ test('old runs go, the newest and the unfinished stay, and nothing below them is
   const retention = { endedBefore: NOW, keepRuns: 2, dagId: null };
   assert.equal(await countPrunableRuns(database, retention), 3);
   const parts: string[] = [];
-  const pruned = await prune(database, retention, (executions) => parts.push(...executions));
-  assert.deepEqual([pruned.runs, pruned.executions.length, parts.length], [3, 3, 3]);
+  const pruned = await prune(database, retention, (executions) => void parts.push(...executions));
+  assert.deepEqual([pruned.runs, pruned.executions, parts.length], [3, 3, 3]);
   assert.deepEqual([await left(database, 'd'), await left(database, 'other')], [['r0', 'r4', 'r5'], ['r1']]);
   for (const table of BELOW_RUN) {
     const { rows } = await database.pool.query<{ n: number }>(`select count(*)::int as n from ${table} t where not exists (select 1 from dag_runs r where r.id = t.run)`);
@@ -62,4 +62,51 @@ test('more than one part', () => withDatabase(async (database) => {
   await database.pool.query(`insert into dag_runs (id, dag_id, run_id, run_type, state, finished, version_id, run_after, end_date, triggered_by)
     select gen_random_uuid(), 'd', 'm' || n, 'manual', 'success', true, (select version_id from dags), timestamptz '2026-01-01Z' + n * interval '1 minute', timestamptz '2026-01-01Z' + n * interval '1 minute', 'cli' from generate_series(1, 501) n`);
   assert.equal((await prune(database, { endedBefore: NOW, keepRuns: 1, dagId: null })).runs, 500);
+}));
+
+/** A finished run with many executions. */
+async function addBig(database: Database, runId: string, executions: number): Promise<void> {
+  const run = await addRun(database, { dagId: 'd', runId, state: 'success' });
+  await database.pool.query("update dag_runs set end_date = '2026-01-01Z', run_after = '2026-01-01Z' where id = $1", [run]);
+  await database.pool.query("insert into executions (id, attempt_id, run, state, ended, executor) select gen_random_uuid(), gen_random_uuid(), $1, 'success', true, 'process' from generate_series(1, $2)", [run, executions]);
+}
+
+test('a part is bounded by its rows, and waits until its logs are gone', () => withDatabase(async (database) => {
+  await addDag(database, dagOf('d', [task('a')]));
+  for (let n = 0; n < 6; n += 1) await addBig(database, `m${n}`, 7000);
+  await addRun(database, { dagId: 'd', runId: 'newest' });
+  const parts: number[] = [];
+  let working = 0;
+  const pruned = await prune(database, { endedBefore: NOW, keepRuns: 1, dagId: null }, async (executions) => {
+    working += 1;
+    assert.equal(working, 1, 'the next part begins when this one is done with');
+    parts.push(executions.length);
+    await new Promise((resolve) => setImmediate(resolve));
+    working -= 1;
+  });
+  assert.deepEqual([pruned.runs, pruned.executions, parts], [6, 42_000, [14_000, 14_000, 14_000]]);
+}));
+
+test('a run larger than a part goes by itself, however many executions it has', () => withDatabase(async (database) => {
+  await addDag(database, dagOf('d', [task('a')]));
+  await addBig(database, 'huge', 200_000);
+  await addBig(database, 'small', 1);
+  await addRun(database, { dagId: 'd', runId: 'newest' });
+  const parts: number[] = [];
+  await prune(database, { endedBefore: NOW, keepRuns: 1, dagId: null }, (executions) => void parts.push(executions.length));
+  assert.deepEqual(parts.toSorted((a, b) => a - b), [1, 200_000]);
+}));
+
+test('what a later run that goes on looks back at stays', () => withDatabase(async (database) => {
+  await addDag(database, dagOf('d', [task('a')]));
+  await addOld(database, 'd', 1, 'failed');
+  await addOld(database, 'd', 2, 'running');
+  for (let day = 3; day <= 5; day += 1) await addOld(database, 'd', day);
+  const retention = { endedBefore: NOW, keepRuns: 1, dagId: null };
+  assert.equal(await countPrunableRuns(database, retention), 2);
+  assert.equal((await prune(database, retention)).runs, 2);
+  assert.deepEqual(await left(database, 'd'), ['r1', 'r2', 'r5']);
+  await database.pool.query("update dag_runs set state = 'success', finished = true, end_date = '2026-01-03Z' where run_id = 'r2'");
+  await prune(database, retention);
+  assert.deepEqual(await left(database, 'd'), ['r5']);
 }));

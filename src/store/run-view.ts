@@ -56,5 +56,5 @@ export async function listRunXComs(database: Database, run: RunUuid, limit: numb
   const { rows } = await sql<{ task_id: string; map_index: number; key: string; value: Buffer | null }>`/* store/run-view.xcoms */
     select x.task_id, x.map_index, x.key, substring(v.value from 1 for 8000) as value from xcoms x left join xcom_values v using (run, task_id, key, map_index)
     where x.run = ${run} and x.key <> 'skipmixin_key' order by x.created_at, x.task_id, x.map_index, x.key limit ${limit}`.execute(database.kysely);
-  return rows.map((row) => ({ taskId: row.task_id, mapIndex: row.map_index, key: row.key, text: row.value === null ? '(lost)' : row.value.toString('utf8').slice(0, 2000) }));
+  return rows.map((row) => ({ taskId: row.task_id, mapIndex: row.map_index, key: row.key, text: row.value === null ? '(lost)' : row.value.toString('utf8').slice(0, 2000).toWellFormed() }));
 }

@@ -15,15 +15,19 @@ export interface DueDag {
   readonly maxActiveRuns: number;
 }
 
+// DAGs at their max_active_runs are always the ones that are due for longest: were they not left out here, 500 of them would hide all others.
 const LIST_DUE = `/* store/schedule.listDue */
-select d.dag_id, d.version_id, d.next_logical_date, d.next_interval_start, d.next_interval_end, d.next_run_after, d.max_active_runs,
-  (select count(*)::int from dag_runs r where r.tenant = d.tenant and r.dag_id = d.dag_id and not r.finished and r.run_type <> 'backfill') as active
-from dags d where not d.is_paused and not d.is_stale and d.next_run_after <= statement_timestamp() and d.version_id is not null
+select d.dag_id, d.version_id, d.next_logical_date, d.next_interval_start, d.next_interval_end, d.next_run_after, d.max_active_runs, own.active
+from dags d cross join lateral (
+  select count(*)::int as active from (select 1 from dag_runs r where r.tenant = d.tenant and r.dag_id = d.dag_id and not r.finished and r.run_type <> 'backfill' limit d.max_active_runs) unfinished
+) own
+where not d.is_paused and not d.is_stale and d.next_run_after <= statement_timestamp() and d.version_id is not null and own.active < d.max_active_runs
+  and ($2::text[] is null or d.dag_id = any($2))
 order by d.next_run_after, d.dag_id limit $1`;
 
-/** DAGs whose next run is due, earliest first. */
-export async function listDueDags(client: Query, limit: number): Promise<DueDag[]> {
-  const { rows } = await client.query({ name: 'listDue', text: LIST_DUE, values: [limit] });
+/** DAGs whose next run is due and may be made now, earliest first. @param only of these, else of all */
+export async function listDueDags(client: Query, limit: number, only: readonly string[] | null = null): Promise<DueDag[]> {
+  const { rows } = await client.query({ name: 'listDue', text: LIST_DUE, values: [limit, only] });
   const ms = (date: unknown): number | null => (date instanceof Date ? date.getTime() : null);
   return (rows as Record<string, unknown>[]).map((row) => ({
     dagId: String(row['dag_id']), versionId: String(row['version_id']) as VersionId, activeRuns: Number(row['active']), maxActiveRuns: Number(row['max_active_runs']),
@@ -31,6 +35,7 @@ export async function listDueDags(client: Query, limit: number): Promise<DueDag[
   }));
 }
 
+// The leader hears its own notice: when the answer to a commit is lost, nothing else would ever tell it of the run.
 const CREATE_DUE = `/* store/schedule.createDueRun */
 with fence as (select 1 from leader where epoch = $1 for share),
 moved as (
@@ -40,8 +45,8 @@ moved as (
   insert into dag_runs (id, dag_id, run_id, run_type, state, version_id, logical_date, data_interval_start, data_interval_end, run_after, triggered_by)
   select $8, $2, $9, 'scheduled', 'queued', moved.version_id, $10, $11, $12, $3, 'timetable' from moved
   on conflict do nothing returning id
-)
-select (select count(*)::int from moved) as moved, (select id from made) as id`;
+), told as (select id, pg_notify('leoflow_run', id::text) from made)
+select (select count(*)::int from moved) as moved, (select id from told) as id`;
 
 /** `exists` moved the plan on to the next date as well; `stale` changed nothing. */
 export type DueResult = { readonly kind: 'created'; readonly id: RunUuid } | { readonly kind: 'exists' } | { readonly kind: 'stale' };

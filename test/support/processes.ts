@@ -40,6 +40,8 @@ export class ProcessesUnderTest implements AsyncDisposable {
   readonly #watchers = new Set<() => void>();
   readonly #agents: AgentServer[] = [];
   readonly reporter = createReporter('error', () => undefined);
+  /** What the next preparations of a version reject with, one each. */
+  readonly prepareErrors: Error[] = [];
   executor: ProcessExecutor;
   inventory: Inventory | null = null;
   #epoch = 0;
@@ -64,6 +66,8 @@ export class ProcessesUnderTest implements AsyncDisposable {
       home: this.home, python: 'python3', agentSocket: join(this.home, 'run', socket), environment: { ...userEnvironment(), MARKS: this.marks }, parked: 2, idleSeconds: 300, importTimeoutSeconds: 20,
       reporter: this.reporter,
       prepare: (versionId) => {
+        const error = this.prepareErrors.shift();
+        if (error !== undefined) return Promise.reject(error);
         const root = join(this.home, 'versions', versionId);
         mkdirSync(root, { recursive: true });
         writeFileSync(join(root, 'dag.py'), this.#sources.get(versionId) ?? assert.fail('an unknown version'));
