@@ -41,6 +41,8 @@ export interface RunEngineOptions {
   /** Where bytes of XComs go before their commit, and under which epoch; null: into the commit itself. */
   readonly values: { readonly store: ValueStore; readonly epoch: number } | null;
   readonly onRunFinished: (run: RunSnapshot) => void;
+  /** A run's row says something else about its DAG's pause switch than memory: one of them is old. */
+  readonly onSwitchDiffers: (dagId: string) => void;
   /** Who wants to hear of ends for traces; null: nothing is made. */
   readonly onSpan: SpanListener | null;
 }

@@ -77,7 +77,7 @@ export class FollowNotices {
     if (this.#over.signal.aborted) return;
     if (this.#early !== null) this.#early.push({ channel, payload });
     else if (channel === 'leoflow_run') void this.#options.engine.loadRun(payload as RunUuid);
-    else if (channel === 'leoflow_dag') this.#lookAtDag(payload);
+    else if (channel === 'leoflow_dag') this.lookAtDag(payload);
     else void this.#insist('pool notice', () => this.#readPools());
   }
 
@@ -97,13 +97,13 @@ export class FollowNotices {
   }
 
   /** One look at a DAG at a time: of two switches the later one must be the one that is remembered. */
-  #lookAtDag(dagId: string): void {
+  lookAtDag(dagId: string): void {
     if (this.#dags.has(dagId)) return void this.#dags.set(dagId, true);
     this.#dags.set(dagId, false);
     void this.#insist('dag notice', () => this.#onDagChanged(dagId)).finally(() => {
       const isAgain = this.#dags.get(dagId) === true;
       this.#dags.delete(dagId);
-      if (isAgain && !this.#over.signal.aborted) this.#lookAtDag(dagId);
+      if (isAgain && !this.#over.signal.aborted) this.lookAtDag(dagId);
     });
   }
 

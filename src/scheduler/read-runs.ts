@@ -138,6 +138,7 @@ export class ReadRuns {
     const run = buildSnapshot(graph, rows);
     run.pastBlocked = await this.#past.read(run);
     if (this.#memory.isClosed) return;
+    this.#compareSwitch(run.dagId, rows.run.isPaused);
     const wanted = executionsOf(run);
     this.#tellEnds(run, rows.run, wanted);
     this.#memory.dropSuspended(run.id, wanted);
@@ -153,6 +154,14 @@ export class ReadRuns {
     if (wakeAt !== null) this.#advance.wakeAt(entry, wakeAt);
     if (run.state === 'queued') this.#advance.startQueued(run.dagId);
     else this.#launch.warmUp(run.versionId);
+  }
+
+  /** Until somebody has looked, what may be paused does not begin. */
+  #compareSwitch(dagId: string, isPaused: boolean): void {
+    const { paused, options } = this.#memory;
+    if (isPaused === paused.has(dagId)) return;
+    paused.add(dagId);
+    options.onSwitchDiffers(dagId);
   }
 
   /** Everything is looked at again, and what waits for a time goes on waiting. @returns when the next instance wakes */

@@ -207,6 +207,7 @@ export class Scheduler implements AttemptService {
       readRun: (id, want) => findRunForPlanning(pool, id, want),
       readPrevious: (run) => (run.logicalDate === null ? Promise.resolve(null) : findPastRun(pool, { dagId: run.dagId, logicalDate: run.logicalDate, anyType: run.graph.dag.catchup !== true, taskIds: [...run.graph.pastSources] })),
       poolSlots: (name) => this.#pools.get(name) ?? null,
+      onSwitchDiffers: (dagId) => notices.lookAtDag(dagId),
       onSpan: this.#options.onSpan ?? null,
       onRunFinished: (run) => {
         schedule.onRunFinished(run.dagId);
@@ -222,7 +223,7 @@ export class Scheduler implements AttemptService {
       onCreated: (run) => void engine.loadRun(run),
     });
     if (this.#isDraining) engine.holdStarts();
-    const notices = new FollowNotices({
+    const notices: FollowNotices = new FollowNotices({
       database, reporter, engine, schedule, listen: (handlers) => this.#options.coordination.listen(handlers),
       planAnew: (dagId) => planAnew(database, { graphs: this.#graphs, epoch: leadership.epoch, dagId }), onPools: (slots) => void (this.#pools = slots),
     });

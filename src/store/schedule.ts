@@ -74,9 +74,10 @@ export async function findNextDue(client: Query, afterMs: number): Promise<numbe
   return at?.getTime() ?? null;
 }
 
-/** Pause switches of all DAGs that are paused. */
+/** DAGs that are paused and have unfinished runs. Of the others a run's own row tells. */
 export async function listPausedDags(client: Query): Promise<string[]> {
-  const { rows } = await client.query('/* store/schedule.listPaused */ select dag_id from dags where is_paused');
+  const { rows } = await client.query(`/* store/schedule.listPaused */ select d.dag_id from (select distinct tenant, dag_id from dag_runs where not finished) r
+    join dags d using (tenant, dag_id) where d.is_paused`);
   return (rows as { dag_id: string }[]).map((row) => row.dag_id);
 }
 
