@@ -23,8 +23,8 @@ prove-sim: setup ## 1,000 simulated worlds with faults on a virtual clock; SEED=
 prove-mutants: setup ## breaks the engine in known ways; the simulation must find each
 	@$(NODE) test/sim/mutants.ts
 
-prove-chaos: setup ## kills, partitions and outages under load: at least 10,000 task starts, judged by a reconciler of its own
-	@$(NODE) test/chaos/main.ts
+prove-chaos: setup ## kills, partitions and outages under load: at least 10,000 task starts, judged by a reconciler of its own, in docs/chaos.md
+	@$(NODE) test/chaos/main.ts --markdown docs/chaos.md
 
 prove-timetables: setup ## random timetables beside Airflow's own classes, random crons beside a search; SEED=n repeats one
 	@$(NODE) test/compat/timetables/prove.ts $(if $(SEED),--seed $(SEED))

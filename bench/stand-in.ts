@@ -150,7 +150,7 @@ export class StandIn {
       const message = raw as ToForkServer;
       if (message.op === 'hello') {
         this.#agentSocket = message.agent_socket;
-        send({ op: 'hello', pid: process.pid, epoch: message.epoch, running: [], seen: [] });
+        send({ op: 'hello', pid: process.pid, epoch: message.epoch, running: [] });
       } else if (message.op === 'run') this.#take(message.spec, send);
     });
   }

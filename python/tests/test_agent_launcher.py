@@ -1,16 +1,24 @@
-"""The launcher's loop without its processes: what it tells when it cannot start one."""
+"""The launcher's loop without its processes: what it tells when it cannot start one. And one that hangs in the place of another."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 import tempfile
+import time
 import unittest
 from unittest import mock
 
-from leoflow.agent import launcher
+from leoflow.agent import launcher, wire
+
+LIMIT_SECONDS = 20
+PYTHON_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class LauncherTest(unittest.TestCase):
@@ -42,6 +50,53 @@ class LauncherTest(unittest.TestCase):
     def test_a_stop_of_one_that_is_gone_is_answered(self) -> None:
         self.launcher._stop("f0")
         self.assertEqual(self.told, [{"op": "exited", "id": "f0", "status": 0, "signal": None}])
+
+
+class SilentLauncherTest(unittest.TestCase):
+    """A real launcher that another one finds in its place."""
+
+    def setUp(self) -> None:
+        self.home = tempfile.mkdtemp(prefix="lf-")
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+        self.path = os.path.join(self.home, "run", "launcher.sock")
+        self.first = self.start()
+        self.assertEqual(self.greet(), self.first.pid)
+
+    def start(self) -> subprocess.Popen:
+        """A launcher of this home folder, as a server starts one. Its waits are short."""
+        short = "from leoflow.agent import launcher; launcher.GREETING_SECONDS = launcher.LOCK_SECONDS = 0.3; launcher.main()"
+        process = subprocess.Popen([sys.executable, "-c", short, self.home], env={**os.environ, "PYTHONPATH": PYTHON_FOLDER}, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def greet(self) -> int:
+        """The pid of the one that answers, as soon as there is one."""
+        for _ in range(LIMIT_SECONDS * 100):
+            try:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                    sock.settimeout(LIMIT_SECONDS)
+                    sock.connect(self.path)
+                    sock.sendall(wire.encode_line({"op": "hello", "epoch": 1}))
+                    with sock.makefile() as file:
+                        return json.loads(file.readline())["pid"]
+            except OSError:
+                time.sleep(0.01)
+        raise AssertionError("no launcher answers")
+
+    def test_one_that_answers_keeps_its_place(self) -> None:
+        second = self.start()
+        self.assertEqual(second.wait(LIMIT_SECONDS), 1)
+        self.assertIn("another launcher serves", second.stderr.read())
+        self.assertIsNone(self.first.poll())
+
+    def test_one_that_is_stopped_makes_room(self) -> None:
+        self.first.send_signal(signal.SIGSTOP)
+        second = self.start()
+        self.assertEqual(self.first.wait(LIMIT_SECONDS), -signal.SIGKILL)
+        self.assertIn("does not answer", second.stderr.readline())
+        self.assertEqual(self.greet(), second.pid)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import threading
 import unittest
 from unittest import mock
 
-from leoflow.agent import attempt, wire
+from leoflow.agent import wire
 from leoflow.agent.attempt import Server
 
 
@@ -112,21 +112,6 @@ class MovedServer(unittest.TestCase):
         self.silent.held[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         self.assertEqual(wait(), [{}])
         self.assertEqual(len(self.silent.held), 1)
-
-
-class RefusedReport(unittest.TestCase):
-    def left_after(self, status):
-        """Whether the outcome file is still there after a report that was answered so."""
-        with tempfile.TemporaryDirectory(prefix="lf-refused-") as folder:
-            path = os.path.join(folder, "x.json")
-            open(path, "w", encoding="utf-8").close()
-            server = Server(None, "", os.path.join(folder, "agent.json"))
-            with mock.patch.object(server, "post", side_effect=wire.HttpError(status, b"no")):
-                attempt._report(server, {"outcome_file": path}, {"execution_id": "x", "outcome": "success", "started_at": "", "ended_at": ""})
-            return os.path.exists(path)
-
-    def test_an_outcome_is_kept_until_somebody_knew_the_execution(self):
-        self.assertEqual({status: self.left_after(status) for status in (409, 413, 422, 401, 404, 500)}, {409: False, 413: False, 422: False, 401: True, 404: True, 500: True})
 
 
 if __name__ == "__main__":

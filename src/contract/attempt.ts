@@ -35,7 +35,7 @@ export interface ExecutionSpec {
   readonly lengths?: Readonly<Record<string, number>>;
   /** Where the execution appends its structured log (NDJSON), when it shares a disk with the server. */
   readonly log_file?: string;
-  /** Where it leaves its outcome before reporting, so that a reconciler can read it. */
+  /** Where it appends a line, its id and its report, while it reports: a leader reads it when the report never comes. Common to all executions of a home folder. */
   readonly outcome_file?: string;
   readonly xcom_max_bytes: number;
   /** Values of declared inputs that the server had at hand: `task_id/key` → JSON text, or a list of them by map index. */
@@ -123,6 +123,7 @@ export interface ForkServerSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Where it writes what the DAG file prints at import. */
   readonly log_file: string;
+  readonly import_timeout_seconds: number;
 }
 
 /** Server to launcher. One of an epoch older than the last `hello` is answered with `refused`. */
@@ -158,9 +159,9 @@ export type ToForkServer =
   | { readonly op: 'run'; readonly epoch: number; readonly spec: ExecutionSpec }
   | { readonly op: 'cancel'; readonly epoch: number; readonly execution_id: ExecutionId; readonly grace_seconds: number };
 
-/** Fork server to server. `seen` holds the executions it began (the newest 200,000): none of those is begun again. */
+/** Fork server to server. */
 export type FromForkServer =
-  | { readonly op: 'hello'; readonly pid: number; readonly epoch: number; readonly running: readonly { execution_id: ExecutionId; pid: number }[]; readonly seen: readonly ExecutionId[] }
+  | { readonly op: 'hello'; readonly pid: number; readonly epoch: number; readonly running: readonly { execution_id: ExecutionId; pid: number }[] }
   | { readonly op: 'refused'; readonly epoch: number; readonly execution_id?: ExecutionId; readonly reason: string }
   /** A parked child began this execution, or a `run` was forked. */
   | { readonly op: 'begun'; readonly execution_id: ExecutionId; readonly pid: number }

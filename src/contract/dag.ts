@@ -20,9 +20,7 @@ export const TRIGGER_RULES = [
 export type TriggerRule = (typeof TRIGGER_RULES)[number];
 
 /** What imports and runs a DAG’s code: our own Python runner, the real Task SDK, Node, or programs without any of them. */
-export const RUNTIMES = ['leoflow', 'airflow', 'node', 'command'] as const;
-/** Airflow’s built-in weight rules; a task may name a class of its own instead. */
-export const WEIGHT_RULES = ['downstream', 'upstream', 'absolute'] as const;
+const RUNTIMES = ['leoflow', 'airflow', 'node', 'command'] as const;
 
 const AssetRef = T.Object({ name: opt(T.String()), uri: opt(T.String()), group: opt(T.String()), extra: opt(json), alias: opt(T.Boolean()) }, strict);
 
@@ -65,7 +63,7 @@ export const Timetable = T.Recursive((Self) =>
 export type Timetable = Static<typeof Timetable>;
 
 /** What runs a task. `empty` never starts a process; `command`, `http` and `node` need no Python. */
-export const TaskBody = T.Union([
+const TaskBody = T.Union([
   T.Object({ kind: T.Literal('empty') }, strict),
   T.Object({ kind: T.Literal('python'), file: T.String({ description: 'path inside sources' }), class: T.String({ description: 'operator class' }) }, strict),
   T.Object({ kind: T.Literal('command'), command: T.Array(T.String(), { minItems: 1 }), env: opt(T.Record(T.String(), T.String())) }, strict),
@@ -75,7 +73,7 @@ export const TaskBody = T.Union([
   }, strict),
   T.Object({ kind: T.Literal('node'), module: T.String(), export: T.String() }, strict),
 ]);
-export type TaskBody = Static<typeof TaskBody>;
+type TaskBody = Static<typeof TaskBody>;
 
 /** A DAG or task parameter; `schema` is JSON Schema. Without `default` a trigger must give the value. */
 export const Param = T.Object({ default: opt(json), description: opt(T.Union([T.String(), T.Null()])), schema: opt(T.Record(T.String(), json)) }, strict);

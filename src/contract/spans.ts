@@ -6,7 +6,7 @@ import type { Cause, RunState, RunType, TaskState } from './states.ts';
 interface Period { readonly startMs: number; readonly endMs: number }
 
 /** From queued to its end. */
-export interface RunSpan extends Period {
+interface RunSpan extends Period {
   readonly kind: 'run';
   readonly run: RunUuid;
   readonly dagId: string;
@@ -16,7 +16,7 @@ export interface RunSpan extends Period {
 }
 
 /** From scheduled to its end, with all executions that it took. */
-export interface TrySpan extends Period {
+interface TrySpan extends Period {
   readonly kind: 'try';
   readonly run: RunUuid;
   readonly attemptId: AttemptId;

@@ -8,8 +8,8 @@ export const TASK_STATES = [
 export type TaskState = (typeof TASK_STATES)[number] | null;
 
 /** Airflow’s `State.finished`: the planner counts these as done for downstream tasks. */
-export const FINISHED_TASK_STATES = ['success', 'failed', 'skipped', 'upstream_failed', 'removed'] as const;
-export type FinishedTaskState = (typeof FINISHED_TASK_STATES)[number];
+const FINISHED_TASK_STATES = ['success', 'failed', 'skipped', 'upstream_failed', 'removed'] as const;
+type FinishedTaskState = (typeof FINISHED_TASK_STATES)[number];
 
 /** True when no further work will happen for a task instance in this state unless a person clears it. */
 export function isFinished(state: TaskState): state is FinishedTaskState {
@@ -28,11 +28,11 @@ export type RunType = (typeof RUN_TYPES)[number];
 export const TRIGGERED_BY = ['cli', 'operator', 'rest_api', 'ui', 'test', 'timetable', 'asset', 'backfill'] as const;
 export type TriggeredBy = (typeof TRIGGERED_BY)[number];
 
-/** One launch of a try. `created` and `launching` hold no process yet (remote executors); the last four ended. */
-export const EXECUTION_STATES = [
+const EXECUTION_STATES = [
   'created', 'launching', 'running', 'success', 'failed', 'skipped',
   'up_for_retry', 'up_for_reschedule', 'deferred', 'cancelled', 'lost',
 ] as const;
+/** One launch of a try. `created` and `launching` hold no process yet (remote executors); the last four ended. */
 export type ExecutionState = (typeof EXECUTION_STATES)[number];
 
 /** Why an execution ended other than by success. Those in INFRA_CAUSES spend `infra_retries`, not the user's retries. */

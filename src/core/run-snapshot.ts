@@ -75,9 +75,6 @@ export function isActive(state: TaskState): boolean {
   return state !== null && !isFinished(state);
 }
 
-/** What a store row tells of one instance. */
-export type InstanceRow = Omit<Instance, 'task' | 'isNew'> & { readonly taskId: string };
-
 /** The empty snapshot of a run: no instances yet. */
 export function emptySnapshot(run: Omit<RunSnapshot, 'tasks' | 'unfinished' | 'active' | 'pastBlocked' | 'isHeld'>): RunSnapshot {
   const tasks = run.graph.tasks.map((task): TaskProgress => ({

@@ -39,8 +39,6 @@ export interface ExecutorEvents {
 /** What was found running when a leader took over. */
 export interface Inventory {
   readonly running: ReadonlyMap<ExecutionId, number>;
-  /** Runtime objects that answered; an execution of another one is gone. */
-  readonly handles: ReadonlySet<string>;
 }
 
 /** One kind of place where executions run. Only a leader calls it, between `lead` and `stepDown`; nothing in it decides on states. */
@@ -62,8 +60,9 @@ export interface Executor {
   shutdown(): Promise<boolean>;
 }
 
-/** What executions leave behind before they report. Read when the report never came, discarded when it is recorded. */
+/** What executions leave behind while they report. Read when the report never came. */
 export interface Outcomes {
   find(executionId: ExecutionId): Promise<ExecutionReport | null>;
-  discard(executionId: ExecutionId): void;
+  /** Makes room: what closed executions left may go. Only a leader calls it; `listOpen` answers null as soon as it leads no more. */
+  sweep(listOpen: () => Iterable<ExecutionId> | null): Promise<void>;
 }

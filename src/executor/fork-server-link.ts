@@ -1,5 +1,5 @@
 // A fork server from outside: the first words on a connection to it.
-import type { FromForkServer } from '#contract/attempt.ts';
+import type { FromForkServer, ToForkServer } from '#contract/attempt.ts';
 import type { ExecutionId } from '#contract/ids.ts';
 import { callLater } from '#platform/clock.ts';
 import { connectLines, type LineSocket } from '#platform/line-socket.ts';
@@ -7,7 +7,7 @@ import { GREETING_MS } from './launcher-link.ts';
 
 interface ForkServerHandlers {
   /** It said hello. */
-  readonly onLink: (link: LineSocket) => void;
+  readonly onLink: (link: LineSocket<ToForkServer>) => void;
   /** What follows the hello. */
   readonly onMessage: (message: Exclude<FromForkServer, { op: 'hello' }>) => void;
   /** The end of a connection that was greeted. */
@@ -20,7 +20,7 @@ interface ForkServerHandlers {
  */
 export function greetForkServer(socket: string, hello: { readonly epoch: number; readonly agentSocket: string }, handlers: ForkServerHandlers): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
   return new Promise((resolve) => {
-    let link: LineSocket | null = null;
+    let link: LineSocket<ToForkServer> | null = null;
     let state: 'waiting' | 'greeted' | 'over' = 'waiting';
     const giveUp = (): void => {
       if (state !== 'waiting') return;
@@ -37,7 +37,7 @@ export function greetForkServer(socket: string, hello: { readonly epoch: number;
       handlers.onLink(link);
       resolve(message.running);
     };
-    connectLines(socket, {
+    connectLines<ToForkServer>(socket, {
       onMessage: (raw) => {
         const message = raw as FromForkServer;
         if (state === 'waiting') greet(message);

@@ -1,7 +1,7 @@
 // The launcher from outside: starting one, and the first words on a connection to it.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FromLauncher } from '#contract/attempt.ts';
+import type { FromLauncher, ToLauncher } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import { callLater, monotonicMs, sleep } from '#platform/clock.ts';
 import { startDaemon } from '#platform/exec.ts';
@@ -9,7 +9,8 @@ import { connectLines, type LineSocket } from '#platform/line-socket.ts';
 
 /** A process that accepts a connection and says nothing for so long is stopped or stuck. */
 export const GREETING_MS = 5000;
-const LAUNCHER_START_MS = 10_000;
+/** One that does not answer is killed by the next, which first makes sure in its turn. */
+const LAUNCHER_START_MS = 3 * GREETING_MS;
 /** Holds `leoflow`, the Python package. */
 const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
 
@@ -60,7 +61,7 @@ async function spawnLauncher({ home, python, environment }: { readonly home: str
 
 interface LauncherHandlers {
   /** It said hello. `untilClosed` resolves with the connection's end, before `onClose`. */
-  readonly onLink: (link: LineSocket, untilClosed: Promise<void>) => void;
+  readonly onLink: (link: LineSocket<ToLauncher>, untilClosed: Promise<void>) => void;
   /** What follows the hello. `refused` may come at any time: a newer leader took over. */
   readonly onMessage: (message: Exclude<FromLauncher, { op: 'hello' }>) => void;
   /** The end of a connection that was greeted. */
@@ -75,7 +76,7 @@ export function greetLauncher(path: string, epoch: number, handlers: LauncherHan
   let closed: () => void = () => undefined;
   const untilClosed = new Promise<void>((done) => void (closed = done));
   return new Promise((resolve) => {
-    let link: LineSocket | null = null;
+    let link: LineSocket<ToLauncher> | null = null;
     let state: 'waiting' | 'greeted' | 'over' = 'waiting';
     const giveUp = (answer: Extract<FromLauncher, { op: 'refused' }> | null): void => {
       if (state !== 'waiting') return;
@@ -93,7 +94,7 @@ export function greetLauncher(path: string, epoch: number, handlers: LauncherHan
       handlers.onLink(link, untilClosed);
       resolve(message);
     };
-    connectLines(path, {
+    connectLines<ToLauncher>(path, {
       onMessage: (raw) => {
         const message = raw as FromLauncher;
         if (state === 'waiting') greet(message);

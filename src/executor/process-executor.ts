@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { ExecutionSpec, ExitedChild, ForkServerSpec, FromForkServer, FromLauncher, ReportedError, RunningForkServer } from '#contract/attempt.ts';
+import type { ExecutionSpec, ExitedChild, ForkServerSpec, FromForkServer, FromLauncher, ReportedError, RunningForkServer, ToLauncher } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
 import { callEvery, monotonicMs, settledWithin, sleep, untilAborted } from '#platform/clock.ts';
@@ -49,7 +49,7 @@ export class ProcessExecutor implements Executor {
   readonly #options: ProcessExecutorOptions;
   readonly #warm = new Map<VersionId, Warm>();
   readonly #killedImports = new Map<VersionId, number>();
-  #launcher: LineSocket | null = null;
+  #launcher: LineSocket<ToLauncher> | null = null;
   #launcherClosed: Promise<void> = Promise.resolve();
   /** The attempt to reach a launcher that was begun last. */
   #connecting: Promise<unknown> = Promise.resolve();
@@ -72,19 +72,17 @@ export class ProcessExecutor implements Executor {
     const found = await connected;
     if (this.#isEnding) throw new AppError('not_leading', 'this server is stopping');
     const running = new Map<ExecutionId, number>();
-    const handles = new Set<string>();
     await Promise.all(found.map(async (forkServer) => {
       const inventory = await this.#adopt(forkServer);
       if (inventory === null) {
         if (this.#find(forkServer.id) === undefined) return;
         throw new AppError('not_leading', `the fork server ${forkServer.id} neither answers nor ends`, { hint: `What it runs is not known. End process ${forkServer.pid}, or the launcher that serves the home folder.` });
       }
-      handles.add(forkServer.id);
       for (const { execution_id, pid } of inventory) running.set(execution_id, pid);
     }));
     if (this.#events !== events) throw new AppError('not_leading', 'this server does not lead any more');
     this.#stopIdleCheck = callEvery(1000, () => this.#endIdle());
-    return { running, handles };
+    return { running };
   }
 
   reserve(versionId: VersionId): Slot | null {
@@ -131,9 +129,7 @@ export class ProcessExecutor implements Executor {
 
   park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
     const warm = this.#find(child.forkServerId);
-    if (warm === undefined) return Promise.resolve(null);
-    warm.expected = Math.max(0, warm.expected - 1);
-    return parkChild(warm, child);
+    return warm === undefined ? Promise.resolve(null) : parkChild(warm, child);
   }
 
   cancel(executionId: ExecutionId, graceSeconds: number): boolean {
@@ -260,7 +256,7 @@ export class ProcessExecutor implements Executor {
       if (this.#warm.get(versionId) !== warm) return;
       warm.dagId = version.dagId;
       warm.state = 'starting';
-      const spec: ForkServerSpec & { import_timeout_seconds: number } = {
+      const spec: ForkServerSpec = {
         id: warm.id, version_id: versionId, dag_id: version.dagId, root: version.root, dag_file: version.dagFile, path: version.path,
         python, env: environment, log_file: join(home, 'logs', 'imports.log'), import_timeout_seconds: importTimeoutSeconds,
       };

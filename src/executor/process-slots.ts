@@ -1,7 +1,7 @@
 // Places for executions in a fork server: a parked child, or one that is forked after the commit.
 import type { ExecutionId } from '#contract/ids.ts';
 import type { Slot } from './executor.ts';
-import type { ParkedChild, Warm } from './warm.ts';
+import { giveJob, type ParkedChild, type Warm } from './warm.ts';
 
 /** Whose places they are. */
 interface SlotOwner {
@@ -18,9 +18,7 @@ export function parkedSlot(warm: Warm, child: ParkedChild, owner: SlotOwner): Sl
     handle: warm.id, pid: child.pid,
     launch: (spec) => {
       if (child.isGone || !owner.isUsable(warm)) return owner.lose([spec.execution_id], 'its process ended before it began');
-      warm.running.add(spec.execution_id);
-      warm.bound.set(child.pid, spec.execution_id);
-      child.give(spec);
+      giveJob(warm, child, spec);
       owner.refill(warm);
     },
     release: () => {

@@ -1,8 +1,10 @@
 // What a fork server says, in the counts that this server keeps of it.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import type { ExecutionSpec } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
-import { newWarm, noteBegun, noteExited, noteRefused, refill, type Warm } from './warm.ts';
+import { parkedSlot } from './process-slots.ts';
+import { newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, type Warm } from './warm.ts';
 
 const X = 'x' as ExecutionId;
 
@@ -25,7 +27,6 @@ it('a child that never came is asked for again', () => {
 it('an execution that is refused runs here no more; a refusal of something else names none', () => {
   const warm = warmWith([]);
   warm.running.add(X);
-  assert.equal(noteRefused(warm, { op: 'refused', epoch: 1, reason: 'r', execution_id: null } as never), null);
   assert.equal(noteRefused(warm, { op: 'refused', epoch: 1, reason: 'r' }), null);
   assert.equal(warm.running.size, 1);
   assert.equal(noteRefused(warm, { op: 'refused', epoch: 1, reason: 'r', execution_id: X }), X);
@@ -41,4 +42,41 @@ it('the end of a child that was bound is its execution’s loss, of one that beg
   noteBegun(warm, X, 8);
   assert.deepEqual(noteExited(warm, { pid: 8, execution_id: X, status: 0, signal: null, oom: false }), { kind: 'exited' });
   assert.equal(warm.running.size, 0);
+});
+
+it('a child that ends between the choice of it and its job loses the execution, whichever is told first: its exit or its connection', async () => {
+  for (const isConnectionFirst of [true, false]) {
+    const warm = warmWith([]);
+    const gone = new AbortController();
+    const given = parkChild(warm, { pid: 7, gone: gone.signal });
+    const lost: ExecutionId[] = [];
+    const child = warm.parked.shift() ?? assert.fail();
+    const slot = parkedSlot(warm, child, { epoch: 1, isUsable: () => true, lose: (ids) => void lost.push(...ids), refill: () => undefined });
+    if (isConnectionFirst) gone.abort();
+    else assert.deepEqual(noteExited(warm, { pid: 7, execution_id: null, status: -1, signal: 9, oom: false }), { kind: 'parked' });
+    slot.launch({ execution_id: X } as ExecutionSpec);
+    assert.deepEqual([lost, warm.running.size, warm.bound.size], [[X], 0, 0]);
+    gone.abort();
+    assert.equal(await given, null);
+  }
+});
+
+it('the end of a child that waited is no child that never came', () => {
+  for (const isConnectionFirst of [true, false]) {
+    const warm = warmWith([]);
+    const gone = new AbortController();
+    warm.expected = 2;
+    void parkChild(warm, { pid: 7, gone: gone.signal });
+    if (isConnectionFirst) gone.abort();
+    noteExited(warm, { pid: 7, execution_id: null, status: -1, signal: 9, oom: false });
+    assert.deepEqual([warm.expected, warm.parked.length, warm.came.size], [1, 0, 0]);
+  }
+});
+
+it('a child whose end is told before it parks is given nothing', async () => {
+  const warm = warmWith([]);
+  warm.expected = 2;
+  noteExited(warm, { pid: 7, execution_id: null, status: -1, signal: 9, oom: false });
+  assert.equal(await parkChild(warm, { pid: 7, gone: new AbortController().signal }), null);
+  assert.deepEqual([warm.expected, warm.parked.length], [1, 0]);
 });

@@ -12,10 +12,14 @@ export interface Warm {
   state: 'preparing' | 'starting' | 'ready' | 'failed' | 'ending';
   dagId: string;
   error: ReportedError | null;
-  link: LineSocket | null;
+  link: LineSocket<ToForkServer> | null;
   /** A second hello would take the fork server away from the first. */
   isGreeting: boolean;
   readonly parked: ParkedChild[];
+  /** Every child that parked and has not ended, by pid, whatever it does since. */
+  readonly came: Map<number, ParkedChild>;
+  /** Children whose end was told before they parked: the two come on different connections. */
+  readonly endedEarly: Set<number>;
   /** Children asked for that have not parked yet. */
   expected: number;
   readonly running: Set<ExecutionId>;
@@ -37,7 +41,7 @@ export interface ParkedChild {
 
 /** Without children or connection yet. */
 export function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
-  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: [], expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
+  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: [], came: new Map(), endedEarly: new Set(), expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
 }
 
 /** One line of an error. */
@@ -53,17 +57,32 @@ export function explainWarm(warm: Warm): string | null {
 }
 
 /** Keeps a child that waits for work. Resolves with its job, or with null when it should end or is gone. */
-export function parkChild(warm: Warm, child: { readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
+export function parkChild(warm: Warm, { pid, gone }: { readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
+  if (warm.endedEarly.delete(pid)) return Promise.resolve(null);
+  warm.expected = Math.max(0, warm.expected - 1);
   return new Promise((resolve) => {
-    const parked: ParkedChild = { pid: child.pid, give: resolve, isGone: false };
-    warm.parked.push(parked);
-    child.gone.addEventListener('abort', () => {
-      parked.isGone = true;
-      const at = warm.parked.indexOf(parked);
-      if (at >= 0) warm.parked.splice(at, 1);
+    const child: ParkedChild = { pid, give: resolve, isGone: false };
+    warm.parked.push(child);
+    warm.came.set(pid, child);
+    gone.addEventListener('abort', () => {
+      dropChild(warm, child);
       resolve(null);
     }, { once: true });
   });
+}
+
+/** It takes no job any more, although it may have been chosen for one. */
+function dropChild(warm: Warm, child: ParkedChild): void {
+  child.isGone = true;
+  const at = warm.parked.indexOf(child);
+  if (at >= 0) warm.parked.splice(at, 1);
+}
+
+/** A parked child is given its job; until it says that it began, its end is the execution's loss. */
+export function giveJob(warm: Warm, child: ParkedChild, spec: ExecutionSpec): void {
+  warm.running.add(spec.execution_id);
+  warm.bound.set(child.pid, spec.execution_id);
+  child.give(spec);
 }
 
 /** Asks for the children that are missing. */
@@ -71,7 +90,7 @@ export function refill(warm: Warm, wanted: { readonly parked: number; readonly e
   const missing = wanted.parked - warm.parked.length - warm.expected;
   if (missing <= 0 || warm.state !== 'ready' || warm.link === null) return;
   warm.expected += missing;
-  warm.link.send({ op: 'park', epoch: wanted.epoch, count: missing } satisfies ToForkServer);
+  warm.link.send({ op: 'park', epoch: wanted.epoch, count: missing });
 }
 
 /** An execution began, in the child that was given it or in one forked for it. */
@@ -82,25 +101,32 @@ export function noteBegun(warm: Warm, executionId: ExecutionId, pid: number): vo
 
 /** @returns the execution that was refused; null when something else was */
 export function noteRefused(warm: Warm, message: Extract<FromForkServer, { op: 'refused' }>): ExecutionId | null {
-  // NOTE Fork servers of an older release say null where none is named.
   const refused = message.execution_id ?? null;
   if (refused !== null) warm.running.delete(refused);
   return refused;
 }
 
 /** What the end of a child means: of an execution that began, of one that it was given and did not begin, or of none. */
-export function noteExited(warm: Warm, child: ExitedChild): { readonly kind: 'exited' } | { readonly kind: 'unbegun'; readonly executionId: ExecutionId } | { readonly kind: 'parked' } {
-  const bound = warm.bound.get(child.pid);
-  warm.bound.delete(child.pid);
-  if (child.execution_id !== null) {
-    warm.running.delete(child.execution_id);
+export function noteExited(warm: Warm, ended: ExitedChild): { readonly kind: 'exited' } | { readonly kind: 'unbegun'; readonly executionId: ExecutionId } | { readonly kind: 'parked' } {
+  const child = warm.came.get(ended.pid);
+  const bound = warm.bound.get(ended.pid);
+  warm.came.delete(ended.pid);
+  warm.bound.delete(ended.pid);
+  if (ended.execution_id !== null) {
+    warm.running.delete(ended.execution_id);
     return { kind: 'exited' };
   }
   if (bound !== undefined) {
     warm.running.delete(bound);
     return { kind: 'unbegun', executionId: bound };
   }
-  // One that never came: it could not connect, or died before it did.
-  if (child.status !== 0) warm.expected = Math.max(0, warm.expected - 1);
+  if (child !== undefined) dropChild(warm, child);
+  else if (ended.status !== 0) noteNeverCame(warm, ended.pid);
   return { kind: 'parked' };
+}
+
+/** @param pid 0 when it could not even be forked */
+function noteNeverCame(warm: Warm, pid: number): void {
+  warm.expected = Math.max(0, warm.expected - 1);
+  if (pid !== 0) warm.endedEarly.add(pid);
 }

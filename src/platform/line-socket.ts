@@ -2,8 +2,8 @@
 import { connect, type Socket } from 'node:net';
 
 /** `send` never throws: after the end it drops the message. `close` calls `onClose` as the peer’s end does. */
-export interface LineSocket {
-  send(message: object): void;
+export interface LineSocket<Sent extends object> {
+  send(message: Sent): void;
   close(): void;
 }
 
@@ -16,7 +16,7 @@ interface Handlers {
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
 /** Connects; rejects when nobody listens. Messages written in one turn leave in one packet. */
-export function connectLines(path: string, handlers: Handlers): Promise<LineSocket> {
+export function connectLines<Sent extends object>(path: string, handlers: Handlers): Promise<LineSocket<Sent>> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once('error', reject);
@@ -40,7 +40,7 @@ export function isListening(path: string): Promise<boolean> {
   });
 }
 
-function wrap(socket: Socket, handlers: Handlers): LineSocket {
+function wrap<Sent extends object>(socket: Socket, handlers: Handlers): LineSocket<Sent> {
   let rest = '';
   let closed = false;
   const close = (reason: string): void => {

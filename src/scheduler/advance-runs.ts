@@ -12,7 +12,7 @@ import type { EngineMemory, Entry } from './engine-memory.ts';
 import { absorb } from './pending-run.ts';
 
 /** Who hears of what a plan brings. */
-export interface AdvanceHandlers {
+interface AdvanceHandlers {
   /** Somebody may start. */
   readonly onReady: () => void;
   /** A task at which the DAG's next run looks has ended, and it is written down. */
@@ -63,16 +63,17 @@ export class AdvanceRuns {
 
   /** Starts what max_active_runs, the pause switch and run_after allow, oldest first. */
   startQueued(dagId: string): void {
-    const { paused, dags, nowMs, isComplete } = this.#memory;
+    const { paused, dags, nowMs, isComplete, unreadable } = this.#memory;
     const dag = dags.get(dagId);
     if (dag === undefined || paused.has(dagId) || !isComplete) return;
-    for (let run = dag.next(); run !== null; run = dag.next()) {
+    const mayNot = (run: RunSnapshot): boolean => unreadable.has(run.id);
+    for (let run = dag.next(mayNot); run !== null; run = dag.next(mayNot)) {
       const limit = run.graph.dag.max_active_runs ?? DAG_DEFAULTS.maxActiveRuns;
       if (limit > 0 && dag.running >= limit) return;
       const entry = this.#memory.entryOf(run);
       if (entry === null) return;
       if (run.runAfter > nowMs) return this.wakeAt(entry, run.runAfter);
-      dag.begin();
+      dag.begin(run);
       const plan = this.begin(entry);
       startRun(plan);
       this.conclude(entry, plan);
@@ -150,7 +151,7 @@ export class AdvanceRuns {
     const pending = this.#queue.pendingOf(entry.run);
     const live = this.#memory.closeLive(executionId, pending);
     if (live === null) return;
-    this.#memory.spans?.endExecution(pending, instance, { id: executionId, state: 'cancelled', report: null });
+    this.#memory.spans?.endExecution(pending, instance, { open: live.open, id: executionId, state: 'cancelled', report: null });
     pending.ended.push({ id: executionId, state: 'cancelled', endedAt: this.#memory.nowMs, exitCode: null, signal: null, cause: 'cancelled' });
     pending.launches.push(() => this.#memory.ending.stop(executionId, keyOfCandidate(live.candidate)));
   }

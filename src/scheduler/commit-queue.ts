@@ -8,7 +8,7 @@ import { emptyBatch, type MoveBatch, type MoveResult } from '#store/task-attempt
 import { type CommitResult, fillBatch, newPending, type PendingRun } from './pending-run.ts';
 
 /** Where batches go, and who hears of those that did not get there. */
-export interface CommitQueueOptions {
+interface CommitQueueOptions {
   /** Sends one batch under this leader's epoch. */
   readonly send: (batch: MoveBatch) => Promise<MoveResult>;
   readonly reporter: Reporter;

@@ -11,7 +11,7 @@ import { findLastScheduled, type NextRun } from '#store/dag-versions.ts';
 import type { Graphs } from './graphs.ts';
 
 /** `slotsPerPass` bounds the runs made per DAG and pass. `listDue` names DAGs that may have a run now, of `only` when it is not null. `findNextDue` and `nowMs` are epoch milliseconds; `dagOf` is null when the version is gone. */
-export interface ScheduleOptions {
+interface ScheduleOptions {
   readonly clock: Clock;
   readonly reporter: Reporter;
   readonly slotsPerPass: number;

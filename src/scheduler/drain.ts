@@ -11,7 +11,7 @@ import { countWaiting } from '#store/leader-health.ts';
 export interface Work { readonly standing: 'follower' | 'taking_over' | 'leading'; readonly unfinished: number }
 
 /** What a drain looks at. */
-export interface Draining {
+interface Draining {
   look(): Work;
   hasSuccessor(): Promise<boolean>;
 }

@@ -22,6 +22,9 @@ import type { RecentValues } from './recent-values.ts';
 import { Spans } from './spans.ts';
 import { tokenFits } from './tokens.ts';
 
+/** Heartbeat time-outs after which an execution is doubted. */
+const SILENT_FACTOR = 10;
+
 /** The engine’s view of everything outside. Readers answer null for what is gone; `poolSlots` also for a pool that does not exist. */
 export interface RunEngineOptions {
   readonly config: Config;
@@ -63,6 +66,8 @@ export interface OpenExecution {
   readonly tokenHash: Buffer;
   readonly sinceMs: number;
   heardMs: number;
+  /** When it was committed as running, by the database's clock; null before, and for one of the leader before. */
+  begunAt: number | null;
   /** It ignored its execution_timeout and was killed for it: its end is a time-out. */
   isOverdue: boolean;
   /** Nobody had heard of it, and it was told to end. */
@@ -98,6 +103,8 @@ export class EngineMemory {
   /** This server is being stopped: nothing is started any more. */
   isHolding = false;
   readonly paused = new Set<string>();
+  /** Runs that cannot be read, for a reason of their own. */
+  readonly unreadable = new Set<RunUuid>();
   readonly admission: Admission;
   readonly ending: EndingExecutions;
   readonly spans: Spans | null;
@@ -119,6 +126,11 @@ export class EngineMemory {
   /** Aborts when the term ends. */
   get closing(): AbortSignal {
     return this.#closing.signal;
+  }
+
+  /** An execution that says nothing for this long is doubted. */
+  get silentMs(): number {
+    return this.options.config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS * SILENT_FACTOR * 1000;
   }
 
   get nowMs(): number {
@@ -180,10 +192,16 @@ export class EngineMemory {
     return this.#suspended.has(id);
   }
 
+  /** The DAG of a run that is being read again. */
+  dagIdOfSuspended(id: RunUuid): string | null {
+    return this.#suspended.get(id)?.dagId ?? null;
+  }
+
   /** The run was read: executions that are no longer its own (cleared, marked) are stopped, and places are given back. */
   dropSuspended(id: RunUuid, wanted: ReadonlySet<ExecutionId>): void {
     const run = this.#suspended.get(id);
     this.#suspended.delete(id);
+    this.unreadable.delete(id);
     if (run !== undefined) this.#leaveDag(run);
     for (const [execution, orphan] of this.orphans) {
       if (orphan.run !== id) continue;
@@ -202,9 +220,9 @@ export class EngineMemory {
     return entry?.run === run ? entry : null;
   }
 
-  /** An execution begins, or is found at a take-over. @param sinceMs monotonic */
-  openExecution(id: ExecutionId, tokenHash: Buffer, sinceMs: number): OpenExecution {
-    const open = { tokenHash, sinceMs, heardMs: monotonicMs(), isOverdue: false, isDoubted: false };
+  /** An execution begins, or is found at a take-over. Times are monotonic. */
+  openExecution(id: ExecutionId, tokenHash: Buffer, { sinceMs, heardMs }: { sinceMs: number; heardMs: number } = { sinceMs: monotonicMs(), heardMs: monotonicMs() }): OpenExecution {
+    const open = { tokenHash, sinceMs, heardMs, begunAt: null, isOverdue: false, isDoubted: false };
     this.open.set(id, open);
     return open;
   }
@@ -235,8 +253,12 @@ export class EngineMemory {
 
   /** Take-over: executions that the leader before had started. Those that are no longer their run's own are stopped when it is read. */
   rememberExecutions(executions: readonly LiveExecution[]): void {
+    const now = monotonicMs();
+    const longest = this.silentMs - this.options.config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS * 1000;
     for (const execution of executions) {
-      this.openExecution(execution.id, execution.tokenHash, monotonicMs() - Math.max(0, this.nowMs - execution.startedAt));
+      // Who is healthy has a whole heartbeat time-out to be heard of, whatever the database's clock said meanwhile.
+      const heardMs = now - Math.min(Math.max(0, execution.silentMs), longest);
+      this.openExecution(execution.id, execution.tokenHash, { sinceMs: now - Math.max(0, this.nowMs - execution.startedAt), heardMs });
       this.orphans.set(execution.id, { run: execution.run, candidate: null });
     }
   }
@@ -255,7 +277,7 @@ export function executionsOf(run: RunSnapshot): Set<ExecutionId> {
 }
 
 /** Calls off what a run waits for. */
-export function stopTimers(entry: Entry): void {
+function stopTimers(entry: Entry): void {
   entry.stopWake?.();
   entry.stopTimeout?.();
 }

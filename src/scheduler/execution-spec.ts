@@ -1,5 +1,4 @@
 // The job that an execution is handed.
-import { join } from 'node:path';
 import type { Config } from '#contract/config.ts';
 import type { ExecutionSpec } from '#contract/attempt.ts';
 import type { ExecutionId } from '#contract/ids.ts';
@@ -10,7 +9,7 @@ import { isoOf } from '#platform/clock.ts';
 import type { RunRow } from '#store/dag-runs.ts';
 import type { RecentValues } from './recent-values.ts';
 
-/** Folders that an execution on this machine writes to. */
+/** Files that an execution on this machine appends to; that of the outcomes is common to all. */
 export interface SpecFolders {
   readonly logFile: (execution: ExecutionId) => string;
   readonly outcomes: string;
@@ -52,7 +51,7 @@ export function buildSpec(parts: SpecParts): ExecutionSpec {
     },
     ...(lengths === null ? {} : { lengths }),
     log_file: parts.folders.logFile(parts.executionId),
-    outcome_file: join(parts.folders.outcomes, `${parts.executionId}.json`),
+    outcome_file: parts.folders.outcomes,
     xcom_max_bytes: snapshot.graph.dag.xcom?.max_bytes ?? config.LEOFLOW_XCOM_MAX_BYTES,
     ...(xcoms === null ? {} : { xcoms }),
     ...(instance.startedAt === null ? {} : { first_start: isoOf(instance.startedAt) }),

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { setPaused } from '#store/dags.ts';
+import { deleteDag, setPaused } from '#store/dags.ts';
 import { applyAction, NO_ACTION } from '#store/person-actions.ts';
 import { deleteRun } from '#store/run-deletion.ts';
 import { EngineUnderTest } from '../../test/support/engine.ts';
-import { dagOf, task } from '../../test/support/rows.ts';
+import { addDag, dagOf, task } from '../../test/support/rows.ts';
 
 const LIMIT_MS = 6000;
 
@@ -63,6 +63,42 @@ describe('the pause switch', () => {
     await setPaused(engine.database, ['d'], true);
     await pass(600);
     assert.deepEqual([await stateOf(engine, run), engine.machine.jobs.length], ['queued', 0]);
+  });
+});
+
+describe('a deleted DAG', () => {
+  it('leaves no run behind that would count when it is registered again', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')], { max_active_runs: 1 })]);
+    await setPaused(engine.database, ['d'], true);
+    await pass(100);
+    await engine.trigger('d');
+    await eventually(() => engine.scheduler.counts?.runs === 1, 'the run is known');
+    assert.equal((await deleteDag(engine.database, 'd')).kind, 'deleted');
+    await eventually(() => engine.scheduler.counts?.runs === 0, 'the run is let go');
+    await addDag(engine.database, dagOf('d', [task('a')], { max_active_runs: 1 }));
+    await setPaused(engine.database, ['d'], false);
+    await engine.trigger('d');
+    await engine.finish('a');
+  });
+});
+
+describe('a run that waits and cannot be read', () => {
+  it('lets the runs behind it begin, and begins itself when it can be', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')], { max_active_runs: 1 })]);
+    const [first, bad, last] = [await engine.trigger('d'), await engine.trigger('d'), await engine.trigger('d')];
+    await engine.job('a');
+    await eventually(() => engine.scheduler.counts?.runs === 3, 'all are known');
+    const [{ id: version } = {}] = await engine.rows("insert into dag_versions (id, dag_id, number, hash, spec, runtime) select gen_random_uuid(), dag_id, 99, 'x', jsonb_set(spec::jsonb, '{tasks,0,depends_on}', '[\"ghost\"]'), runtime from dag_versions returning id");
+    const [{ version_id: own } = {}] = await engine.rows('select version_id from dag_runs where id = $1', [bad]);
+    await engine.rows("with moved as (update dag_runs set version_id = $2 where id = $1 returning id) select pg_notify('leoflow_run', id::text) from moved", [bad, version]);
+    await engine.until(() => engine.events.some((event) => event.event === 'failure' && event.where === 'load run'), 'it cannot be read');
+    await engine.finish('a');
+    await engine.untilRun(first, 'success');
+    assert.equal((await engine.job('a', 2)).run.run_id, (await engine.one('select run_id from dag_runs where id = $1', [last]))?.['run_id']);
+    await engine.rows('update dag_runs set version_id = $2 where id = $1', [bad, own]);
+    await engine.finish('a', {}, 2);
+    await engine.finish('a', {}, 3);
+    await engine.untilRun(bad, 'success');
   });
 });
 

@@ -5,7 +5,7 @@ import { errorText, type Reporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
 import { listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
 import type { Channel, Listening, NoticeHandlers } from '#store/notifications.ts';
-import { isDagPaused, listPausedDags, readPoolSlots } from '#store/schedule.ts';
+import { findPause, listPausedDags, readPoolSlots } from '#store/schedule.ts';
 import type { Schedule } from './create-due-runs.ts';
 import type { RunEngine } from './run-engine.ts';
 
@@ -109,9 +109,14 @@ export class FollowNotices {
 
   async #onDagChanged(dagId: string): Promise<void> {
     const { database, engine, schedule } = this.#options;
-    if (!(await isDagPaused(database.pool, dagId))) await this.#options.planAnew(dagId);
-    engine.setPaused(dagId, await isDagPaused(database.pool, dagId));
-    for (const run of await listUnfinishedRunsOf(database.pool, dagId)) if (!engine.knows(run)) void engine.loadRun(run);
+    if ((await findPause(database.pool, dagId)) === false) await this.#options.planAnew(dagId);
+    const isPaused = await findPause(database.pool, dagId);
+    if (isPaused !== null) engine.setPaused(dagId, isPaused);
+    const unfinished = new Set(await listUnfinishedRunsOf(database.pool, dagId));
+    for (const run of unfinished) if (!engine.knows(run)) void engine.loadRun(run);
+    // Deleted with it, or ended: their rows say so.
+    await Promise.all(engine.listKnownOf(dagId).filter((run) => !unfinished.has(run)).map((run) => engine.loadRun(run)));
+    if (isPaused === null) engine.setPaused(dagId, false);
     await schedule.poke();
   }
 

@@ -5,7 +5,6 @@ import type { Candidate } from '#core/admission.ts';
 import { recordOutcome } from '#core/plan-run.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import type { Slot } from '#executor/executor.ts';
-import { monotonicMs } from '#platform/clock.ts';
 import type { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import { type EngineMemory, isWaiting } from './engine-memory.ts';
@@ -135,10 +134,11 @@ export class LaunchTasks {
       id: executionId, attemptId: instance.attemptId, run: run.id, state: 'running', executor: options.executor.kind, host: options.place, handle: slot.handle,
       pid: slot.pid, tokenHash: tokenHash.toString('base64'), startedAt: now,
     });
-    memory.live.set(executionId, { runId: run.id, instance, candidate, open: memory.openExecution(executionId, tokenHash, monotonicMs()) });
+    const open = memory.openExecution(executionId, tokenHash);
+    memory.live.set(executionId, { runId: run.id, instance, candidate, open });
     const spec = buildSpec({ run: entry.row, snapshot: run, instance, executionId, token, config: options.config, folders: options.folders, values: entry.values });
     pending.launches.push(() => slot.launch(spec));
-    if (memory.spans !== null) pending.launches.push(() => memory.spans?.begin(executionId));
+    if (memory.spans !== null) pending.launches.push(() => void (open.begunAt = memory.nowMs));
     pending.releases.push(() => {
       memory.open.delete(executionId);
       slot.release();

@@ -30,15 +30,15 @@ export class QueuedRuns {
     this.#queued.splice(this.#placeOf(run), 0, run);
   }
 
-  /** The run that begins next, without a change; null when none waits. */
-  next(): RunSnapshot | null {
-    return this.#queued.at(-1) ?? null;
+  /** The run that begins next, without a change; null when none may. */
+  next(mayNot: (run: RunSnapshot) => boolean = () => false): RunSnapshot | null {
+    return this.#queued.findLast((run) => !mayNot(run)) ?? null;
   }
 
-  /** The run that begins next counts as running from here on. */
-  begin(): void {
-    const run = this.#queued.pop();
-    if (run !== undefined) this.#running.add(run.id);
+  /** The run counts as running from here on. */
+  begin(run: RunSnapshot): void {
+    this.remove(run);
+    this.#running.add(run.id);
   }
 
   remove(run: RunSnapshot): void {

@@ -4,7 +4,7 @@ import type { Graph } from '#core/graph.ts';
 import { instancesOf, type Plan } from '#core/plan.ts';
 import { createInstances, markAll, wakeInstances } from '#core/plan-run.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
-import { monotonicMs, sleep } from '#platform/clock.ts';
+import { sleep } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import { isPassing } from '#store/database.ts';
 import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
@@ -114,12 +114,23 @@ export class ReadRuns {
         this.#memory.options.reporter.report({ event: 'failure', where: 'load run', error: errorText(error) });
         delay = Math.min(Math.max(delay * 2, 50), 5000);
         how.tried();
-        if (!isPassing(error)) how.known();
+        if (isPassing(error)) continue;
+        how.known();
+        this.#passOver(id);
       }
     }
     this.#loading.delete(id);
     how.tried();
     how.known();
+  }
+
+  /** Until it can be read, the DAG's other runs begin without it. */
+  #passOver(id: RunUuid): void {
+    const { unreadable } = this.#memory;
+    if (unreadable.has(id)) return;
+    unreadable.add(id);
+    const dagId = this.#memory.dagIdOfSuspended(id);
+    if (dagId !== null) this.#advance.startQueued(dagId);
   }
 
   /** @returns false when the rows changed under the reading */
@@ -176,7 +187,7 @@ export class ReadRuns {
     const { admission, open, live } = this.#memory;
     const candidate = { run: entry.run, instance };
     if (instance.state === 'running' && instance.executionId !== null) {
-      const known = open.get(instance.executionId) ?? this.#memory.openExecution(instance.executionId, Buffer.alloc(0), monotonicMs());
+      const known = open.get(instance.executionId) ?? this.#memory.openExecution(instance.executionId, Buffer.alloc(0));
       live.set(instance.executionId, { runId: entry.run.id, instance, candidate, open: known });
       admission.occupy(candidate, 1);
     } else if ((instance.state === 'scheduled' || instance.state === 'queued') && instance.wakeAt === null) admission.add(candidate);
@@ -191,11 +202,11 @@ export class ReadRuns {
 
   /** What somebody else ended: no commit of this leader says so. */
   #tellEnds(run: RunSnapshot, row: RunRow, wanted: ReadonlySet<ExecutionId>): void {
-    const { spans, orphans } = this.#memory;
+    const { spans, orphans, open } = this.#memory;
     if (spans === null || !this.#memory.isSuspended(run.id)) return;
     for (const [id, { run: owner, candidate }] of orphans) {
       if (owner !== run.id || candidate === null || wanted.has(id)) continue;
-      spans.stop(id, candidate, run.tasks[candidate.instance.task.index]?.instances.get(candidate.instance.mapIndex)?.state ?? null);
+      spans.stop({ id, open: open.get(id) }, candidate, run.tasks[candidate.instance.task.index]?.instances.get(candidate.instance.mapIndex)?.state ?? null);
     }
     if (run.state === 'success' || run.state === 'failed') spans.endForeignRun(run, row);
   }

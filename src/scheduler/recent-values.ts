@@ -1,7 +1,7 @@
 // Small XCom values of a running run, kept at hand so that a downstream gets them with its job instead of asking.
 
 /** A value within its run; `mapIndex` is −1 when the task is not mapped. */
-export interface ValueName { readonly taskId: string; readonly key: string; readonly mapIndex: number }
+interface ValueName { readonly taskId: string; readonly key: string; readonly mapIndex: number }
 
 const MAX_VALUE_CHARS = 16 * 1024;
 const MAX_TOTAL_CHARS = 1024 * 1024;

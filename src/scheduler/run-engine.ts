@@ -77,6 +77,11 @@ export class RunEngine {
     return [...this.#memory.entries.keys()];
   }
 
+  /** Runs in memory of one DAG. */
+  listKnownOf(dagId: string): RunUuid[] {
+    return [...(this.#memory.dags.get(dagId)?.ids() ?? [])];
+  }
+
   /** Take-over, and after a gap: the DAGs that are paused, all of them. */
   setAllPaused(dagIds: readonly string[]): void {
     const paused = new Set(dagIds);
@@ -141,9 +146,15 @@ export class RunEngine {
     this.#memory.rememberExecutions(executions);
   }
 
-  /** Take-over: executions that were closed while they ran. */
-  stopClosed(executions: readonly (InstanceKey & { readonly id: ExecutionId })[]): void {
-    for (const execution of executions) this.#memory.ending.stop(execution.id, execution);
+  /** Take-over: executions that were closed while they ran. @param known whose they are, of those that have rows */
+  stopClosed(closed: readonly ExecutionId[], known: readonly (InstanceKey & { readonly id: ExecutionId })[]): void {
+    const { executor, config } = this.#memory.options;
+    const instances = new Map(known.map((one) => [one.id, one]));
+    for (const id of closed) {
+      const instance = instances.get(id);
+      if (instance !== undefined) this.#memory.ending.stop(id, instance);
+      else executor.cancel(id, config.LEOFLOW_CANCEL_GRACE_SECONDS);
+    }
   }
 
   /** A take-over is complete: every unfinished run was read, who is still unknown is closed, and what waits may start. */
@@ -169,19 +180,24 @@ export class RunEngine {
     for (const open of this.#memory.open.values()) open.heardMs = now;
   }
 
+  /** Every execution that is not closed, also those whose runs are being read or cannot be read. */
+  listOpen(): ExecutionId[] {
+    return [...this.#memory.open.keys()];
+  }
+
   /** Running executions that were heard of within `ms`. */
   listHeard(ms: number): ExecutionId[] {
     const now = monotonicMs();
     return [...this.#memory.live].flatMap(([id, { open }]) => (now - open.heardMs < ms ? [id] : []));
   }
 
-  /** Executions that nobody has heard of for `ms`: one that the executor still has is told to end, and its end is waited for; the others are gone. */
-  async doubtSilent(ms: number): Promise<void> {
+  /** Executions that nobody has heard of for long: one that the executor still has is told to end, and its end is waited for; the others are gone. */
+  async doubtSilent(): Promise<void> {
     const { executor, config } = this.#memory.options;
     const now = monotonicMs();
     const gone: ExecutionId[] = [];
     for (const [id, { open }] of this.#memory.live) {
-      if (open.isDoubted || now - open.heardMs <= ms) continue;
+      if (open.isDoubted || now - open.heardMs <= this.#memory.silentMs) continue;
       open.isDoubted = true;
       if (!executor.cancel(id, config.LEOFLOW_CANCEL_GRACE_SECONDS)) gone.push(id);
     }

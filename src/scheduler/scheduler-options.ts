@@ -11,7 +11,7 @@ import type { Executor, Outcomes } from '#executor/executor.ts';
 import type { SpecFolders } from './execution-spec.ts';
 
 /** How servers of one database agree on who leads and hear of what others changed. */
-export interface Coordination {
+interface Coordination {
   /** Resolves when this server leads. Rejects when the wait cannot go on: it is begun anew. */
   awaitLeadership(address: string, stop: AbortSignal): Promise<Leadership>;
   listen(handlers: NoticeHandlers): Listening;

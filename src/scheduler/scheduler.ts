@@ -26,8 +26,6 @@ import type { SchedulerOptions } from './scheduler-options.ts';
 
 /** How long a stepping down leader waits for the commit in flight, and a new one for its first notice connection. */
 const LAST_COMMIT_MS = 2000;
-/** An execution that says nothing for this many heartbeat time-outs is doubted. */
-const SILENT_FACTOR = 10;
 /** Signs of life that are newer go into the rows. */
 const HEARD_MS = 10_000;
 /** Beats come every second: a longer gap was this server's own. */
@@ -38,7 +36,7 @@ const SLOW_COMMIT_MS = 2000;
 
 /** A little at a time. */
 const PRUNE_EVERY_MS = 600_000;
-/** Bytes outside PostgreSQL follow their rows this soon. */
+/** Bytes outside PostgreSQL, and what executions left on the disk, follow their rows this soon. */
 const SWEEP_EVERY_MS = 10_000;
 
 interface Term {
@@ -172,7 +170,7 @@ export class Scheduler implements AttemptService {
         this.#publishAddress(term);
         this.#beatAt = monotonicMs();
         void term.schedule.poke();
-        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#history.prune()));
+        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#history.prune()), callEvery(SWEEP_EVERY_MS, () => this.#sweepOutcomes(term)));
         if (this.#options.values) stops.push(callEvery(SWEEP_EVERY_MS, () => void this.#history.sweep(leadership.epoch)));
       })]);
       await ended;
@@ -255,10 +253,13 @@ export class Scheduler implements AttemptService {
     await term.notices.readSwitches();
     const live = await listLiveExecutions(database.pool);
     engine.rememberExecutions(live);
-    // A row is durable before its process begins: what runs and is not open was closed, and its leader died before it could stop it.
+    engine.onAlive([...inventory.running.keys()]);
+    // A row is durable before its process begins: what runs and is not open was closed or deleted, and nobody was there to stop it.
     const open = new Set(live.map((one) => one.id));
-    engine.stopClosed(await listInstancesOf(database.pool, [...inventory.running.keys()].filter((id) => !open.has(id))));
-    const runs = await listUnfinishedRuns(database.pool);
+    const closed = [...inventory.running.keys()].filter((id) => !open.has(id));
+    engine.stopClosed(closed, await listInstancesOf(database.pool, closed));
+    // The run of an open execution may be over: its reading says so, and stops what is left of it.
+    const runs = [...new Set([...(await listUnfinishedRuns(database.pool)), ...live.map((one) => one.run)])];
     for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).filter((run) => !engine.knows(run)).map((run) => engine.loadWholeRun(run)));
     term.complete = true;
     reporter.report({ event: 'leader.ready', epoch: leadership.epoch, runs: runs.length, ms: monotonicMs() - started });
@@ -285,6 +286,10 @@ export class Scheduler implements AttemptService {
     }
   }
 
+  #sweepOutcomes(term: Term): void {
+    this.#options.outcomes.sweep(() => (this.#term === term ? term.engine.listOpen() : null)).catch((error: unknown) => this.#failed('sweep outcomes', error));
+  }
+
   #failed(where: string, error: unknown): void {
     this.#options.reporter.report({ event: 'failure', where, error: errorText(error) });
   }
@@ -307,7 +312,7 @@ export class Scheduler implements AttemptService {
     this.#beatAt = now;
     if (!term.isPublished) this.#publishAddress(term);
     term.engine.killOverdue(config.LEOFLOW_CANCEL_GRACE_SECONDS * 1000);
-    await term.engine.doubtSilent(config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS * SILENT_FACTOR * 1000);
+    await term.engine.doubtSilent();
     this.#heartbeats += 1;
     if (this.#heartbeats % 10 === 0) await recordHeartbeats(database.pool, term.engine.listHeard(HEARD_MS)).catch(() => undefined);
   }

@@ -7,6 +7,7 @@ import type { Candidate } from '#core/admission.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { RunRow } from '#store/dag-runs.ts';
+import type { OpenExecution } from './engine-memory.ts';
 import type { PendingRun } from './pending-run.ts';
 
 /** How the leader calls the error of an execution that ended without a report: its times are the leader’s, not its own. */
@@ -19,17 +20,10 @@ const isOver = (state: TaskState): boolean => isFinished(state) || state === 'up
 export class Spans {
   readonly #listener: SpanListener;
   readonly #clock: Clock;
-  /** When executions of this term were committed as running. */
-  readonly #begun = new Map<ExecutionId, number>();
 
   constructor(listener: SpanListener, clock: Clock) {
     this.#listener = listener;
     this.#clock = clock;
-  }
-
-  /** After its commit. */
-  begin(execution: ExecutionId): void {
-    this.#begun.set(execution, this.#clock.nowMs());
   }
 
   /** A run ends with this commit. */
@@ -61,34 +55,27 @@ export class Spans {
   }
 
   /** An execution ends with this commit, by its report or without one. */
-  endExecution(pending: PendingRun, instance: Instance, end: { id: ExecutionId; state: ExecutionSpan['state']; report: ExecutionReport | null }): void {
+  endExecution(pending: PendingRun, instance: Instance, end: { id: ExecutionId; open: OpenExecution; state: ExecutionSpan['state']; report: ExecutionReport | null }): void {
     const { attemptId, cause, startedAt } = instance;
     if (attemptId === null) return;
-    const { id, state, report } = end;
+    const { id, open, state, report } = end;
     const isOwn = report !== null && report.error?.type !== ENDED_WITHOUT_REPORT;
     const reportedMs = isOwn ? this.#clock.nowMs() : null;
     afterCommit(pending, () => {
       const endMs = this.#clock.nowMs();
       const userCode = isOwn ? { startMs: Date.parse(report.started_at), endMs: Date.parse(report.ended_at) } : null;
-      this.#listener({ kind: 'execution', run: pending.run.id, attemptId, executionId: id, state, cause, userCode, reportedMs, startMs: this.#takeBegin(id) ?? startedAt ?? endMs, endMs });
+      this.#listener({ kind: 'execution', run: pending.run.id, attemptId, executionId: id, state, cause, userCode, reportedMs, startMs: open.begunAt ?? startedAt ?? endMs, endMs });
     });
   }
 
   /** A person closed an execution while it ran. @param now the state that its instance was given: none when it was cleared */
-  stop(id: ExecutionId, { run, instance }: Candidate, now: TaskState): void {
+  stop({ id, open }: { id: ExecutionId; open: OpenExecution | undefined }, { run, instance }: Candidate, now: TaskState): void {
     const { attemptId, mapIndex, tryNumber, startedAt } = instance;
-    const begun = this.#takeBegin(id);
     if (attemptId === null) return;
     const endMs = this.#clock.nowMs();
-    this.#listener({ kind: 'execution', run: run.id, attemptId, executionId: id, state: 'cancelled', cause: 'cancelled', userCode: null, reportedMs: null, startMs: begun ?? startedAt ?? endMs, endMs });
+    this.#listener({ kind: 'execution', run: run.id, attemptId, executionId: id, state: 'cancelled', cause: 'cancelled', userCode: null, reportedMs: null, startMs: open?.begunAt ?? startedAt ?? endMs, endMs });
     const state = isFinished(now) ? now : 'failed';
     this.#listener({ kind: 'try', run: run.id, attemptId, taskId: instance.task.id, mapIndex, tryNumber, state, cause: 'cancelled', startMs: instance.scheduledAt ?? startedAt ?? endMs, endMs });
-  }
-
-  #takeBegin(id: ExecutionId): number | null {
-    const at = this.#begun.get(id) ?? null;
-    this.#begun.delete(id);
-    return at;
   }
 }
 

@@ -9,8 +9,8 @@ export interface Swept { readonly dead: number; readonly orphans: number }
 
 interface Parts { readonly database: Database; readonly values: ValueStore; readonly epoch: number }
 
-/** A commit of this leader is decided long before: its statement has 20 s. */
-const UNDECIDED_MS = 600_000;
+/** A commit of this leader is decided long before: its statement has 20 s, and what was put longer than half of this ago is put again before it. */
+export const UNDECIDED_MS = 600_000;
 
 /**
  * One sweep. Repeating it, or two at once, is harmless.

@@ -1,6 +1,4 @@
 // A leader dies: the next one builds everything from rows, adopts what runs, runs again what was lost, and refuses what is old.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
@@ -8,6 +6,7 @@ import pg from 'pg';
 import { AppError } from '#contract/errors.ts';
 import { readEpoch } from '#store/leader.ts';
 import { applyAction, NO_ACTION } from '#store/person-actions.ts';
+import { deleteRun } from '#store/run-deletion.ts';
 import { emptyBatch, moveTask } from '#store/task-attempts.ts';
 import { EngineUnderTest } from '../../test/support/engine.ts';
 import { product, task } from '../../test/support/planner.ts';
@@ -72,10 +71,7 @@ describe('take-over', () => {
     const a = await engine.job('a');
     await engine.kill();
     engine.machine.running.delete(a.execution_id);
-    const path = a.outcome_file ?? assert.fail();
-    mkdirSync(dirname(path), { recursive: true });
-    const at = new Date(0).toISOString();
-    writeFileSync(path, JSON.stringify({ execution_id: a.execution_id, outcome: 'success', started_at: at, ended_at: at, xcoms: [{ key: 'return_value', value: '7', mapped_length: null }] }));
+    engine.leave(a, { xcoms: { return_value: 7 } });
     await engine.start();
     await engine.untilRun(run, 'success');
     assert.equal(engine.machine.jobs.length, 1);
@@ -86,9 +82,7 @@ describe('take-over', () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
-    mkdirSync(dirname(a.outcome_file ?? ''), { recursive: true });
-    const at = new Date(0).toISOString();
-    writeFileSync(a.outcome_file ?? '', JSON.stringify({ execution_id: a.execution_id, outcome: 'success', started_at: at, ended_at: at, xcoms: [{ key: 'k\u0000', value: '7', mapped_length: null }] }));
+    engine.leave(a, { xcoms: { 'k\u0000': 7 } });
     engine.executor.kill(a);
     await engine.untilRun(run, 'failed');
     assert.match(String((await engine.instance(run, 'a'))['reason']), /could not be stored/);
@@ -203,6 +197,43 @@ describe('take-over', () => {
     await engine.untilRun(run, 'success');
   });
 
+  it('what runs and has no row, because its run was deleted while nobody led, is stopped', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    await engine.kill();
+    await deleteRun(engine.database, run);
+    await engine.start();
+    assert.deepEqual(engine.machine.cancelled, [a.execution_id]);
+  });
+
+  it('an execution that was left open in a run that is over is stopped, and holds up no drain', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    await engine.kill();
+    await engine.rows("update dag_runs set state = 'failed', finished = true, end_date = now() where id = $1", [run]);
+    await engine.rows("update task_instances set state = 'failed', finished = true where run = $1", [run]);
+    await engine.start();
+    assert.ok(engine.machine.cancelled.includes(a.execution_id));
+    assert.equal((await engine.scheduler.drain({ seconds: 3, hurry: new AbortController().signal })).how, 'idle');
+  });
+
+  it('an execution of another host that had been silent for long before is not waited for from the beginning, and what runs here is not doubted', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b')])], { ...QUICK, LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS: 2 });
+    const run = await engine.trigger('d');
+    const [a, b] = [await engine.job('a'), await engine.job('b')];
+    await engine.kill();
+    await engine.rows("update executions set host = host || '2', heartbeat_at = clock_timestamp() - interval '1 hour' where run = $1", [run]);
+    engine.machine.running.delete(a.execution_id);
+    await engine.start();
+    assert.equal(engine.machine.jobs.length, 2, 'it has a moment to be heard of');
+    await engine.finish('a', {}, 2);
+    assert.deepEqual([...new Set(engine.machine.cancelled)], [a.execution_id]);
+    await engine.report(b);
+    await engine.untilRun(run, 'success');
+  });
+
   it('a run that cannot be read holds up neither the others nor its own reports for ever', async () => {
     await using engine = await EngineUnderTest.open([dagOf('good', [task('g')]), dagOf('bad', [task('b')])]);
     const good = await engine.trigger('good');
@@ -258,6 +289,7 @@ describe('the fence', () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a'), task('b', ['a'])])]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
+    const first = await readEpoch(engine.database.pool);
     await engine.rows('update leader set epoch = epoch + 1');
     await assert.rejects(engine.report(a, { outcome: 'failed' }), isCode('not_leading'));
     assert.equal((await engine.instance(run, 'a'))['state'], 'running');
@@ -266,7 +298,7 @@ describe('the fence', () => {
     await engine.finish('b');
     await engine.untilRun(run, 'success');
     const epochs = await engine.rows('select distinct epoch from attempt_events where run = $1 order by epoch', [run]);
-    assert.deepEqual(epochs.map((row) => Number(row['epoch'])), [1, 3]);
+    assert.deepEqual(epochs.map((row) => Number(row['epoch'])), [first, first + 2]);
   });
 });
 

@@ -12,7 +12,7 @@ import type { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { EngineMemory, Entry, Live } from './engine-memory.ts';
 import { type CommitResult, recordMove } from './pending-run.ts';
-import { inlineXComs, type PlacedXCom, placeXComs } from './place-xcoms.ts';
+import { inlineXComs, isTrusted, type Placed, type PlacedXCom, placeXComs } from './place-xcoms.ts';
 import type { ReadRuns } from './read-runs.ts';
 import { ENDED_WITHOUT_REPORT } from './spans.ts';
 
@@ -35,7 +35,7 @@ export class TakeReports {
   readonly #advance: AdvanceRuns;
   readonly #reads: ReadRuns;
   readonly #reporting = new Set<ExecutionId>();
-  /** Executions whose outcome file waits for the store of values. */
+  /** Executions whose outcome waits for the store of values. */
   readonly #unplaced = new Set<ExecutionId>();
   /** Ends of executions that came before their runs were in memory; null when a take-over is complete. */
   #early: (() => Promise<void>)[] | null = [];
@@ -57,14 +57,14 @@ export class TakeReports {
     // Asked again while the first one is being committed: not a no, the answer is not known yet.
     if (this.#reporting.has(id)) throw new AppError('not_leading', 'this report is being recorded');
     this.#reporting.add(id);
-    let placed: readonly PlacedXCom[] | null = null;
+    let placed: Placed | null = null;
     try {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         await this.#reads.untilTried(id);
         this.#refuseWhenOver();
         const live = this.#memory.authenticate(id, token);
         if (live === null) return { kind: 'stale', state: null };
-        if (placed === null && this.#goesOutside(report)) {
+        if (this.#isToPlace(report, placed)) {
           placed = await this.#place(live, report);
           // Its run may have been read again meanwhile.
           continue;
@@ -83,12 +83,14 @@ export class TakeReports {
     if (this.#memory.isClosed) throw new AppError('not_leading', 'this server does not lead any more');
   }
 
-  #goesOutside(report: ExecutionReport): boolean {
+  /** Its values go outside, and are not there yet, or have been for so long that they may not be there any more. */
+  #isToPlace(report: ExecutionReport, placed: Placed | null): boolean {
+    if (placed !== null) return !isTrusted(placed, this.#memory.nowMs);
     return this.#memory.options.values !== null && (report.xcoms?.length ?? 0) > 0;
   }
 
   /** Bytes are there before any commit can name them. Throws `xcom_store_unavailable`. */
-  async #place(live: Live, report: ExecutionReport): Promise<readonly PlacedXCom[] | null> {
+  async #place(live: Live, report: ExecutionReport): Promise<Placed | null> {
     const { values } = this.#memory.options;
     if (values === null) return null;
     const ttlSeconds = this.#memory.entries.get(live.runId)?.run.graph.dag.xcom?.ttl_seconds ?? null;
@@ -102,7 +104,7 @@ export class TakeReports {
   }
 
   /** @param placed values whose bytes are outside already; null: they go into the commit */
-  #settle(live: Live, report: ExecutionReport, placed: readonly PlacedXCom[] | null): Promise<CommitResult> {
+  #settle(live: Live, report: ExecutionReport, placed: Placed | null): Promise<CommitResult> {
     const entry = this.#memory.entries.get(live.runId);
     if (entry === undefined) return Promise.resolve({ kind: 'stale' });
     const { instance } = live;
@@ -111,10 +113,10 @@ export class TakeReports {
     const pending = this.#queue.pendingOf(entry.run);
     this.#memory.closeLive(executionId, pending);
     instance.renderedMapIndex = report.rendered_map_index ?? instance.renderedMapIndex;
-    this.#takeXComs(entry, instance, placed ?? inlineXComs(report));
+    this.#takeXComs(entry, instance, placed?.xcoms ?? inlineXComs(report));
     recordOutcome(plan, instance, { outcome: outcomeOf(report), limits: this.#memory.limits });
     const state = instance.state === 'scheduled' ? 'lost' : report.outcome;
-    this.#memory.spans?.endExecution(pending, instance, { id: executionId, state, report });
+    this.#memory.spans?.endExecution(pending, instance, { open: live.open, id: executionId, state, report });
     if (instance.state === 'up_for_retry') this.#memory.spans?.endTry(pending, instance, 'running');
     pending.ended.push({
       id: executionId, state, endedAt: plan.now, exitCode: report.exit_code ?? null, signal: null, cause: instance.cause,
@@ -125,7 +127,7 @@ export class TakeReports {
       renderedFields: report.rendered_fields === undefined ? null : JSON.stringify(report.rendered_fields),
     });
     if (report.log_gap !== undefined) this.#noteLogGap(entry, instance, { executionId, ...report.log_gap });
-    if (placed !== null) pending.waiters.push((result) => void (result.kind === 'moved' && this.#confirm(placed)));
+    if (placed !== null) pending.waiters.push((result) => void (result.kind === 'moved' && this.#confirm(placed.xcoms)));
     const done = new Promise<CommitResult>((resolve) => pending.waiters.push(resolve));
     this.#advance.conclude(entry, plan);
     return done;
@@ -178,19 +180,16 @@ export class TakeReports {
     if (!memory.live.has(executionId)) return void this.#early?.push(() => this.#onEnded(executionId, how));
     const left = await memory.options.outcomes.find(executionId);
     if (how.cause === 'lost' && left === null && memory.live.has(executionId)) memory.options.reporter.report({ event: 'execution.lost', execution_id: executionId, reason: how.message });
-    const isRecorded = await this.#endUnreported(executionId, left ?? this.#failureOf(executionId, how));
-    // Not before: a leader that dies in between leaves it to the next.
-    if (isRecorded && left !== null) memory.options.outcomes.discard(executionId);
+    await this.#endUnreported(executionId, left ?? this.#failureOf(executionId, how));
   }
 
-  /** @returns whether its end is in the database */
-  async #endUnreported(executionId: ExecutionId, first: ExecutionReport): Promise<boolean> {
+  async #endUnreported(executionId: ExecutionId, first: ExecutionReport): Promise<void> {
     let report = first;
-    let placed: readonly PlacedXCom[] | null = null;
+    let placed: Placed | null = null;
     while (!this.#memory.isClosed) {
       const live = this.#memory.live.get(executionId);
-      if (live === undefined) return false;
-      if (placed === null && this.#goesOutside(report)) {
+      if (live === undefined) return;
+      if (this.#isToPlace(report, placed)) {
         placed = await this.#place(live, report).catch(() => null);
         // Nobody waits here for a store that is away: a take-over would not end.
         if (placed === null) return this.#endLater(executionId, report);
@@ -198,7 +197,7 @@ export class TakeReports {
         continue;
       }
       const result = await this.#settle(live, report, placed);
-      if (result.kind === 'moved') return true;
+      if (result.kind === 'moved') return;
       // The database refuses what was left behind: the end itself still counts.
       if (result.kind === 'error' && isRefusal(result.error)) {
         report = this.#failureOf(executionId, { cause: 'user_error', message: `its result could not be stored: ${errorText(result.error)}` });
@@ -207,19 +206,17 @@ export class TakeReports {
       // The run is read again: if the execution is still its own, it ends once more.
       await this.#reads.untilRead(executionId);
     }
-    return false;
   }
 
   /** It stays running meanwhile: finished work is not done again because its values cannot be kept right now. */
-  #endLater(executionId: ExecutionId, left: ExecutionReport): false {
-    if (this.#unplaced.has(executionId)) return false;
+  #endLater(executionId: ExecutionId, left: ExecutionReport): void {
+    if (this.#unplaced.has(executionId)) return;
     this.#unplaced.add(executionId);
     void sleep(PLACE_AGAIN_MS, this.#memory.closing).then(async () => {
       this.#unplaced.delete(executionId);
       await this.#reads.untilRead(executionId);
-      if (await this.#endUnreported(executionId, left)) this.#memory.options.outcomes.discard(executionId);
+      await this.#endUnreported(executionId, left);
     });
-    return false;
   }
 
   #failureOf(executionId: ExecutionId, { cause, message }: Ending): ExecutionReport {

@@ -1,16 +1,17 @@
 // Reports whose values lie outside PostgreSQL: nothing is recorded without its bytes, and no task runs again because they could not be kept.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { AppError } from '#contract/errors.ts';
+import { readEpoch } from '#store/leader.ts';
 import { EngineUnderTest } from '../../test/support/engine.ts';
 import { MemoryValues } from '../../test/support/memory-values.ts';
 import { dagOf, task } from '../../test/support/rows.ts';
+import { sweepValues } from './sweep-values.ts';
 
 const CHAIN = dagOf('d', [task('a'), task('b', ['a'])]);
 /** Longer than what travels with a job. */
 const LONG = 'x'.repeat(20_000);
+
 const hasCode = (code: string) => (error: unknown): boolean => error instanceof AppError && error.code === code;
 
 test('a report is recorded only when its values are kept, and the task does not run again for it', async () => {
@@ -73,9 +74,7 @@ test('what a dead execution left behind waits for the store, and keeps no take-o
   const run = await engine.trigger('d');
   const job = await engine.job('a');
   values.isAway = true;
-  const at = new Date(0).toISOString();
-  mkdirSync(join(engine.home, 'outcomes'), { recursive: true });
-  writeFileSync(join(engine.home, 'outcomes', `${job.execution_id}.json`), `${JSON.stringify({ execution_id: job.execution_id, outcome: 'success', started_at: at, ended_at: at, xcoms: [{ key: 'return_value', value: '"kept"', mapped_length: null }] })}\n`);
+  engine.leave(job, { xcoms: { return_value: 'kept' } });
   engine.executor.kill(job);
   await engine.kill();
   await engine.start();
@@ -95,6 +94,40 @@ test('a leader that dies after the commit and before its word about it: the valu
   assert.equal(values.pending.size, 1);
   await engine.kill();
   await engine.start();
+  const next = await engine.job('b');
+  assert.equal(await engine.scheduler.findXCom(next.token, next.execution_id, { task_id: 'a', key: 'return_value', map_index: -1 }), JSON.stringify(LONG));
+});
+
+test('a value whose commit was held up for long is put again before a row names it', async () => {
+  const values = new MemoryValues();
+  await using engine = await EngineUnderTest.open([CHAIN], {}, values);
+  const { pool, clock } = engine.database;
+  const run = await engine.trigger('d');
+  const job = await engine.job('a');
+  engine.leave(job, { xcoms: { return_value: LONG } });
+  const blocker = await pool.connect();
+  try {
+    const put = values.putValues.bind(values);
+    const isHeld = new Promise<void>((resolve) => {
+      values.putValues = async (...given) => {
+        values.putValues = put;
+        await put(...given);
+        // Its run is read again, and that takes longer than a mark is trusted.
+        await blocker.query('begin; lock table task_instances in access exclusive mode');
+        await pool.query("select pg_notify('leoflow_run', $1)", [run]);
+        while ((await pool.query("select 1 from pg_locks where not granted and relation = 'task_instances'::regclass")).rowCount === 0);
+        resolve();
+      };
+    });
+    engine.executor.kill(job);
+    await isHeld;
+    clock.adjust(clock.nowMs() + 700_000, performance.now(), performance.now());
+    await sweepValues({ database: engine.database, values, epoch: await readEpoch(pool) });
+    assert.equal(values.bytes.size, 0, 'the sweep takes it for one that nobody will name');
+  } finally {
+    await blocker.query('commit');
+    blocker.release();
+  }
   const next = await engine.job('b');
   assert.equal(await engine.scheduler.findXCom(next.token, next.execution_id, { task_id: 'a', key: 'return_value', map_index: -1 }), JSON.stringify(LONG));
 });

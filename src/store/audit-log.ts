@@ -4,7 +4,7 @@ import type { Database } from './database.ts';
 import { cappedLimit, type Column, type Condition, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, TENANT } from './list-query.ts';
 
 /** An entry to be written. */
-export interface AuditEntry {
+interface AuditEntry {
   readonly event: string;
   readonly owner: string | null;
   readonly dagId: string | null;
@@ -25,7 +25,7 @@ export interface AuditRow extends AuditEntry {
 }
 
 /** What entries must match; null and empty lists match all. */
-export interface AuditFilter {
+interface AuditFilter {
   readonly dagId: string | null;
   readonly taskId: string | null;
   readonly runId: string | null;

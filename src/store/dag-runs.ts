@@ -9,7 +9,7 @@ import { isoOf } from '#platform/clock.ts';
 import { type Database, translateDatabaseError, violatedConstraint } from './database.ts';
 
 /** Times are epoch milliseconds. */
-export interface NewRun {
+interface NewRun {
   readonly dagId: string;
   readonly runId: string;
   readonly runType: RunType;
@@ -45,7 +45,7 @@ export interface RunRow {
 }
 
 /** `duplicate` names the unique constraint that was hit (run id or logical date); `no_dag`: unknown, or without a version. */
-export type Created = { readonly kind: 'created'; readonly run: RunRow } | { readonly kind: 'duplicate'; readonly constraint: string } | { readonly kind: 'no_dag' };
+type Created = { readonly kind: 'created'; readonly run: RunRow } | { readonly kind: 'duplicate'; readonly constraint: string } | { readonly kind: 'no_dag' };
 
 /** Inserts a queued run of the DAG's current version and wakes the leader. */
 export async function createRun(database: Database, run: NewRun): Promise<Created> {
@@ -93,7 +93,7 @@ export interface RunForPlanning {
 }
 
 /** A row of task_instances. Times are epoch milliseconds; `mapIndex` is −1 when not mapped or not expanded yet. */
-export interface PlannedInstance {
+interface PlannedInstance {
   readonly taskId: string;
   readonly mapIndex: number;
   readonly state: TaskState;

@@ -15,7 +15,7 @@ export interface SourceFile {
 }
 
 /** `bundle` says where the DAG came from (a folder, a push); `parseMs` is null when nobody measured; `timetable` is its text for people. */
-export interface Registration {
+interface Registration {
   readonly dag: Dag;
   readonly sources: readonly SourceFile[];
   readonly bundle: string;

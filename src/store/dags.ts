@@ -133,7 +133,7 @@ export async function countActiveRuns(database: Database, dagId: string): Promis
 }
 
 /** How deleting a DAG ended. */
-export type DeletedDag =
+type DeletedDag =
   /** With the ids of its executions, whose logs may go too. */
   | { readonly kind: 'deleted'; readonly executions: readonly string[] }
   | { readonly kind: 'unknown' }
@@ -179,7 +179,7 @@ export async function listTags(database: Database, pattern: string | null, page:
 }
 
 /** A DAG’s runs, counted by state. */
-export interface DagStats {
+interface DagStats {
   readonly dagId: string;
   readonly displayName: string;
   readonly counts: Readonly<Record<string, number>>;

@@ -3,7 +3,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
-import { DatabaseClock, monotonicMs } from '#platform/clock.ts';
+import { DatabaseClock, monotonicMs, settledWithin } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import type { Tables } from './tables.ts';
 
@@ -19,6 +19,8 @@ export interface Database {
 // bigint columns are counters far below 2^53; JSON columns stay text where they are passed through.
 const types = new pg.TypeOverrides();
 types.setTypeParser(20, Number);
+
+const CLOSE_MS = 1000;
 
 /** Options of every connection: client-side limits, because a silent network never answers. */
 export function connectionOptions(url: string, applicationName: string): pg.ClientConfig {
@@ -53,6 +55,12 @@ class PooledClient extends pg.Client {
   }
 }
 
+/** Closes a connection that is no pool's; one that does not answer is cut. */
+export async function closeClient(client: pg.Client): Promise<void> {
+  await settledWithin(client.end(), CLOSE_MS);
+  client.connection.stream.destroy();
+}
+
 /** Opens the pool. Connects lazily: `probeDatabase` says whether the database is there. */
 export function openDatabase(url: string): Database {
   const pool = new pg.Pool({ ...connectionOptions(url, 'leoflow'), max: LIMITS.databaseConnections, idleTimeoutMillis: 30_000, Client: PooledClient });
@@ -80,24 +88,44 @@ export async function probeDatabase(database: Database): Promise<void> {
   }
 }
 
-/** Codes that say "not reachable now": connection classes, shutdown, too many connections; and the driver's own words. */
-const UNAVAILABLE = /^(08|57P0|53300|ECONN|ENOENT|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)/;
+/** What codes say on which somebody decides: PostgreSQL's SQLSTATE, or the driver's own. */
+const CODES = {
+  /** Not reachable now: connection classes, shutdown, too many connections, and the network. */
+  unavailable: /^(08|57P0|53300|ECONN|ENOENT|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)/,
+  /** Lost against another writer: a serialization failure, a deadlock. */
+  conflict: /^(40001|40P01)$/,
+  lock_timeout: /^55P03$/,
+  statement_timeout: /^57014$/,
+  division_by_zero: /^22012$/,
+  duplicate: /^23505$/,
+  /** Data, limits, constraints, syntax: the same statement is refused again. */
+  refused: /^(22|23|42|54)/,
+} as const;
+
+/** True when the failure's code says one of these. */
+export function isCoded(error: unknown, ...meanings: (keyof typeof CODES)[]): boolean {
+  return error instanceof Error && 'code' in error && meanings.some((meaning) => CODES[meaning].test(String(error.code)));
+}
 
 /** True when the failure is the database being away rather than the statement being wrong. */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof AppError) return error.code === 'database_unavailable';
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return UNAVAILABLE.test(code) || /Connection terminated|timeout (expired|exceeded)|Query read timeout|not queryable/i.test(errorText(error));
+  return isCoded(error, 'unavailable') || /Connection terminated|timeout (expired|exceeded)|Query read timeout|not queryable/i.test(errorText(error));
+}
+
+/** True when a pool had no connection to give, because all of them were in use; one that cannot connect fails with other words. */
+export function isPoolBusy(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect';
 }
 
 /** True when the same statement may well succeed in a moment: the database is away, or gave up on a lock, a deadlock or a time limit. */
 export function isPassing(error: unknown): boolean {
-  return isUnavailable(error) || (error instanceof Error && 'code' in error && ['40001', '40P01', '55P03', '57014'].includes(String(error.code)));
+  return isUnavailable(error) || isCoded(error, 'conflict', 'lock_timeout', 'statement_timeout');
 }
 
 /** True when the database will refuse the same statement again, because of what is in it: data, limits, constraints. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^(22|23|42|54)/.test(String(error.code));
+  return isCoded(error, 'refused');
 }
 
 /** A driver error as an AppError where it means something to people; others pass unchanged. */
@@ -108,6 +136,6 @@ export function translateDatabaseError(error: unknown): unknown {
 
 /** The unique constraint that a statement violated, else null. */
 export function violatedConstraint(error: unknown): string | null {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== '23505') return null;
+  if (!(error instanceof Error) || !isCoded(error, 'duplicate')) return null;
   return 'constraint' in error ? String(error.constraint) : '';
 }

@@ -14,16 +14,18 @@ export interface LiveExecution {
   readonly tokenHash: Buffer;
   /** Epoch milliseconds of the database's clock. */
   readonly startedAt: number;
+  /** How long ago it was last heard of, by the database's clock. */
+  readonly silentMs: number;
 }
 
 const LIST_LIVE = `/* store/executions.listLive */
-select id, attempt_id, run, host, handle, token_hash, started_at from executions where not ended`;
+select id, attempt_id, run, host, handle, token_hash, started_at, extract(epoch from clock_timestamp() - heartbeat_at)::float8 * 1000 as silent_ms from executions where not ended`;
 
 /** Executions that nobody has closed: what a new leader asks its executors about. */
 export async function listLiveExecutions(client: Query): Promise<LiveExecution[]> {
   const { rows } = await client.query(LIST_LIVE);
-  return (rows as { id: ExecutionId; attempt_id: AttemptId; run: RunUuid; host: string | null; handle: string | null; token_hash: Buffer | null; started_at: Date | null }[]).map((row) => ({
-    id: row.id, startedAt: row.started_at?.getTime() ?? Date.UTC(9999, 0), attemptId: row.attempt_id, run: row.run, host: row.host, handle: row.handle, tokenHash: row.token_hash ?? Buffer.alloc(0),
+  return (rows as { id: ExecutionId; attempt_id: AttemptId; run: RunUuid; host: string | null; handle: string | null; token_hash: Buffer | null; started_at: Date | null; silent_ms: number | null }[]).map((row) => ({
+    id: row.id, silentMs: row.silent_ms ?? 0, startedAt: row.started_at?.getTime() ?? Date.UTC(9999, 0), attemptId: row.attempt_id, run: row.run, host: row.host, handle: row.handle, tokenHash: row.token_hash ?? Buffer.alloc(0),
   }));
 }
 
@@ -34,13 +36,13 @@ export async function listInstancesOf(client: Query, ids: readonly ExecutionId[]
   return (rows as { id: ExecutionId; run: RunUuid; task_id: string; map_index: number }[]).map((row) => ({ id: row.id, run: row.run, taskId: row.task_id, mapIndex: row.map_index }));
 }
 
-/** Records that these executions were heard of now. For people; nothing decides on it while the leader lives. */
+/** Records that these executions were heard of now: for people, and for the next leader, who goes on counting from there. */
 export async function recordHeartbeats(client: Query, ids: readonly ExecutionId[]): Promise<void> {
   if (ids.length > 0) await client.query('/* store/executions.heartbeat */ update executions set heartbeat_at = clock_timestamp() where id = any($1::uuid[]) and not ended', [ids]);
 }
 
 /** What a report is checked against when the leader has no such execution in memory. `state` is an execution’s, not its task’s. */
-export interface ClosedExecution {
+interface ClosedExecution {
   readonly tokenHash: Buffer;
   readonly isEnded: boolean;
   readonly state: string;

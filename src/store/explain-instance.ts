@@ -42,7 +42,7 @@ async function findCulprits(database: Database, row: InstanceListRow): Promise<s
 }
 
 /** A mapped task as one: the state that tells most of it, and how many instances are in which. */
-export interface TaskExplanation {
+interface TaskExplanation {
   readonly state: TaskState;
   readonly reasons: readonly string[];
 }

@@ -1,10 +1,11 @@
 // Whether some server leads now: the leader's session holds an advisory lock for as long as it lives.
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
+import { LEADER_LOCK } from './leader.ts';
 
-/** The lock of leader.ts as `pg_locks` shows it: its upper and lower half. */
-const LOCK_UPPER = 0x4c656f;
-const LOCK_LOWER = 0x466c6f77;
+/** The lock as `pg_locks` shows it. */
+const LOCK_UPPER = Number(LEADER_LOCK >> 32n);
+const LOCK_LOWER = Number(LEADER_LOCK & 0xffff_ffffn);
 
 /** How many servers wait to lead. */
 export async function countWaiting(database: Database): Promise<number> {

@@ -3,11 +3,10 @@ import { hostname } from 'node:os';
 import pg from 'pg';
 import { AppError } from '#contract/errors.ts';
 import { LIMITS } from '#contract/config.ts';
-import { settledWithin } from '#platform/clock.ts';
-import { connectionOptions } from './database.ts';
+import { closeClient, connectionOptions, isCoded, isPoolBusy } from './database.ts';
 
 /** The advisory lock that a leader's session holds: "LeoFlow" in ASCII, as the original had it. */
-const LOCK = 0x4c656f466c6f77n;
+export const LEADER_LOCK = 0x4c656f466c6f77n;
 
 /** One term. Its epoch is greater than any before and never used again. */
 export interface Leadership {
@@ -22,7 +21,6 @@ export interface Leadership {
 
 /** A wait for the lock is begun anew after this time, so that a follower whose connection died silently finds out. */
 const LOCK_WAIT_MS = 30_000;
-const CLOSE_MS = 1000;
 
 /**
  * Waits for the lock on a connection of its own, then raises the epoch.
@@ -34,7 +32,7 @@ export async function awaitLeadership(url: string, address: string, stop: AbortS
   const lost = new AbortController();
   client.on('error', () => lost.abort());
   client.on('end', () => lost.abort());
-  const cancel = (): void => void close(client);
+  const cancel = (): void => void closeClient(client);
   stop.addEventListener('abort', cancel, { once: true });
   try {
     await client.connect();
@@ -43,9 +41,9 @@ export async function awaitLeadership(url: string, address: string, stop: AbortS
     const epoch = await raiseEpoch(client, address);
     // The batch statement joins JSON by key: estimates of 100 rows must not turn into scans. A stuck statement must not hold the fence.
     await client.query("/* store/leader.settings */ set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off; set lock_timeout = '2s'; set statement_timeout = '20s'");
-    return { epoch, client, lost: lost.signal, resign: () => close(client) };
+    return { epoch, client, lost: lost.signal, resign: () => closeClient(client) };
   } catch (error) {
-    await close(client);
+    await closeClient(client);
     throw error;
   } finally {
     stop.removeEventListener('abort', cancel);
@@ -62,19 +60,22 @@ async function takeLock(client: pg.Client): Promise<void> {
   await client.query(`/* store/leader.wait */ set lock_timeout = ${LOCK_WAIT_MS}`);
   for (;;) {
     // The driver reads a time-out of the statement's own, which its types do not know.
-    const statement = { text: '/* store/leader.lock */ select pg_advisory_lock($1)', values: [LOCK], query_timeout: LOCK_WAIT_MS + LIMITS.leaderTimeoutMs };
+    const statement = { text: '/* store/leader.lock */ select pg_advisory_lock($1)', values: [LEADER_LOCK], query_timeout: LOCK_WAIT_MS + LIMITS.leaderTimeoutMs };
     try {
       return void (await client.query(statement));
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === '55P03')) throw error;
+      if (!isCoded(error, 'lock_timeout')) throw error;
     }
   }
 }
 
-/** The next epoch, which fences out every leader before. */
+/**
+ * The next epoch, which fences out every leader before. It is at least the time in seconds: after a backup was restored it is also newer than the epochs
+ * that were used since the backup, which leaders and fork servers of then may still hold.
+ */
 export async function raiseEpoch(client: Pick<pg.Client, 'query'>, address: string): Promise<number> {
   const { rows } = await client.query<{ epoch: string }>(
-    '/* store/leader.raise */ update leader set epoch = epoch + 1, holder = $1, address = $2, since = clock_timestamp() returning epoch', [`${hostname()}:${process.pid}`, address]);
+    '/* store/leader.raise */ update leader set epoch = greatest(epoch + 1, extract(epoch from clock_timestamp())::bigint), holder = $1, address = $2, since = clock_timestamp() returning epoch', [`${hostname()}:${process.pid}`, address]);
   return Number(rows[0]?.epoch);
 }
 
@@ -84,16 +85,15 @@ export async function probeLeadership(client: Pick<pg.Client, 'query'>): Promise
   await client.query(statement);
 }
 
-/** True while nobody has raised the epoch since. Rejects like `probeLeadership`. */
+/** True while nobody has raised the epoch since, and when no connection is free to ask: others being busy says nothing. Rejects like `probeLeadership`. */
 export async function probeEpoch(pool: Pick<pg.Pool, 'query'>, epoch: number): Promise<boolean> {
   const statement = { text: '/* store/leader.probeEpoch */ select 1 from leader where epoch = $1', values: [epoch], query_timeout: LIMITS.leaderTimeoutMs };
-  return (await pool.query(statement)).rowCount === 1;
-}
-
-/** Closes a connection; one that does not answer is cut. */
-async function close(client: pg.Client): Promise<void> {
-  await settledWithin(client.end().catch(() => undefined), CLOSE_MS);
-  client.connection.stream.destroy();
+  try {
+    return (await pool.query(statement)).rowCount === 1;
+  } catch (error) {
+    if (isPoolBusy(error)) return true;
+    throw error;
+  }
 }
 
 /** Through a transaction pooler the session, and with it the lock, would be somebody else's at any moment. */

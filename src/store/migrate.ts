@@ -10,7 +10,7 @@ const FOLDER = join(import.meta.dirname, '..', '..', 'sql', 'migrations');
 const LOCK = 0x6c656f_66;
 
 /** `name` is the file’s, with number; `sha256` of its text tells an edit after the fact. */
-export interface Migration {
+interface Migration {
   readonly name: string;
   readonly sql: string;
   readonly sha256: string;

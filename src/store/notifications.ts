@@ -1,8 +1,8 @@
 // Wake-ups between processes: a dedicated connection that listens. Never on the hot path, and never the only way to learn something.
 import pg from 'pg';
 import { LIMITS } from '#contract/config.ts';
-import { callEvery, settledWithin, sleep } from '#platform/clock.ts';
-import { connectionOptions } from './database.ts';
+import { callEvery, sleep } from '#platform/clock.ts';
+import { closeClient, connectionOptions } from './database.ts';
 
 /** `leoflow_run`: a run's rows were made or changed by somebody (payload: its UUID). `leoflow_dag`: a DAG was registered, paused, removed. `leoflow_pools`: slots changed. */
 export const CHANNELS = ['leoflow_run', 'leoflow_dag', 'leoflow_pools'] as const;
@@ -21,7 +21,6 @@ export interface NoticeHandlers {
 
 /** A connection that only listens would never learn that the other side is gone. */
 const PROBE_MS = 10_000;
-const CLOSE_MS = 1000;
 
 /**
  * Calls `onNotice` for each notification. Reconnects by itself.
@@ -52,7 +51,7 @@ export function listen(url: string, handlers: NoticeHandlers): Listening {
       } catch {
         // Not reachable: the server reports that where it matters, here it is only tried again.
       }
-      await close(client);
+      await closeClient(client);
       await sleep(delay, stopped.signal);
     }
   };
@@ -60,14 +59,8 @@ export function listen(url: string, handlers: NoticeHandlers): Listening {
   return {
     async stop() {
       stopped.abort();
-      if (current !== null) await close(current);
+      if (current !== null) await closeClient(current);
       await done;
     },
   };
-}
-
-/** Closes a connection; one that does not answer is cut. */
-async function close(client: pg.Client): Promise<void> {
-  await settledWithin(client.end(), CLOSE_MS);
-  client.connection.stream.destroy();
 }

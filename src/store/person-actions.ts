@@ -4,7 +4,7 @@ import { LIMITS } from '#contract/config.ts';
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import { isFinished, type RunState, type TaskState } from '#contract/states.ts';
-import { type Database, translateDatabaseError } from './database.ts';
+import { type Database, isCoded, translateDatabaseError } from './database.ts';
 import { readSpecsOn } from './dag-specs.ts';
 import { addVersionSwitch } from './person-version-switch.ts';
 import { emptyBatch, type InstanceState, type MoveBatch, moveTask } from './task-attempts.ts';
@@ -20,7 +20,7 @@ export interface InstanceRef {
 export type MarkedState = 'success' | 'failed' | 'skipped';
 
 /** Everything one action changes. */
-export interface PersonAction {
+interface PersonAction {
   /** Instances that go back to no state, for a new try. */
   readonly clear: readonly InstanceRef[];
   readonly mark: readonly (InstanceRef & { readonly state: MarkedState })[];
@@ -42,7 +42,7 @@ export interface PersonAction {
 export const NO_ACTION: PersonAction = { clear: [], mark: [], runs: [], resetRuns: true, useLatestVersion: false, refuseRunning: false, by: '' };
 
 /** How an action ended. */
-export type ActionResult =
+type ActionResult =
   | { readonly kind: 'done' }
   /** `refuseRunning`, and this one runs. */
   | { readonly kind: 'running'; readonly taskId: string };
@@ -84,16 +84,12 @@ export async function applyAction(database: Database, action: PersonAction): Pro
       if (result !== null) return result;
     } catch (error) {
       await client.query('rollback').catch((reason: unknown) => void (broken = reason instanceof Error ? reason : new Error(String(reason))));
-      if (!isDeadlock(error)) throw translateDatabaseError(error);
+      if (!isCoded(error, 'conflict')) throw translateDatabaseError(error);
     } finally {
       client.release(broken);
     }
   }
   throw new AppError('conflict', 'other changes to the same run kept coming in between');
-}
-
-function isDeadlock(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && ['40P01', '40001'].includes(String(error.code));
 }
 
 /** Null: stale, try again. */

@@ -55,7 +55,7 @@ async function selectPools(database: Database, conditions: readonly Condition[],
 }
 
 /** What of a pool can be changed. */
-export interface PoolWrite {
+interface PoolWrite {
   readonly slots: number;
   readonly description: string | null;
   readonly includeDeferred: boolean;

@@ -6,7 +6,7 @@ import { type Database, translateDatabaseError } from './database.ts';
 import { BELOW_RUN } from './run-deletion.ts';
 
 /** What is kept. Times are epoch milliseconds. */
-export interface Retention {
+interface Retention {
   /** Runs that ended before this may go. */
   readonly endedBefore: number;
   /** The newest runs of each DAG stay however old they are, at least 1: schedules and depends_on_past look at the last one. */
@@ -16,7 +16,7 @@ export interface Retention {
 }
 
 /** What went, or would go. */
-export interface Pruned { readonly runs: number; readonly executions: number; readonly versions: number; readonly auditEntries: number }
+interface Pruned { readonly runs: number; readonly executions: number; readonly versions: number; readonly auditEntries: number }
 
 /** Runs deleted in one transaction: their rows are locked for some milliseconds. */
 const RUNS_PER_PART = 200;

@@ -6,7 +6,7 @@ import type { Database } from './database.ts';
 import { type Condition, TENANT } from './list-query.ts';
 
 /** A task instance and where it stands. */
-export interface SelectedInstance {
+interface SelectedInstance {
   readonly run: string;
   readonly taskId: string;
   readonly mapIndex: number;

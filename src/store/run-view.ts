@@ -13,7 +13,7 @@ export interface RunView {
 }
 
 /** `attemptId` is the last try’s, by which its log is found; null before the first. `mapIndex` is −1 when not mapped. */
-export interface RunViewInstance {
+interface RunViewInstance {
   readonly taskId: string;
   readonly mapIndex: number;
   readonly state: TaskState;
@@ -43,7 +43,7 @@ export async function findRunView(database: Database, run: RunUuid): Promise<Run
 }
 
 /** A value as people see it, `(lost)` when only its record is left. `mapIndex` is −1 when the task is not mapped. */
-export interface RunViewXCom {
+interface RunViewXCom {
   readonly taskId: string;
   readonly mapIndex: number;
   readonly key: string;

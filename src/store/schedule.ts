@@ -82,9 +82,9 @@ export async function listPausedDags(client: Query): Promise<string[]> {
 }
 
 /** Whether a DAG is paused; true when it is gone. */
-export async function isDagPaused(client: Query, dagId: string): Promise<boolean> {
+export async function findPause(client: Query, dagId: string): Promise<boolean | null> {
   const { rows } = await client.query("/* store/schedule.isPaused */ select is_paused from dags where tenant = 'default' and dag_id = $1", [dagId]);
-  return (rows as { is_paused: boolean }[])[0]?.is_paused ?? true;
+  return (rows as { is_paused: boolean }[])[0]?.is_paused ?? null;
 }
 
 /** A DAG's current version and when its next run is planned (epoch ms); null when it has no version. */

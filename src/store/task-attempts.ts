@@ -1,9 +1,10 @@
 // `moveTask`: the only writer of a task instance's state, with everything that belongs to the same moment in one statement.
 import type pg from 'pg';
 import type { Cause, ExecutionState, RunState, TaskState } from '#contract/states.ts';
+import { isCoded } from './database.ts';
 
 /** A run's new state. `from` is the state it must be in. Times are epoch milliseconds. */
-export interface RunMove {
+interface RunMove {
   readonly id: string;
   readonly from: RunState;
   readonly state: RunState;
@@ -276,9 +277,9 @@ export async function moveTask(client: Pick<pg.Client, 'query'>, epoch: number |
   }
 }
 
-/** 22012: a count did not fit. 23505: a row that this batch makes is there already. 40001/40P01: lost against another writer. */
+/** A count did not fit, a row that this batch makes is there already, or another writer won. */
 function isMiss(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && ['22012', '23505', '40001', '40P01'].includes(String(error.code));
+  return isCoded(error, 'division_by_zero', 'duplicate', 'conflict');
 }
 
 /** The rows of each parameter, as the statement's columns name them. */

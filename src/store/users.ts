@@ -5,7 +5,7 @@ import type { Database } from './database.ts';
 import { TENANT } from './list-query.ts';
 
 /** An account. */
-export interface UserRow {
+interface UserRow {
   readonly username: string;
   /** PHC string of Argon2id. */
   readonly passwordHash: string;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ValueReader } from '#contract/value-store.ts';
+import { partsOf } from '#core/parts-of.ts';
 
 /** What a reading selects of a row. `value` is null when its bytes lie elsewhere, or are gone. */
 export interface ValueRow {
@@ -25,33 +26,17 @@ export async function readBytes<R extends ValueRow>(values: ValueReader | null, 
 
 async function readElsewhere(values: ValueReader | null, rows: readonly ValueRow[]): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
-  for (const part of partsOf(rows)) {
+  // What expired is not asked for.
+  const asked = rows.flatMap(({ location, size_bytes: size, expired }) => (location === null || expired === true ? [] : [{ location, size }]));
+  for (const part of partsOf(asked, { maxItems: LIMITS.maxValuesPerCall, maxBytes: LIMITS.maxValueReadBytes, bytesOf: ({ size }) => size })) {
     if (values === null) throw new AppError('invalid_config', 'the value lies in Redis, and LEOFLOW_REDIS_URL is not set', { hint: 'Set LEOFLOW_REDIS_URL to the Redis that holds the values of this database.' });
-    const bytes = await values.readValues(part);
-    for (const [at, location] of part.entries()) {
+    const bytes = await values.readValues(part.map(({ location }) => location));
+    for (const [at, { location }] of part.entries()) {
       const value = bytes[at] ?? null;
       if (value !== null) found.set(location, value);
     }
   }
   return found;
-}
-
-/** Names of bounded answers. What expired is not asked for. */
-function partsOf(rows: readonly ValueRow[]): string[][] {
-  const parts: string[][] = [];
-  let bytes = 0;
-  for (const { location, size_bytes: size, expired } of rows) {
-    if (location === null || expired === true) continue;
-    const last = parts.at(-1);
-    if (last === undefined || last.length >= LIMITS.maxValuesPerCall || bytes + size > LIMITS.maxValueReadBytes) {
-      parts.push([location]);
-      bytes = size;
-    } else {
-      last.push(location);
-      bytes += size;
-    }
-  }
-  return parts;
 }
 
 function checked<R extends ValueRow>(row: R, value: Buffer | null, nameOf: (row: R) => string): Buffer {

@@ -5,7 +5,7 @@ import type { ValueReader } from '#contract/value-store.ts';
 import { readBytes, type ValueRow } from './value-bytes.ts';
 
 /** Which value an execution asks for; `run` is its own run’s UUID, used when `runId` is null. */
-export interface XComQuery {
+interface XComQuery {
   readonly run: string;
   readonly dagId: string;
   /** Another run of `dagId`; null for the execution's own. */

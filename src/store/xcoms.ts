@@ -21,7 +21,7 @@ export interface XComRow {
 }
 
 /** What XComs must match; null matches all. */
-export interface XComFilter {
+interface XComFilter {
   readonly dagId: string | null;
   readonly runId: string | null;
   readonly taskId: string | null;

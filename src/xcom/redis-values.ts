@@ -3,13 +3,14 @@ import type { ChainableCommander, Redis } from 'ioredis';
 import { LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { PendingValue, PutMark, StoreExamination, ValueStore, ValueToPut } from '#contract/value-store.ts';
+import { partsOf } from '#core/parts-of.ts';
 import { sleep } from '#platform/clock.ts';
 import type { Reporter } from '#platform/report.ts';
 import { Alarm, faultText } from './alarm.ts';
 import { examineInfo } from './examine-info.ts';
 
 /** `installation` names the database whose rows name the values. */
-export interface RedisOptions {
+interface RedisOptions {
   readonly url: string;
   readonly installation: string;
   readonly reporter: Pick<Reporter, 'report'>;
@@ -66,7 +67,7 @@ export class RedisValues implements ValueStore {
     if (this.#refusal !== null) await this.#look();
     if (this.#refusal !== null) throw unavailable(this.#refusal);
     await this.#try('write', async () => {
-      for (const part of partsOf(values)) {
+      for (const part of partsOf(values, { maxItems: PART_VALUES, maxBytes: PART_BYTES, bytesOf: ({ bytes }) => bytes.length })) {
         const transaction = this.#redis.multi();
         for (const value of part) this.#addPut(transaction, value, mark);
         await execute(transaction);
@@ -175,22 +176,6 @@ async function execute(transaction: ChainableCommander): Promise<void> {
 
 function unavailable(message: string, cause?: unknown): AppError {
   return new AppError('xcom_store_unavailable', message, cause === undefined ? {} : { cause });
-}
-
-function partsOf(values: readonly ValueToPut[]): ValueToPut[][] {
-  const parts: ValueToPut[][] = [];
-  let bytes = 0;
-  for (const value of values) {
-    const last = parts.at(-1);
-    if (last === undefined || last.length >= PART_VALUES || bytes + value.bytes.length > PART_BYTES) {
-      parts.push([value]);
-      bytes = value.bytes.length;
-    } else {
-      last.push(value);
-      bytes += value.bytes.length;
-    }
-  }
-  return parts;
 }
 
 /** A note that nobody of ours wrote counts as one of epoch 0, which is long over. */

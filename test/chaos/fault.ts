@@ -11,8 +11,6 @@ export interface Fault {
   readonly times: number;
   /** `next epoch`: the first decision of another term; `start`: the first task that was decided on and started after it. */
   readonly recovered: 'next epoch' | 'start';
-  /** Task processes die of it: one that had ended may have done so unheard, and runs again. */
-  readonly kills: boolean;
   /** Seconds that a closed execution may take to end. */
   readonly grace?: number;
   /** Why it cannot be made on this machine, null when it can. */

@@ -14,7 +14,7 @@ function partOf(round: number): Fault | undefined {
 /** Eleven kinds of fault, each twice. */
 export const FAULTS_AT_RANDOM: readonly Fault[] = [
   {
-    name: 'one-after-the-other', about: `${PARTS.length} of the faults above in no order, on one stage`, scene: { servers: 3, mix: MIXED }, times: 2 * PARTS.length, recovered: 'start', kills: true,
+    name: 'one-after-the-other', about: `${PARTS.length} of the faults above in no order, on one stage`, scene: { servers: 3, mix: MIXED }, times: 2 * PARTS.length, recovered: 'start',
     inject: async (scene, round) => (await partOf(round)?.inject(scene, round)) ?? 0,
     heal: async (scene, round) => {
       await partOf(round)?.heal?.(scene, round);

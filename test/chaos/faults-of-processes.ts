@@ -17,12 +17,6 @@ export async function reviveAll(scene: Scene): Promise<void> {
   for (const member of scene.members) if (!member.server.isRunning) await scene.revive(member);
 }
 
-function kill(pid: number): number {
-  const at = wallMs();
-  killProcess(pid, 'SIGKILL');
-  return at;
-}
-
 /** Waits for a launcher with fork servers: there may be none just after the last one died. */
 async function untilWarm(scene: Scene): Promise<{ launcher: number; forkServers: number[] }> {
   await scene.until(() => scene.processes.forkServers.length > 0, 'a fork server');
@@ -47,11 +41,11 @@ async function someTask(scene: Scene, round: number): Promise<number> {
 /** Of processes. */
 export const FAULTS_OF_PROCESSES: readonly Fault[] = [
   {
-    name: 'leader-kill', about: 'SIGKILL of the leader', scene: PAIR, times: 50, recovered: 'next epoch', kills: false,
+    name: 'leader-kill', about: 'SIGKILL of the leader', scene: PAIR, times: 50, recovered: 'next epoch',
     inject: killLeader, heal: reviveAll,
   },
   {
-    name: 'leader-stop', about: 'SIGSTOP of the leader for 8 s, then SIGCONT', scene: PAIR, times: 3, recovered: 'next epoch', kills: false,
+    name: 'leader-stop', about: 'SIGSTOP of the leader for 8 s, then SIGCONT', scene: PAIR, times: 3, recovered: 'next epoch',
     inject: async (scene) => {
       const { member } = await scene.leader();
       const at = wallMs();
@@ -62,26 +56,26 @@ export const FAULTS_OF_PROCESSES: readonly Fault[] = [
     heal: () => sleep(6000),
   },
   {
-    name: 'launcher-kill', about: 'SIGKILL of the launcher', scene: PAIR, times: 6, recovered: 'start', kills: true,
-    inject: async (scene) => kill((await untilWarm(scene)).launcher), heal: untilRunAgain,
+    name: 'launcher-kill', about: 'SIGKILL of the launcher', scene: PAIR, times: 6, recovered: 'start',
+    inject: async (scene) => scene.kill((await untilWarm(scene)).launcher), heal: untilRunAgain,
   },
   {
-    name: 'fork-server-kill', about: 'SIGKILL of a fork server', scene: PAIR, times: 8, recovered: 'start', kills: true,
+    name: 'fork-server-kill', about: 'SIGKILL of a fork server', scene: PAIR, times: 8, recovered: 'start',
     inject: async (scene, round) => {
       const { forkServers } = await untilWarm(scene);
-      return kill(forkServers[round % forkServers.length] ?? 0);
+      return scene.kill(forkServers[round % forkServers.length] ?? 0);
     },
     heal: untilRunAgain,
   },
   {
-    name: 'task-kill', about: 'SIGKILL of task processes', scene: PAIR, times: 40, recovered: 'start', kills: true,
-    inject: async (scene, round) => kill(await someTask(scene, round)),
+    name: 'task-kill', about: 'SIGKILL of task processes', scene: PAIR, times: 40, recovered: 'start',
+    inject: async (scene, round) => scene.kill(await someTask(scene, round)),
   },
   {
-    name: 'leader-and-launcher-kill', about: 'SIGKILL of leader and launcher at once', scene: PAIR, times: 5, recovered: 'next epoch', kills: true,
+    name: 'leader-and-launcher-kill', about: 'SIGKILL of leader and launcher at once', scene: PAIR, times: 5, recovered: 'next epoch',
     inject: async (scene) => {
       const { launcher } = await untilWarm(scene);
-      kill(launcher);
+      scene.kill(launcher);
       return killLeader(scene);
     },
     heal: async (scene) => {
@@ -90,7 +84,7 @@ export const FAULTS_OF_PROCESSES: readonly Fault[] = [
     },
   },
   {
-    name: 'rolling-restart', about: 'SIGTERM of each server in turn, one after the other', scene: { servers: 3, mix: MIXED }, times: 6, recovered: 'start', kills: true,
+    name: 'rolling-restart', about: 'SIGTERM of each server in turn, one after the other', scene: { servers: 3, mix: MIXED }, times: 6, recovered: 'start',
     inject: async (scene, round) => {
       const member = scene.members[round % scene.members.length];
       const at = wallMs();
@@ -100,7 +94,7 @@ export const FAULTS_OF_PROCESSES: readonly Fault[] = [
     heal: reviveAll,
   },
   {
-    name: 'clock-jump', about: 'the wall clock of every server jumps by an hour, forth and back', times: 8, recovered: 'start', kills: false,
+    name: 'clock-jump', about: 'the wall clock of every server jumps by an hour, forth and back', times: 8, recovered: 'start',
     scene: { ...PAIR, preload: new URL('jumping-clock.ts', import.meta.url).pathname },
     inject: async (scene) => {
       const at = wallMs();

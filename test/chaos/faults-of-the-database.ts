@@ -18,7 +18,7 @@ async function endSessions(scene: Scene, condition: string): Promise<number> {
 
 function restart(name: string, how: 'fast' | 'immediate', downMs: number): Fault {
   return {
-    name, about: `PostgreSQL: ${how} shutdown, ${downMs / 1000} s down; counted from when it accepts connections again`, scene: PAIR, times: downMs > 5000 ? 2 : 4, recovered: 'start', kills: false,
+    name, about: `PostgreSQL: ${how} shutdown, ${downMs / 1000} s down; counted from when it accepts connections again`, scene: PAIR, times: downMs > 5000 ? 2 : 4, recovered: 'start',
     inject: async (scene) => {
       await scene.cluster.restart(how, downMs);
       return wallMs();
@@ -48,11 +48,11 @@ async function healPartition(scene: Scene): Promise<void> {
 /** Of the line to the database, and of the database. */
 export const FAULTS_OF_THE_DATABASE: readonly Fault[] = [
   {
-    name: 'lock-session-ended', about: 'pg_terminate_backend of the session that holds the lock', scene: PAIR, times: 8, recovered: 'next epoch', kills: false,
+    name: 'lock-session-ended', about: 'pg_terminate_backend of the session that holds the lock', scene: PAIR, times: 8, recovered: 'next epoch',
     inject: (scene) => endSessions(scene, "pid = (select pid from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database()) limit 1)"),
   },
   {
-    name: 'all-sessions-ended', about: 'pg_terminate_backend of every session', scene: PAIR, times: 8, recovered: 'next epoch', kills: false,
+    name: 'all-sessions-ended', about: 'pg_terminate_backend of every session', scene: PAIR, times: 8, recovered: 'next epoch',
     inject: (scene) => endSessions(scene, 'true'),
   },
   restart('database-fast-restart-1s', 'fast', 1000),
@@ -60,7 +60,7 @@ export const FAULTS_OF_THE_DATABASE: readonly Fault[] = [
   restart('database-fast-restart-10s', 'fast', 10_000),
   restart('database-crash-10s', 'immediate', 10_000),
   {
-    name: 'leader-partition', about: 'the line between leader and database swallows everything, until after another one leads', scene: PAIR, times: 4, recovered: 'next epoch', kills: false,
+    name: 'leader-partition', about: 'the line between leader and database swallows everything, until after another one leads', scene: PAIR, times: 4, recovered: 'next epoch',
     inject: (scene) => partition(scene, 'leader', null),
     heal: async (scene) => {
       await sleep(1000);
@@ -68,14 +68,14 @@ export const FAULTS_OF_THE_DATABASE: readonly Fault[] = [
     },
   },
   {
-    name: 'leader-short-partition', about: 'the same for 1.5 s: what was sent arrives late', scene: PAIR, times: 6, recovered: 'start', kills: false,
+    name: 'leader-short-partition', about: 'the same for 1.5 s: what was sent arrives late', scene: PAIR, times: 6, recovered: 'start',
     inject: async (scene) => {
       await partition(scene, 'leader', 1500);
       return wallMs();
     },
   },
   {
-    name: 'leader-cut', about: 'every connection of the leader is reset, and refused for 2 s', scene: PAIR, times: 5, recovered: 'next epoch', kills: false,
+    name: 'leader-cut', about: 'every connection of the leader is reset, and refused for 2 s', scene: PAIR, times: 5, recovered: 'next epoch',
     inject: async (scene) => {
       const { member } = await scene.leader();
       const at = wallMs();
@@ -86,7 +86,7 @@ export const FAULTS_OF_THE_DATABASE: readonly Fault[] = [
     heal: () => sleep(2100),
   },
   {
-    name: 'follower-partition', about: 'the follower’s line swallows for 6 s, then the leader is killed: the follower must lead', scene: PAIR, times: 3, recovered: 'next epoch', kills: false,
+    name: 'follower-partition', about: 'the follower’s line swallows for 6 s, then the leader is killed: the follower must lead', scene: PAIR, times: 3, recovered: 'next epoch',
     inject: async (scene) => {
       await partition(scene, 'follower', 6000);
       const { member } = await scene.leader();
@@ -99,7 +99,7 @@ export const FAULTS_OF_THE_DATABASE: readonly Fault[] = [
     },
   },
   {
-    name: 'commit-answer-lost', about: 'a commit happens, its answer is lost: in turn the connection is reset, or silent', scene: PAIR, times: 6, recovered: 'next epoch', kills: false,
+    name: 'commit-answer-lost', about: 'a commit happens, its answer is lost: in turn the connection is reset, or silent', scene: PAIR, times: 6, recovered: 'next epoch',
     inject: async (scene, round) => {
       const { member } = await scene.leader();
       const from = member.proxy.program.said.length;
@@ -109,7 +109,7 @@ export const FAULTS_OF_THE_DATABASE: readonly Fault[] = [
     },
   },
   {
-    name: 'database-slow', about: 'every packet to the database takes 200 ms more, for 4 s', scene: PAIR, times: 3, recovered: 'start', kills: false,
+    name: 'database-slow', about: 'every packet to the database takes 200 ms more, for 4 s', scene: PAIR, times: 3, recovered: 'start',
     inject: async (scene) => {
       for (const { proxy } of scene.members) await proxy.set({ mode: 'slow', ms: 200 });
       return wallMs();
@@ -120,7 +120,7 @@ export const FAULTS_OF_THE_DATABASE: readonly Fault[] = [
     },
   },
   {
-    name: 'connections-exhausted', about: 'all connections of the database but the leader’s own are held by others for 3 s', scene: PAIR, times: 3, recovered: 'start', kills: false,
+    name: 'connections-exhausted', about: 'all connections of the database but the leader’s own are held by others for 3 s', scene: PAIR, times: 3, recovered: 'start',
     inject: async (scene) => {
       const held: pg.Client[] = [];
       await endSessions(scene, "application_name = 'leoflow'");

@@ -98,15 +98,15 @@ async function markAndKill(scene: Scene, round: number): Promise<number> {
 /** Of tasks, disks and people. */
 export const FAULTS_OF_WORK: readonly Fault[] = [
   {
-    name: 'task-ends', about: 'tasks end by exit 255, exit 0 without a result, SystemExit, SIGSEGV, SIGKILL, MemoryError and time-out', scene: { servers: 2, mix: { weave: 1, ends: 3 } }, times: 10, recovered: 'start', kills: false,
+    name: 'task-ends', about: 'tasks end by exit 255, exit 0 without a result, SystemExit, SIGSEGV, SIGKILL, MemoryError and time-out', scene: { servers: 2, mix: { weave: 1, ends: 3 } }, times: 10, recovered: 'start',
     inject: now,
   },
   {
-    name: 'poison', about: 'files that do not import, tasks that fail at once, logs that are no text, children left behind', scene: { servers: 2, mix: { weave: 1, poison: 2, broken: 1, exits: 1 } }, times: 8, recovered: 'start', kills: false,
+    name: 'poison', about: 'files that do not import, tasks that fail at once, logs that are no text, children left behind', scene: { servers: 2, mix: { weave: 1, poison: 2, broken: 1, exits: 1 } }, times: 8, recovered: 'start',
     inject: now,
   },
   {
-    name: 'disk-full', about: 'no byte fits where logs lie, for 2 s', scene: PAIR, times: 4, recovered: 'start', kills: false,
+    name: 'disk-full', about: 'no byte fits where logs lie, for 2 s', scene: PAIR, times: 4, recovered: 'start',
     unable: () => (canMount() ? null : 'mounting a small file system needs root'),
     prepare: (scene) => {
       const logs = join(scene.home, 'logs', 'executions');
@@ -125,15 +125,15 @@ export const FAULTS_OF_WORK: readonly Fault[] = [
     },
   },
   {
-    name: 'changes-by-people', about: 'running instances and runs are cleared, marked and stopped through the API, five at once', scene: { servers: 2, mix: MIXED, settings: { LEOFLOW_CANCEL_GRACE_SECONDS: '1' } }, times: 25, recovered: 'start', kills: false,
+    name: 'changes-by-people', about: 'running instances and runs are cleared, marked and stopped through the API, five at once', scene: { servers: 2, mix: MIXED, settings: { LEOFLOW_CANCEL_GRACE_SECONDS: '1' } }, times: 25, recovered: 'start',
     inject: change,
   },
   {
     name: 'mark-and-leader-kill', about: 'a running task is marked while the leader is stopped, then the leader is killed: the next one stops the task', scene: { servers: 2, mix: { weave: 1, patient: 2 } }, times: 3,
-    recovered: 'next epoch', kills: false, inject: markAndKill, heal: reviveAll,
+    recovered: 'next epoch', inject: markAndKill, heal: reviveAll,
   },
   {
-    name: 'task-out-of-memory', about: 'the kernel kills a task for memory', scene: PAIR, times: 0, recovered: 'start', kills: true,
+    name: 'task-out-of-memory', about: 'the kernel kills a task for memory', scene: PAIR, times: 0, recovered: 'start',
     unable: () => 'it needs a memory cgroup of its own', inject: now,
   },
 ];

@@ -1,5 +1,6 @@
 // The chaos proof: `make prove-chaos`, or `node test/chaos/main.ts --faults a,b --starts N --times N --seed S --json FILE --markdown FILE --keep`.
 import { writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Cluster } from './cluster.ts';
 import type { Fault } from './fault.ts';
@@ -29,6 +30,10 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+function describeMachine(): string {
+  return `${cpus().length} cores (${cpus()[0]?.model.trim() ?? '?'}), ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, Node ${process.versions.node}; ${new Date().toISOString().slice(0, 10)}.`;
+}
+
 /** @returns null when the stage itself broke */
 async function run(cluster: Cluster, fault: Fault): Promise<Proof | null> {
   try {
@@ -45,12 +50,14 @@ const faults = chosen();
 const cluster = await Cluster.start();
 const proofs: Proof[] = [];
 let broken = 0;
+const notInjected: { name: string; reason: string }[] = [];
 try {
   say(HEADING);
   for (const fault of faults) {
     const reason = fault.unable?.() ?? null;
     if (reason !== null) {
       say(`${fault.name.padEnd(28)}  not injected: ${reason}`);
+      notInjected.push({ name: fault.name, reason });
       continue;
     }
     const proof = await run(cluster, fault);
@@ -62,5 +69,5 @@ try {
 }
 say(renderTotal(proofs, broken));
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(proofs, null, 2)}\n`);
-if (values.markdown !== undefined) writeFileSync(values.markdown, renderMarkdown(proofs, broken));
+if (values.markdown !== undefined) writeFileSync(values.markdown, renderMarkdown(proofs, { notInjected, broken }, describeMachine()));
 process.exitCode = countViolations(proofs) === 0 && broken === 0 ? 0 : 1;

@@ -13,6 +13,7 @@ export interface Proof {
   readonly name: string;
   readonly about: string;
   readonly injected: number;
+  readonly recovered: Fault['recovered'];
   readonly starts: number;
   /** From each injection to the next decision, sorted. */
   readonly recoveredMs: readonly number[];
@@ -64,7 +65,7 @@ export async function prove(cluster: Cluster, fault: Fault, options: ProofOption
     const found = await reconcile(scene, fault);
     failed = found.violations.length > 0;
     return {
-      name: fault.name, about: fault.about, injected: injections.length, starts: found.starts, recoveredMs: measure(fault, injections, { scene, rows }), violations: found.counts,
+      name: fault.name, about: fault.about, injected: injections.length, recovered: fault.recovered, starts: found.starts, recoveredMs: measure(fault, injections, { scene, rows }), violations: found.counts,
       examples: found.violations.slice(0, 5).map((one) => `${one.code} ${one.text}`), seconds: (wallMs() - began) / 1000, folder: failed || options.keep === true ? scene.folder : null,
     };
   } finally {
@@ -107,8 +108,8 @@ function measure(fault: Fault, injections: readonly Injection[], { scene, rows }
 interface Found { readonly starts: number; readonly counts: Readonly<Record<string, number>>; readonly violations: readonly { readonly code: string; readonly text: string }[] }
 
 /** Asks the reconciler, a program of its own. */
-export function reconcile(scene: { readonly folder: string }, fault: Pick<Fault, 'kills' | 'grace'>): Promise<Found> {
-  const args = [join(import.meta.dirname, 'reconcile.py'), scene.folder, ...(fault.kills ? ['--kills'] : []), ...(fault.grace === undefined ? [] : ['--grace', String(fault.grace)])];
+export function reconcile(scene: { readonly folder: string }, fault: Pick<Fault, 'grace'>): Promise<Found> {
+  const args = [join(import.meta.dirname, 'reconcile.py'), scene.folder, ...(fault.grace === undefined ? [] : ['--grace', String(fault.grace)])];
   return new Promise((resolve, reject) => {
     execFile(PYTHON, args, { maxBuffer: 64 * 1024 * 1024, timeout: 120_000 }, (error, stdout, stderr) => {
       if (stdout.startsWith('{')) resolve(JSON.parse(stdout) as Found);

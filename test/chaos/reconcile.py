@@ -1,8 +1,8 @@
 """The reconciler: what tasks wrote down themselves against what the engine's tables say. Shares no code with the engine.
 
-    python reconcile.py SCENE [--kills] [--grace SECONDS]
+    python reconcile.py SCENE [--grace SECONDS]
 
-SCENE holds `ledger` (lines of tasks), `driver` (lines of who asked for runs), `dump.json` (rows), `shape.json` (what must come of
+SCENE holds `ledger` (lines of tasks), `driver` (lines of who asked for runs, changed them or killed processes), `dump.json` (rows), `shape.json` (what must come of
 each DAG) and `logs/` (files of executions). Prints one JSON object; the exit status is 1 when anything contradicts.
 
 R1 lost, R2 ghost, R3 duplicate, R4 false success, R5 false failure, R6 overlap, R7 order, R8 data, R9 zombie, R10 stuck,
@@ -20,6 +20,10 @@ CODES = [f"R{number}" for number in range(1, 13)]
 FINAL = {"success", "failed", "skipped", "upstream_failed", "removed"}
 #: Clocks of the database and of tasks are read at different moments of one decision.
 SLACK = 0.25
+#: A task that has noted its end leaves its outcome on the disk within this time; from then on a kill loses nothing.
+LEAVES_OUTCOME = 2.0
+#: From the choice of a process for an execution to the commit of its row.
+COMMITS = 1.0
 
 
 def read_lines(path):
@@ -38,8 +42,8 @@ def digest(value):
 class Reconciler:
     """One scene's facts, and what contradicts."""
 
-    def __init__(self, scene, kills, grace):
-        self.scene, self.kills, self.grace = scene, kills, grace
+    def __init__(self, scene, grace):
+        self.scene, self.grace = scene, grace
         self.found = []
         self.ledger = read_lines(os.path.join(scene, "ledger"))
         self.driver = read_lines(os.path.join(scene, "driver"))
@@ -49,6 +53,7 @@ class Reconciler:
             shape = json.load(file)
         self.shape, self.pools = shape["dags"], shape["pools"]
         self.touched = {line["run"] for line in self.driver if line["kind"] == "action"}
+        self.kills = [line for line in self.driver if line["kind"] == "killed"]
         self.runs = {run["id"]: run for run in self.dump["runs"]}
         self.attempts = {attempt["id"]: attempt for attempt in self.dump["attempts"]}
         self.executions = {execution["id"]: execution for execution in self.dump["executions"]}
@@ -57,6 +62,10 @@ class Reconciler:
             self.of_execution[line["execution"]].append(line)
         self.gaps = {event["execution_id"] for event in self.dump["events"] if "of its log are missing" in (event["detail"] or "")}
         self.starts = [line for line in self.ledger if line["phase"] == "START"]
+        self.known_pids = {line["pid"] for line in self.starts} | {execution["pid"] for execution in self.executions.values()}
+        self.histories = defaultdict(list)
+        for event in sorted(self.dump["events"], key=lambda event: event["id"]):
+            self.histories[event["run"], event["task_id"], event["map_index"]].append(event)
         self.by_instance = defaultdict(list)
         for line in self.starts:
             self.by_instance[line["run"], line["task"], line["map"]].append(line)
@@ -95,28 +104,57 @@ class Reconciler:
                     break
             if sum(line["phase"] == "START" for line in lines) > 1:
                 self.add("R3", f"{identifier} started more than once")
-            if row is not None:
-                self.judge_end(row, lines)
         for row in self.executions.values():
             if row["state"] == "success" and self.line_of(row["id"], "FINISH") is None:
                 self.add("R4", f"{row['id']} is a success without an end")
-            if not row["ended"]:
-                self.add("R10", f"{row['id']} is not closed: {row['state']}")
+            self.judge_end(row, self.of_execution[row["id"]])
 
     def judge_end(self, row, lines):
-        """An execution that wrote its end must not be told otherwise; one that was closed must be silent."""
+        """An execution that wrote its end must not be told otherwise, a healthy one is not given up; one that was closed must be silent."""
         finish = self.line_of(row["id"], "FINISH")
-        excused = {"success"} | ({"lost"} if self.kills or self.dies(finish) else set()) | ({"cancelled"} if finish and finish["run"] in self.touched else set())
-        if finish is not None and row["ended"] and row["state"] not in excused:
-            self.add("R5", f"{row['id']} ({finish['run']}/{finish['task']}) finished and is {row['state']} ({row['cause']})")
+        name = f"{row['id']} ({finish['run']}/{finish['task']})" if finish else row["id"]
+        if not row["ended"]:
+            self.add("R10", f"{name} is not closed: {row['state']}")
+        elif not self.may_be(row, finish):
+            self.add("R5", f"{name} {'finished and ' if finish else ''}is {row['state']} ({row['cause']}) for no reason")
         if row["ended_at"] is not None:
             late = max((line["wall"] for line in lines), default=0) - row["ended_at"]
             if late > self.grace:
                 self.add("R9", f"{row['id']} acted {late:.2f} s after it was closed as {row['state']}")
 
-    def dies(self, line):
-        """True for a task whose own process kills itself once."""
-        return line is not None and self.task_of(line).get("dies", False)
+    def may_be(self, row, finish):
+        """Whether an execution may have ended as its row says."""
+        if row["state"] == "lost":
+            return self.was_killed(row) or self.never_left(row)
+        if row["state"] == "cancelled":
+            return self.runs[row["run"]]["run_id"] in self.touched
+        return finish is None or row["state"] == "success"
+
+    def was_killed(self, row):
+        """True when its own process, or the fork server above it, was killed while it ran; some tasks do it themselves."""
+        start, finish = self.line_of(row["id"], "START"), self.line_of(row["id"], "FINISH")
+        if start is not None and finish is None and self.task_of(start).get("dies", False):
+            return True
+        return any(self.met(kill, row, start, finish) for kill in self.kills if row["ended_at"] is None or kill["at"] <= row["ended_at"] + SLACK)
+
+    def met(self, kill, row, start, finish):
+        """Whether a kill met an execution."""
+        if start is not None:
+            is_own = start["pid"] in kill["pids"] or start["parent"] in kill["pids"]
+            return is_own and start["wall"] <= kill["at"] + SLACK and (finish is None or kill["at"] <= finish["wall"] + LEAVES_OUTCOME)
+        if kill["at"] < row["created_at"] - COMMITS:
+            return False
+        # It had not begun. Where it was to run is known for a process that waited; the others were on their way to a fork server, or just forked by it.
+        return row["pid"] in kill["pids"] if row["pid"] is not None else kill["tree"] or self.known_pids.isdisjoint(kill["pids"])
+
+    def never_left(self, row):
+        """True when it was committed by a leader that then lost its place, and never began: whoever led next found nothing."""
+        attempt = self.attempts[row["attempt_id"]]
+        history = self.histories[row["run"], attempt["task_id"], attempt["map_index"]]
+        for event, following in zip(history, history[1:]):
+            if event["execution_id"] == row["id"] and event["to_state"] == "running":
+                return self.line_of(row["id"], "START") is None and following["epoch"] is not None and following["epoch"] > event["epoch"]
+        return False
 
     def task_of(self, line):
         """What must come of the task that wrote a line."""
@@ -125,7 +163,7 @@ class Reconciler:
     # All executions of one instance
 
     def judge_starts(self, key, starts):
-        """No try runs twice unless its process was killed, and none before the one before it is over."""
+        """No try runs twice unless the process of the first was killed, and none before the one before it is over."""
         for earlier, later in zip(starts, starts[1:]):
             if earlier["execution"] == later["execution"]:
                 continue
@@ -133,7 +171,7 @@ class Reconciler:
             if row is None:
                 continue
             name = "/".join(map(str, key))
-            excused = (row["state"] == "lost" and (self.kills or self.dies(earlier))) or (row["state"] == "cancelled" and key[0] in self.touched)
+            excused = row["state"] in ("lost", "cancelled") and self.may_be(row, None)
             if earlier["try"] == later["try"] and not excused:
                 self.add("R3", f"try {later['try']} of {name} started twice: {earlier['execution']} ({row['state']}, {row['cause']}) and {later['execution']}")
             last = max(line["mono"] for line in self.of_execution[earlier["execution"]])
@@ -314,10 +352,9 @@ def main():
     """Judge one scene."""
     parser = argparse.ArgumentParser()
     parser.add_argument("scene")
-    parser.add_argument("--kills", action="store_true", help="task processes were killed: one that had ended may have done so unheard")
     parser.add_argument("--grace", type=float, default=3.0, help="seconds that a closed execution may take to end")
     args = parser.parse_args()
-    reconciler = Reconciler(args.scene, args.kills, args.grace)
+    reconciler = Reconciler(args.scene, args.grace)
     reconciler.judge()
     counts = {code: sum(one["code"] == code for one in reconciler.found) for code in CODES}
     finishes = sum(line["phase"] == "FINISH" for line in reconciler.ledger)

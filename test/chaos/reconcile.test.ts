@@ -11,15 +11,15 @@ const sha = (text: string): string => createHash('sha256').update(text).digest('
 /** As Python's json.dumps writes a short list of numbers. */
 const digest = (value: readonly number[]): string => sha(`[${value.join(', ')}]`);
 
-interface Line { phase: string; execution: string; dag: string; run: string; task: string; map: number; try: number; mono: number; wall: number; got?: string[]; sha?: string; lines?: number }
+interface Line { phase: string; execution: string; dag: string; run: string; task: string; map: number; try: number; pid: number; parent: number; mono: number; wall: number; got?: string[]; sha?: string; lines?: number }
 interface Facts {
   ledger: Line[];
-  driver: Record<string, string>[];
+  driver: Readonly<Record<string, unknown>>[];
   runs: { id: string; dag_id: string; run_id: string; state: string }[];
   instances: { run: string; task_id: string; map_index: number; state: string; try_number: number; execution_id: string | null; cause: null; reason: null }[];
   attempts: { id: string; run: string; task_id: string; map_index: number; try_number: number }[];
-  executions: { id: string; attempt_id: string; run: string; state: string; ended: boolean; cause: string | null; ended_at: number | null }[];
-  events: { id: number; execution_id: string | null; epoch: number | null; detail: string | null }[];
+  executions: { id: string; attempt_id: string; run: string; state: string; ended: boolean; cause: string | null; pid: number | null; created_at: number; ended_at: number | null }[];
+  events: { id: number; run: string; task_id: string; map_index: number; to_state: string; execution_id: string | null; epoch: number | null; detail: string | null }[];
   xcoms: { run: string; task_id: string; map_index: number; key: string; sha256: string; value: string }[];
   logs: Map<string, string[]>;
 }
@@ -37,19 +37,25 @@ const SHAPE = {
   },
 };
 
+const EVENT = { run: 'R', task_id: 'a', map_index: -1, to_state: 'running', execution_id: null, epoch: 2, detail: null };
+/** Each execution has a process of its own, all have one fork server. */
+const FORK_SERVER = 2;
+const processOf = (execution: string): { pid: number; parent: number } => ({ pid: Number.parseInt(sha(execution).slice(0, 6), 16) + 10, parent: FORK_SERVER });
+const killed = (at: number, ...pids: readonly number[]): Readonly<Record<string, unknown>> => ({ kind: 'killed', at, pids, tree: pids.includes(FORK_SERVER) });
+
 /** A run that went as it should. Each execution `x` runs for a second from `at`. */
 function soundFacts(): Facts {
   const facts: Facts = { ledger: [], driver: [{ kind: 'created', dag: 'd', run: 'r' }], runs: [{ id: 'R', dag_id: 'd', run_id: 'r', state: 'success' }], instances: [], attempts: [], executions: [], events: [], xcoms: [], logs: new Map() };
   const run = (execution: string, task: string, at: number, more: { map?: number; try?: number; end?: 'RAISE' | 'none'; state?: string; got?: string[]; last?: boolean } = {}): void => {
-    const who = { execution, dag: 'd', run: 'r', task, map: more.map ?? -1, try: more.try ?? 1 };
+    const who = { execution, dag: 'd', run: 'r', task, map: more.map ?? -1, try: more.try ?? 1, ...processOf(execution) };
     const end = more.end ?? 'FINISH';
     facts.ledger.push({ phase: 'START', ...who, mono: at, wall: at, got: more.got ?? [] });
     if (end !== 'none') facts.ledger.push({ phase: end, ...who, mono: at + 1, wall: at + 1, lines: 2, sha: digest([at]) });
     const state = more.state ?? (end === 'FINISH' ? 'success' : 'failed');
     const attempt = `${task}${who.map}.${who.try}`;
     if (!facts.attempts.some((one) => one.id === attempt)) facts.attempts.push({ id: attempt, run: 'R', task_id: task, map_index: who.map, try_number: who.try });
-    facts.executions.push({ id: execution, attempt_id: attempt, run: 'R', state, ended: true, cause: null, ended_at: at + 1.01 });
-    facts.events.push({ id: facts.events.length + 1, execution_id: execution, epoch: facts.events.length < 4 ? 1 : 2, detail: null });
+    facts.executions.push({ id: execution, attempt_id: attempt, run: 'R', state, ended: true, cause: null, pid: null, created_at: at - 0.01, ended_at: at + 1.01 });
+    facts.events.push({ ...EVENT, task_id: task, map_index: who.map, id: facts.events.length + 1, execution_id: execution, epoch: facts.events.length < 4 ? 1 : 2, detail: null });
     facts.logs.set(execution, [1, 2].slice(0, end === 'none' ? 1 : 2).map((number) => `L ${number} ${sha(`${execution}:${number}`).slice(0, 12)}`));
     if (more.last === false) return;
     facts.instances.push({ run: 'R', task_id: task, map_index: who.map, state, try_number: who.try, execution_id: execution, cause: null, reason: null });
@@ -70,7 +76,7 @@ function soundFacts(): Facts {
   return facts;
 }
 
-async function judge(facts: Facts, kills = false): Promise<{ codes: string[]; texts: string[] }> {
+async function judge(facts: Facts): Promise<{ codes: string[]; texts: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'lf-reconcile-'));
   try {
     const lines = (items: readonly object[]): string => items.map((item) => `${JSON.stringify(item)}\n`).join('');
@@ -84,7 +90,7 @@ async function judge(facts: Facts, kills = false): Promise<{ codes: string[]; te
       mkdirSync(join(folder, 'logs', execution.slice(-2)), { recursive: true });
       writeFileSync(join(folder, 'logs', execution.slice(-2), `${execution}.ndjson`), lines(events.map((event) => ({ event }))));
     }
-    const { violations } = await reconcile({ folder }, { kills });
+    const { violations } = await reconcile({ folder }, {});
     return { codes: [...new Set(violations.map((one) => one.code))].sort(), texts: violations.map((one) => one.text) };
   } finally {
     rmSync(folder, { recursive: true });
@@ -98,21 +104,82 @@ const instance = (facts: Facts, task: string): Facts['instances'][number] => fac
 /** Task b once more, as the same try, from `at`: the first was `state`. */
 function again(facts: Facts, state: string, at: number): void {
   Object.assign(execution(facts, 'x-b'), { state });
-  facts.executions.push({ ...execution(facts, 'x-b'), id: 'x-b2', state: 'success', ended_at: at + 0.6 });
-  facts.ledger.push({ ...line(facts, 'x-b', 'START'), execution: 'x-b2', mono: at, wall: at }, { ...line(facts, 'x-b', 'FINISH'), execution: 'x-b2', mono: at + 0.5, wall: at + 0.5 });
+  const who = processOf('x-b2');
+  facts.executions.push({ ...execution(facts, 'x-b'), id: 'x-b2', state: 'success', created_at: at - 0.01, ended_at: at + 0.6 });
+  facts.ledger.push({ ...line(facts, 'x-b', 'START'), execution: 'x-b2', ...who, mono: at, wall: at }, { ...line(facts, 'x-b', 'FINISH'), execution: 'x-b2', ...who, mono: at + 0.5, wall: at + 0.5 });
   instance(facts, 'b').execution_id = 'x-b2';
   facts.logs.set('x-b2', [1, 2].map((number) => `L ${number} ${sha(`x-b2:${number}`).slice(0, 12)}`));
 }
 
 it('finds nothing where nothing is', async () => assert.deepEqual(await judge(soundFacts()), { codes: [], texts: [] }));
 
-it('a try whose process was killed may run again, where processes are killed', async () => {
+/** Task b was lost at 4.01 without an end, and ran again from 4.5. */
+function lostOnce(...kills: readonly Readonly<Record<string, unknown>>[]): Facts {
   const facts = soundFacts();
   again(facts, 'lost', 4.5);
   facts.ledger = facts.ledger.filter((one) => !(one.execution === 'x-b' && one.phase === 'FINISH'));
-  assert.deepEqual((await judge(facts, true)).texts, []);
-  assert.deepEqual((await judge(facts)).codes, ['R3'], 'and nowhere else');
-});
+  facts.driver.push(...kills);
+  return facts;
+}
+
+/** An execution that was committed at 3 and lost at 4.01 before it began; its try ran from 4.5 as x-b. */
+function neverBegun(of: { pid: number | null; committed: number; lost: number }, ...kills: readonly Readonly<Record<string, unknown>>[]): Facts {
+  const facts = soundFacts();
+  facts.executions.push({ ...execution(facts, 'x-b'), id: 'x-never', state: 'lost', created_at: 3, ended_at: 4.01, pid: of.pid });
+  // The next move of its instance is what became of it.
+  facts.events.push({ ...EVENT, task_id: 'b', id: 100, execution_id: 'x-never', epoch: of.committed }, { ...EVENT, task_id: 'b', id: 101, to_state: 'scheduled', epoch: of.lost });
+  facts.driver.push(...kills);
+  return facts;
+}
+
+const OTHER = 5;
+/** Losses that a kill, or the end of a term, explains. */
+const EXPLAINED: readonly [string, () => Facts][] = [
+  ['its process was killed', () => lostOnce(killed(3.5, processOf('x-b').pid))],
+  ['its fork server was killed', () => lostOnce(killed(3.5, FORK_SERVER))],
+  ['its end was on no disk yet when it was killed', () => {
+    const facts = soundFacts();
+    again(facts, 'lost', 4.5);
+    facts.driver.push(killed(4.005, FORK_SERVER));
+    return facts;
+  }],
+  ['it had not begun when the process that waited for it was killed', () => neverBegun({ pid: OTHER, committed: 2, lost: 2 }, killed(3.5, OTHER))],
+  ['it had not begun when the fork server was killed', () => neverBegun({ pid: null, committed: 2, lost: 2 }, killed(3.5, FORK_SERVER))],
+  ['a process that had begun nothing was killed', () => neverBegun({ pid: null, committed: 2, lost: 2 }, killed(3.5, OTHER))],
+  ['its leader lost its place before it began', () => neverBegun({ pid: null, committed: 2, lost: 3 })],
+];
+for (const [name, facts] of EXPLAINED) it(`may be lost: ${name}`, async () => assert.deepEqual((await judge(facts())).texts, []));
+
+/** Losses that nothing explains, in scenes where something is killed. */
+const UNEXPLAINED: readonly [string, string[], () => Facts][] = [
+  ['nothing was killed', ['R3', 'R5'], () => lostOnce()],
+  ['another process was killed', ['R3', 'R5'], () => lostOnce(killed(3.5, processOf('x-m0').pid))],
+  ['another fork server was killed', ['R3', 'R5'], () => lostOnce({ ...killed(3.5, OTHER), tree: true })],
+  ['it was given up before the kill', ['R3', 'R5'], () => lostOnce(killed(5.5, FORK_SERVER))],
+  ['it began after the kill', ['R3', 'R5'], () => lostOnce(killed(2.5, FORK_SERVER))],
+  ['its end lay on the disk for long when it was killed', ['R3', 'R5'], () => {
+    const facts = soundFacts();
+    again(facts, 'lost', 9.5);
+    Object.assign(execution(facts, 'x-b'), { ended_at: 9.2 });
+    facts.driver.push(killed(9, FORK_SERVER));
+    return facts;
+  }],
+  ['it was cancelled, and nobody touched its run', ['R3', 'R5'], () => {
+    const facts = lostOnce();
+    Object.assign(execution(facts, 'x-b'), { state: 'cancelled' });
+    return facts;
+  }],
+  ['it had not begun, and nothing was killed', ['R5'], () => neverBegun({ pid: null, committed: 2, lost: 2 })],
+  ['it had not begun, and another process that waited was killed', ['R5'], () => neverBegun({ pid: OTHER, committed: 2, lost: 2 }, killed(3.5, OTHER + 1))],
+  ['it had not begun, and a task that runs was killed', ['R5'], () => neverBegun({ pid: null, committed: 2, lost: 2 }, killed(3.5, processOf('x-m0').pid))],
+  ['it had not begun, and the fork server was killed long before', ['R5'], () => neverBegun({ pid: null, committed: 2, lost: 2 }, killed(1, FORK_SERVER))],
+];
+for (const [name, codes, facts] of UNEXPLAINED) {
+  it(`finds a healthy execution that was given up: ${name}`, async () => {
+    const found = await judge(facts());
+    assert.deepEqual(found.codes, codes, found.texts.join('\n'));
+  });
+}
 
 /** What is planted, and the codes that must be found; no others may be. */
 const PLANTED: readonly [string, string[], (facts: Facts) => void][] = [
@@ -157,7 +224,7 @@ const PLANTED: readonly [string, string[], (facts: Facts) => void][] = [
   ['a run that goes nowhere', ['R10'], (facts) => facts.runs.forEach((run) => void (run.state = 'running'))],
   ['an instance that goes nowhere', ['R10', 'R5'], (facts) => void (instance(facts, 'p').state = 'running')],
   ['an execution that nobody closed', ['R10'], (facts) => Object.assign(execution(facts, 'x-p'), { ended: false, ended_at: null })],
-  ['a leader that wrote after its successor', ['R11'], (facts) => void facts.events.push({ id: 99, execution_id: null, epoch: 1, detail: null })],
+  ['a leader that wrote after its successor', ['R11'], (facts) => void facts.events.push({ ...EVENT, id: 99, epoch: 1 })],
   ['a pool over its slots', ['R12'], (facts) => Object.assign(line(facts, 'x-q', 'START'), { mono: 1.5 })],
 ];
 for (const [name, expected, plant] of PLANTED) {
@@ -174,6 +241,6 @@ it('a gap in a log that says so is none', async () => {
   facts.logs.set('x-a', [...(facts.logs.get('x-a') ?? []).slice(0, 1), '38 bytes of this log are missing: No space left on device']);
   const silent = soundFacts();
   silent.logs.set('x-a', (silent.logs.get('x-a') ?? []).slice(0, 1));
-  silent.events.push({ id: 50, execution_id: 'x-a', epoch: 2, detail: '38 bytes of its log are missing: No space left on device' });
+  silent.events.push({ ...EVENT, id: 50, execution_id: 'x-a', detail: '38 bytes of its log are missing: No space left on device' });
   assert.deepEqual([(await judge(facts)).texts, (await judge(silent)).texts], [[], []]);
 });

@@ -40,8 +40,19 @@ export function countViolations(proofs: readonly Proof[]): number {
   return proofs.reduce((total, proof) => total + Object.values(proof.violations).reduce((sum, count) => sum + count, 0), 0);
 }
 
-/** The same as a table, for a document. */
-export function renderMarkdown(proofs: readonly Proof[], broken: number): string {
-  const rows = proofs.map((proof) => `| \`${proof.name}\` | ${proof.about} | ${cells(proof).slice(0, 5).join(' | ')} | ${violationsOf(proof)} |`);
-  return `| fault | what is done | ${COLUMNS.slice(0, 5).join(' | ')} | violations |\n|---|---|---|---|---|---|---|---|\n${rows.join('\n')}\n\n${renderTotal(proofs, broken)}.\n`;
+const UNTIL: Readonly<Record<Proof['recovered'], string>> = { 'next epoch': 'first decision of the next leader', start: 'first task that was decided on and started after it' };
+
+/** What was not proved: faults that cannot be made here with the reason, and how many scenes were broken off. */
+export interface Unproved { readonly notInjected: readonly { readonly name: string; readonly reason: string }[]; readonly broken: number }
+
+/** The whole document. @param machine where it was measured, in a sentence */
+export function renderMarkdown(proofs: readonly Proof[], { notInjected, broken }: Unproved, machine: string): string {
+  const columns = ['fault', 'what is done', ...COLUMNS.slice(0, 5), 'recovered by', 'violations'];
+  const row = (cellsOfRow: readonly string[]): string => `| ${cellsOfRow.join(' | ')} |`;
+  const rows = proofs.map((proof) => row([`\`${proof.name}\``, proof.about, ...cells(proof).slice(0, 5), UNTIL[proof.recovered], violationsOf(proof)]));
+  return [
+    '# Chaos', 'Written by `make prove-chaos`: real servers, a real PostgreSQL and real kills under load, then what tasks wrote down themselves is held against the tables ([how](guides/proofs.md#chaos)).', machine,
+    'Times are milliseconds from the fault to what the column before the last names, over all injections of the fault. What is lost, doubled or false would be counted in the last column.',
+    [row(columns), `|${columns.map(() => '---').join('|')}|`, ...rows].join('\n'), `${renderTotal(proofs, broken)}.`, ...notInjected.map(({ name, reason }) => `\`${name}\` was not injected: ${reason}.`),
+  ].join('\n\n') + '\n';
 }

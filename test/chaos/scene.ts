@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { type CompiledDag } from '#compile/compiled.ts';
 import { compilePython } from '#compile/from-python.ts';
 import { registerDag } from '#main/register-dag.ts';
-import { monotonicMs, sleep } from '#platform/clock.ts';
+import { monotonicMs, sleep, wallMs } from '#platform/clock.ts';
 import { userEnvironment } from '#platform/config.ts';
 import { killProcess } from '#platform/exec.ts';
 import { type Database, isUnavailable, openDatabase } from '#store/database.ts';
-import { processesOf } from '../support/processes.ts';
+import { childrenOf, processesOf } from '../support/processes.ts';
 import type { Cluster } from './cluster.ts';
 import { Ledger, Load, type Mix } from './load.ts';
 import { type Program, Proxy, PYTHON, startServer } from './programs.ts';
@@ -158,6 +158,17 @@ export class Scene {
 
   get processes(): { launcher: number; forkServers: number[] } {
     return processesOf(this.home);
+  }
+
+  /** Kills a process and writes down what dies of it: an execution that ran there may be lost, and no other. @returns when */
+  kill(pid: number): number {
+    const { launcher, forkServers } = this.processes;
+    const pids = [pid];
+    for (const one of pids) pids.push(...childrenOf(one));
+    const at = wallMs();
+    killProcess(pid, 'SIGKILL');
+    this.load.note({ kind: 'killed', at: at / 1000, pids, tree: [launcher, ...forkServers].includes(pid) });
+    return at;
   }
 
   /** Ends every program of it. With `keep` the folder stays for whoever asks what happened. */

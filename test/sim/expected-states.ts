@@ -9,12 +9,25 @@ export interface FinalInstance { readonly taskId: string; readonly mapIndex: num
 export function findUnexpected(sim: SimDag, run: { readonly state: string; readonly instances: readonly FinalInstance[] }): string[] {
   const found: string[] = [];
   const byTask = Map.groupBy(run.instances, (instance) => instance.taskId);
-  for (const task of sim.dag.tasks) found.push(...judgeTask(task, { sim, byTask }));
+  const isCutShort = sim.dag.fail_fast === true && run.instances.some(({ state }) => state === 'failed');
+  if (isCutShort) found.push(...judgeCutShort(sim, run.instances));
+  else for (const task of sim.dag.tasks) found.push(...judgeTask(task, { sim, byTask }));
   const inner = new Set(sim.dag.tasks.flatMap((task) => task.depends_on));
   const isBad = run.instances.some((one) => !inner.has(one.taskId) && (one.state === 'failed' || one.state === 'upstream_failed'));
   const wanted = isBad ? 'failed' : 'success';
   if (run.state !== wanted) found.push(`the run is ${run.state}, not ${wanted}`);
   return found;
+}
+
+/** fail_fast: one failed by itself; what ran then failed with it, and the rest was skipped. */
+function judgeCutShort(sim: SimDag, instances: readonly FinalInstance[]): string[] {
+  const found = instances.flatMap((one) => complain(one, { states: fails(sim, one.taskId) ? ['failed', 'skipped'] : ['success', 'failed', 'skipped'], tries: 0 }));
+  return instances.some((one) => one.state === 'failed' && fails(sim, one.taskId)) ? found : [...found, 'fail_fast ended the run, and none of its tasks fails by itself'];
+}
+
+function fails(sim: SimDag, taskId: string): boolean {
+  const task = sim.dag.tasks.find((one) => one.task_id === taskId);
+  return (sim.plans.get(taskId)?.failures ?? 0) > (task?.retries ?? 0);
 }
 
 interface Known { readonly sim: SimDag; readonly byTask: ReadonlyMap<string, readonly FinalInstance[]> }

@@ -14,6 +14,9 @@ const FAULTS: readonly Fault[] = [
   { name: 'session ended', strike: (stage) => stage.endSession() },
   { name: 'lock lost', strike: (stage) => stage.loseLock() },
   { name: 'bad network', strike: (stage, random) => stage.badNetwork(random.between(3000, 30_000)) },
+  { name: 'commits unanswered', strike: (stage, random) => stage.loseCommits(random.between(3000, 30_000)) },
+  // As long as its probe may take to find the connection dead.
+  { name: 'deaf leader', strike: (stage, random) => stage.deafen(random.between(500, 14_000)) },
   { name: 'statements refused', strike: (stage, random) => stage.refusals(random.between(3000, 40_000)) },
   { name: 'slow database', strike: (stage, random) => stage.slowDatabase(random.between(3000, 30_000)) },
   { name: 'bad agent network', strike: (stage, random) => stage.badAgentNetwork(random.between(3000, 30_000)) },

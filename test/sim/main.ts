@@ -1,4 +1,5 @@
 // The simulation proof: `main.ts [--seeds 1000] [--from 1] [--workers 2]`, or `main.ts --replay N` for one seed with everything that happened in it.
+// `--stop-at 'ghost, limit'` ends it with the first seed that breaks one of these rules.
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,9 @@ import type { Played } from './play-seed.ts';
 import { playSeed } from './play-seed.ts';
 import { withRealDatabase } from './real-database.ts';
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string', default: '1' }, workers: { type: 'string', default: '2' }, replay: { type: 'string' }, worker: { type: 'string' }, 'stop-at-first': { type: 'boolean', default: false } } });
+const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string', default: '1' }, workers: { type: 'string', default: '2' }, replay: { type: 'string' }, worker: { type: 'string' }, 'stop-at': { type: 'string' } } });
+
+const awaited: readonly string[] = values['stop-at']?.split(', ') ?? [];
 
 interface Totals { seeds: number; failed: number; virtualMs: number; events: number; statements: number; starts: number }
 
@@ -66,7 +69,11 @@ async function lead(): Promise<void> {
       totals.failed += played.violations.length > 0 ? 1 : 0;
       for (const key of ['virtualMs', 'events', 'statements', 'starts'] as const) totals[key] += played[key];
       if (played.violations.length > 0) process.stdout.write(`${describePlayed(played)}\n`);
-      if (played.violations.length > 0 && values['stop-at-first']) for (const one of children) one.disconnect();
+      const found = played.violations.find(({ rule }) => awaited.includes(rule));
+      if (found !== undefined) {
+        process.stdout.write(`found by seed ${played.seed}, ${found.rule}: ${found.detail}\n`);
+        for (const one of children) if (one.connected) one.disconnect();
+      }
       if (process.stdout.isTTY && totals.seeds % 20 === 0) process.stderr.write(`\r${totals.seeds} seeds`);
     });
     child.on('exit', (code) => {

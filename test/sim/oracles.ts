@@ -32,6 +32,8 @@ export async function judge(stage: Stage, dags: readonly SimDag[]): Promise<void
   judgeHistory(stage, tables, accuse);
   judgeKills(stage, tables, accuse);
   judgePauses(tables, accuse);
+  judgePast(stage, { tables, dags }, accuse);
+  judgeFailFast(stage, { tables, dags }, accuse);
   judgeRest(stage, tables, accuse);
   judgeRuns(stage, { tables, dags }, accuse);
   judgeLimits(stage, { tables, dags }, accuse);
@@ -148,6 +150,34 @@ function judgePauses(tables: Tables, accuse: Accuse): void {
       const since = pausedAt.get(dagOfRun.get(move.run) ?? '');
       if (since !== undefined && move.at - since > UNHEARD_MS) accuse('started while paused', `${String(move.task_id)} of ${move.run}, ${Math.round((move.at - since) / 1000)} s after the pause`);
     }
+  }
+}
+
+/** With depends_on_past a task begins after the same task of the run before has ended well. */
+function judgePast({ people }: Stage, { tables, dags }: { tables: Tables; dags: readonly SimDag[] }, accuse: Accuse): void {
+  for (const { dag } of dags) {
+    const runs = tables.runs.filter((run) => run.dag_id === dag.dag_id && run.run_type === 'scheduled').sort((a, b) => (a.logical ?? 0) - (b.logical ?? 0));
+    for (const [index, run] of runs.entries()) {
+      const before = runs[index - 1];
+      if (before === undefined || people.touched.has(run.id) || people.touched.has(before.id)) continue;
+      for (const { task_id: id } of dag.tasks.filter((task) => task.depends_on_past === true)) {
+        const own = tables.moves.filter((move) => move.what === 'instance' && move.task_id === id);
+        const began = own.findIndex((move) => move.run === run.id && move.new === 'running');
+        const ended = own.findIndex((move) => move.run === before.id && (move.new === 'success' || move.new === 'skipped'));
+        if (began >= 0 && (ended < 0 || began < ended)) accuse('started before its past', `${id} of ${run.run_id} began before that of ${before.run_id} had ended well`);
+      }
+    }
+  }
+}
+
+/** With fail_fast nothing begins after a task has failed. */
+function judgeFailFast({ people }: Stage, { tables, dags }: { tables: Tables; dags: readonly SimDag[] }, accuse: Accuse): void {
+  const fast = new Set(dags.filter(({ dag }) => dag.fail_fast === true).map(({ dag }) => dag.dag_id));
+  for (const run of tables.runs.filter(({ id, dag_id }) => fast.has(dag_id) && !people.touched.has(id))) {
+    const moves = tables.moves.filter((move) => move.what === 'instance' && move.run === run.id);
+    const failed = moves.findIndex((move) => move.new === 'failed');
+    const later = failed < 0 ? undefined : moves.slice(failed).find((move) => move.new === 'running');
+    if (later !== undefined) accuse('started after a failure', `${String(later.task_id)} of ${run.dag_id} ${run.run_id}, whose fail_fast had ended it`);
   }
 }
 

@@ -6,7 +6,8 @@ import { updatePool } from '#store/pools.ts';
 import type { Ledger } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { SimDatabase } from './sim-database.ts';
-import { type Node, type World } from './world.ts';
+import type { SimDag } from './workload.ts';
+import type { Node, World } from './world.ts';
 
 /** They sit at a node of their own, whose network is always fair. */
 export class People {
@@ -59,6 +60,15 @@ export class People {
     else this.#parts.world.at(this.#parts.world.now + 1000, () => void this.#unpause(dagId), null);
   }
 
+  /** Sets to success what a person's failure left for a later run to wait for: only people can let it go. */
+  async letPastGo(dags: readonly SimDag[]): Promise<void> {
+    const tasks = dags.flatMap(({ dag }) => dag.tasks.filter((task) => task.depends_on_past === true).map((task) => `${dag.dag_id}/${task.task_id}`));
+    const { rows } = await this.#parts.database.execute<{ run: string; task_id: string; map_index: number }>(
+      `select t.run, t.task_id, t.map_index from task_instances t join dag_runs r on r.id = t.run where r.dag_id || '/' || t.task_id = any($1) and t.state in ('failed', 'upstream_failed') order by r.dag_id, r.run_id, t.task_id, t.map_index`, [tasks]);
+    const mark = rows.filter(({ run }) => this.touched.has(run)).map((row) => ({ run: row.run, taskId: row.task_id, mapIndex: row.map_index, state: 'success' as const }));
+    if (mark.length > 0) await this.#act(async (store) => void (await applyAction(store, { ...NO_ACTION, mark, by: 'ann' })));
+  }
+
   async resizePool(): Promise<void> {
     this.isPoolResized = true;
     const slots = 2 + this.#parts.random.below(3);
@@ -82,7 +92,7 @@ export class People {
       try {
         await what(store);
       } catch (error) {
-        if (!/does not answer|ECONN|timeout|given up/.test(String(error))) ledger.accuse('crash', `a person's action: ${String(error)}`);
+        if (!/does not answer|ECONN|timeout|given up|kept coming in between/.test(String(error))) ledger.accuse('crash', `a person's action: ${String(error)}`);
       }
     });
   }

@@ -73,7 +73,10 @@ export async function playSeed(seed: number, where: { real: pg.Client; home: str
     const faults = planFaults(stage, random, CHAOS_MS);
     await world.run(begin + CHAOS_MS);
     stage.heal();
-    for (let rest = false; !rest && world.now < begin + CHAOS_MS + REST_MS; rest = await isAtRest(stage, dags)) await world.run(world.now + LOOK_MS);
+    for (let rest = false; !rest && world.now < begin + CHAOS_MS + REST_MS; rest = await isAtRest(stage, dags)) {
+      world.at(world.now, () => void stage.people.letPastGo(dags), null);
+      await world.run(world.now + LOOK_MS);
+    }
     await judge(stage, dags);
     const digest = await digestOf(stage);
     return { seed, violations: ledger.violations, faults, diary: stage.diary, digest, virtualMs: world.now - begin, events: world.events, statements: stage.database.statements, starts: ledger.entries.size };

@@ -18,13 +18,14 @@ export interface Weather {
   loseAnswer: number;
   /** A request that arrives long after its caller gave up. */
   delayRequest: number;
-  loseNotice: number;
+  /** A transaction that was committed, and its caller never hears of it. */
+  loseCommit: number;
   /** A statement that PostgreSQL gives up: a deadlock, a lock that it waited for too long. */
   refuse: number;
 }
 
 /** Nothing goes wrong. */
-export const FAIR: Weather = { latencyMs: 1, loseRequest: 0, loseAnswer: 0, delayRequest: 0, loseNotice: 0, refuse: 0 };
+export const FAIR: Weather = { latencyMs: 1, loseRequest: 0, loseAnswer: 0, delayRequest: 0, loseCommit: 0, refuse: 0 };
 
 const SHADOW = `
 create schema sim;
@@ -94,6 +95,8 @@ export class SimDatabase {
   weather: Weather = FAIR;
   isUp = true;
   readonly cutOff = new Set<Node>();
+  /** Nodes whose listening connection is dead, and they do not know yet. */
+  readonly deaf = new Set<Node>();
   #clockAt = -1;
   /** The session that holds the lock. */
   holder: Session | null = null;
@@ -132,7 +135,7 @@ export class SimDatabase {
     for (const { channel, payload } of rows) {
       const known = CHANNELS.find((one) => one === channel);
       for (const [node, handlers] of this.#listeners) {
-        if (known === undefined || this.cutOff.has(node) || this.#random.chance(this.weather.loseNotice)) continue;
+        if (known === undefined || this.cutOff.has(node) || this.deaf.has(node)) continue;
         this.world.at(this.world.now + this.#latency(), () => {
           if (this.#listeners.get(node) === handlers) handlers.onNotice(known, payload);
         }, node);
@@ -154,14 +157,14 @@ export class SimDatabase {
       const travelMs = isLate ? this.#random.between(2000, 25_000) : this.#latency();
       const isLost = this.#random.chance(weather.loseRequest);
       const isAnswerLost = this.#random.chance(weather.loseAnswer);
-      const refusal = this.#random.chance(weather.refuse) ? this.#random.pick(['40P01', '55P03', '40001']) : null;
+      const refusal = this.drawRefusal();
       answer(() => reject(new Error('Query read timeout')), how.timeoutMs);
       world.at(world.now + travelMs, async () => {
         if (this.cutOff.has(node)) return;
         if (!this.isUp) return answer(() => reject(new CodedError('ECONNREFUSED', 'connect ECONNREFUSED')), this.#latency());
         if (how.session?.isOpen === false) return answer(() => reject(new Error('Connection terminated unexpectedly')), this.#latency());
         if (isLost) return answer(() => reject(new CodedError('ECONNRESET', 'read ECONNRESET')), this.#latency());
-        if (refusal !== null) return answer(() => reject(new CodedError(refusal, `the statement was given up (${refusal})`)), this.#latency());
+        if (refusal !== null) return answer(() => reject(refusal), this.#latency());
         try {
           const result = await work();
           if (this.cutOff.has(node)) return;
@@ -172,6 +175,18 @@ export class SimDatabase {
         }
       }, null);
     });
+  }
+
+  /** A statement that PostgreSQL gives up: a deadlock, a lock that it waited for too long, a conflict, a request to end it. */
+  drawRefusal(): CodedError | null {
+    if (!this.#random.chance(this.weather.refuse)) return null;
+    const code = this.#random.pick(['40P01', '55P03', '40001', '57014']);
+    return new CodedError(code, `the statement was given up (${code})`);
+  }
+
+  /** Whether the answer to a commit that happened is lost. */
+  losesCommit(): boolean {
+    return this.#random.chance(this.weather.loseCommit);
   }
 
   #latency(): number {
@@ -278,6 +293,20 @@ export class SimDatabase {
     }, node);
   }
 
+  /** Notices to a node go nowhere, until its probe finds the connection dead and it is made anew. */
+  deafen(node: Node, ms: number): void {
+    this.deaf.add(node);
+    this.world.at(this.world.now + ms, () => this.undeafen(node), null);
+  }
+
+  undeafen(node: Node): void {
+    if (!this.deaf.delete(node)) return;
+    const handlers = this.#listeners.get(node);
+    if (handlers !== undefined) this.world.at(this.world.now + this.#latency(), () => {
+      if (this.#listeners.get(node) === handlers) handlers.onGap();
+    }, node);
+  }
+
   /** Refuses everybody; all sessions end. */
   goDown(): void {
     this.isUp = false;
@@ -330,7 +359,7 @@ class SimPool {
   }
 }
 
-/** One statement at a time travels like any other; a transaction happens at one instant, and only its last answer may be lost. */
+/** One statement at a time travels like any other; a transaction happens at one instant: a statement of it may be given up, and the answer to its commit may be lost. */
 class SimPoolClient {
   readonly #database: SimDatabase;
   readonly #node: Node;
@@ -344,17 +373,23 @@ class SimPoolClient {
   async query(text: Statement, values?: unknown[]): Promise<pg.QueryResult> {
     const sql = (typeof text === 'string' ? text : text.text).trim().toLowerCase();
     if (this.#release !== null) {
-      if (sql !== 'commit' && sql !== 'rollback') return this.#database.execute(text, values);
+      if (sql !== 'commit' && sql !== 'rollback') return this.#inTransaction(text, values);
       const result = await this.#database.execute(sql);
       if (sql === 'commit') await this.#database.deliverNotices();
       this.#release();
       this.#release = null;
+      if (sql === 'commit' && this.#database.losesCommit()) throw new CodedError('ECONNRESET', 'read ECONNRESET');
       return result;
     }
     if (sql !== 'begin' && !sql.startsWith('start transaction')) return this.#database.call(this.#node, { timeoutMs: LIMITS.databaseTimeoutMs }, () => this.#database.executeAndTell(text, values));
     await this.#database.call(this.#node, { timeoutMs: LIMITS.databaseTimeoutMs }, () => Promise.resolve());
     this.#release = this.#database.world.hold();
     return this.#database.execute('begin');
+  }
+
+  #inTransaction(text: Statement, values?: unknown[]): Promise<pg.QueryResult> {
+    const refusal = this.#database.drawRefusal();
+    return refusal === null ? this.#database.execute(text, values) : Promise.reject(refusal);
   }
 
   release(): void {

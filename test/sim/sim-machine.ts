@@ -30,6 +30,7 @@ export class SimMachine {
   readonly #isTouched: (run: string) => boolean;
   readonly jobs = new Map<ExecutionId, Job>();
   readonly outcomesLeft = new Map<ExecutionId, ExecutionReport>();
+  #swept: readonly ExecutionId[] = [];
   readonly servers = new Set<ServerDoor>();
   readonly warm = new Set<VersionId>();
   readonly #seen = new Set<ExecutionId>();
@@ -50,8 +51,18 @@ export class SimMachine {
   outcomes(node: Node): Outcomes {
     return {
       find: (id) => new Promise((resolve) => void this.world.at(this.world.now, () => resolve(this.outcomesLeft.get(id) ?? null), node)),
-      discard: (id) => void this.outcomesLeft.delete(id),
+      sweep: (listOpen) => {
+        const open = listOpen();
+        if (open !== null) this.#forgetClosed(new Set(open));
+        return Promise.resolve();
+      },
     };
+  }
+
+  /** What was there at the sweep before. */
+  #forgetClosed(open: ReadonlySet<ExecutionId>): void {
+    for (const id of this.#swept) if (!open.has(id)) this.outcomesLeft.delete(id);
+    this.#swept = [...this.outcomesLeft.keys()];
   }
 
   /** A leader of a newer epoch takes over; an older one is refused from then on. */
@@ -114,7 +125,6 @@ export class SimMachine {
     if (answer === 'closed') this.ledger.accuse('identity', `${spec.execution_id} reported, and nobody knows it`);
     else if (answer.kind === 'recorded') this.ledger.acknowledged(spec.execution_id, report.outcome);
     if (this.#random.chance(this.weather.repeat)) await this.#insist(job, (scheduler) => scheduler.report(spec.token, report));
-    this.outcomesLeft.delete(spec.execution_id);
     this.#exit(job, { status: 0, signal: null });
   }
 
@@ -233,7 +243,7 @@ export class SimExecutor implements Executor {
     if (!this.#machine.attach(this, epoch)) throw new AppError('not_leading', 'the launcher obeys a newer leader');
     const running = new Map([...this.#machine.jobs.keys()].map((id) => [id, 1] as const));
     await new Promise<void>((resolve) => void world.after(this.#machine.latency(), resolve));
-    return { running, handles: new Set(['sim']) };
+    return { running };
   }
 
   reserve(versionId: VersionId): Slot | null {

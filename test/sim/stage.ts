@@ -95,6 +95,11 @@ export class Stage {
     return this.#servers.size === 0 ? null : this.#random.pick([...this.#servers]);
   }
 
+  /** Only a leader listens. */
+  get #leader(): (ServerDoor & { readonly executor: SimExecutor }) | undefined {
+    return [...this.#servers].find(({ node }) => node === this.database.holder?.node);
+  }
+
   #killFor(door: (ServerDoor & { readonly executor: SimExecutor }) | null | undefined, ms: number): void {
     if (door === null || door === undefined || this.#isHealed) return;
     this.#kill(door);
@@ -106,7 +111,7 @@ export class Stage {
   }
 
   killLeader(ms: number): void {
-    this.#killFor([...this.#servers].find(({ node }) => node === this.database.holder?.node), ms);
+    this.#killFor(this.#leader, ms);
   }
 
   stopServer(ms: number): void {
@@ -146,8 +151,21 @@ export class Stage {
 
   badNetwork(ms: number): void {
     this.note(`requests and answers are lost for ${Math.round(ms)} ms`);
-    this.database.weather = { ...FAIR, latencyMs: 2, loseRequest: 0.03, loseAnswer: 0.03, delayRequest: 0.02 };
+    this.database.weather = { ...FAIR, latencyMs: 2, loseRequest: 0.03, loseAnswer: 0.03, delayRequest: 0.02, loseCommit: 0.2 };
     this.world.at(this.world.now + ms, () => void (this.database.weather = FAIR), null);
+  }
+
+  loseCommits(ms: number): void {
+    this.note(`answers to commits are lost for ${Math.round(ms)} ms`);
+    this.database.weather = { ...FAIR, loseCommit: 0.5 };
+    this.world.at(this.world.now + ms, () => void (this.database.weather = FAIR), null);
+  }
+
+  deafen(ms: number): void {
+    const door = this.#leader;
+    if (door === undefined || this.database.deaf.has(door.node)) return;
+    this.note(`${door.node.name} hears no notices for ${Math.round(ms)} ms`);
+    this.database.deafen(door.node, ms);
   }
 
   refusals(ms: number): void {
@@ -199,6 +217,7 @@ export class Stage {
     if (!this.database.isUp) this.database.comeUp();
     for (const { node } of this.#servers) {
       if (this.database.cutOff.has(node)) this.database.heal(node);
+      this.database.undeafen(node);
       if (node.isStopped) this.world.resume(node);
     }
     while (this.#servers.size < 2) this.startServer();

@@ -49,11 +49,13 @@ export function makeDags(random: Random, chaosMs: number): SimDag[] {
 function makeDag(random: Random, how: { id: string; isScheduled: boolean; chaosMs: number }): SimDag {
   const plans = new Map<string, TaskPlan>();
   const tasks: Task[] = [];
-  for (let index = 0; index < 3 + random.below(5); index += 1) tasks.push(makeTask(random, { id: `t${index}`, earlier: tasks, plans }));
-  const start = Math.ceil(BEGIN_MS / SLOT_MS) * SLOT_MS;
+  const isFailFast = random.chance(0.2);
+  for (let index = 0; index < 3 + random.below(5); index += 1) tasks.push(makeTask(random, { id: `t${index}`, earlier: tasks, plans, isScheduled: how.isScheduled, isFailFast }));
+  // Some schedules begin in the past: all their slots are due at once.
+  const start = (Math.ceil(BEGIN_MS / SLOT_MS) - (random.chance(0.4) ? 3 : 0)) * SLOT_MS;
   const slots = how.isScheduled ? Array.from({ length: 2 + random.below(2) }, (_, slot) => start + slot * SLOT_MS) : [];
   const dag = dagOf(how.id, tasks, {
-    max_active_runs: 1 + random.below(3), ...(random.chance(0.3) ? { max_active_tasks: 2 } : {}),
+    max_active_runs: 1 + random.below(3), ...(random.chance(0.3) ? { max_active_tasks: 2 } : {}), ...(isFailFast ? { fail_fast: true } : {}),
     ...(how.isScheduled ? {
       timetable: { kind: 'cron', expressions: ['* * * * *'], timezone: 'UTC' }, catchup: true, start_date: new Date(start).toISOString(), end_date: new Date(slots.at(-1) ?? start).toISOString(),
     } : {}),
@@ -62,18 +64,22 @@ function makeDag(random: Random, how: { id: string; isScheduled: boolean; chaosM
   return { dag, plans, slots, triggers };
 }
 
-interface Surroundings { readonly id: string; readonly earlier: readonly Task[]; readonly plans: Map<string, TaskPlan> }
+interface Surroundings { readonly id: string; readonly earlier: readonly Task[]; readonly plans: Map<string, TaskPlan>; readonly isScheduled: boolean; readonly isFailFast: boolean }
 
-function makeTask(random: Random, { id, earlier, plans }: Surroundings): Task {
+function makeTask(random: Random, { id, earlier, plans, isScheduled, isFailFast }: Surroundings): Task {
   const lists = earlier.filter((one) => (plans.get(one.task_id)?.listLength ?? null) !== null);
   const mapped = lists.length > 0 && random.chance(0.6) ? random.pick(lists) : null;
   const retries = random.below(3);
   const isSensor = mapped === null && random.chance(0.15);
-  plans.set(id, makePlan(random, { retries, isSensor, mayList: mapped === null && !isSensor }));
+  const plan = makePlan(random, { retries, isSensor, mayList: mapped === null && !isSensor });
   const upstream = mapped === null ? earlier.filter(() => random.chance(1.4 / Math.max(1, earlier.length))).map((one) => one.task_id).slice(0, 3) : [mapped.task_id];
+  // One that later runs wait for never fails for good.
+  const waitsForPast = isScheduled && upstream.length === 0 && !isSensor && random.chance(0.5);
+  plans.set(id, waitsForPast ? { ...plan, failures: Math.min(plan.failures, retries) } : plan);
   return task(id, upstream, {
     retries, retry_delay_seconds: random.below(15), ...limitsOf(random),
-    ...(mapped === null ? ruleOf(random, upstream) : { expand: { kind: 'product', arguments: { x: { kind: 'xcom', task_id: mapped.task_id, key: 'return_value' } } } }),
+    ...(waitsForPast ? { depends_on_past: true } : {}),
+    ...(mapped === null ? (isFailFast ? {} : ruleOf(random, upstream)) : { expand: { kind: 'product', arguments: { x: { kind: 'xcom', task_id: mapped.task_id, key: 'return_value' } } } }),
     ...(isSensor ? { sensor: { mode: 'reschedule', poke_interval_seconds: 5, timeout_seconds: 100_000 } } : {}),
   });
 }

@@ -1,8 +1,8 @@
 // A scheduler on a real database with an executor whose executions a test ends by hand: no processes, no waiting.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ExecutionReport, ExecutionSpec, ReportAnswer, ReportedError, ReportedXCom } from '#contract/attempt.ts';
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
@@ -11,7 +11,7 @@ import type { EndedSpan } from '#contract/spans.ts';
 import type { ValueStore } from '#contract/value-store.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { Executor, ExecutorEvents, Inventory, Slot } from '#executor/executor.ts';
-import { outcomeFiles } from '#executor/outcome-files.ts';
+import { OutcomeFiles } from '#executor/outcome-files.ts';
 import { readConfig } from '#platform/config.ts';
 import { createReporter, type Reporter } from '#platform/report.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
@@ -48,7 +48,7 @@ export class FakeExecutor implements Executor {
 
   lead(_epoch: number, events: ExecutorEvents): Promise<Inventory> {
     this.events = events;
-    return Promise.resolve({ running: new Map(this.machine.running), handles: new Set(['fake']) });
+    return Promise.resolve({ running: new Map(this.machine.running) });
   }
 
   reserve(versionId: VersionId): Slot | null {
@@ -121,6 +121,7 @@ export class EngineUnderTest implements AsyncDisposable {
   readonly spans: EndedSpan[] = [];
   readonly home = mkdtempSync(join(tmpdir(), 'leoflow-engine-'));
   readonly versions = new Map<string, VersionId>();
+  readonly #outcomes = new OutcomeFiles(join(this.home, 'outcomes'));
   readonly #servers: Server[] = [];
   readonly #reporter: Reporter = createReporter('error', () => undefined);
   readonly #overrides: Parameters<typeof readConfig>[0];
@@ -168,7 +169,7 @@ export class EngineUnderTest implements AsyncDisposable {
     const scheduler = new Scheduler({
       config: readConfig(this.#overrides, {}), home: this.home, host: hostname(), place: `${hostname()}#home`, onSpan: (span) => void this.spans.push(span), database, reporter: this.#reporter, executor, values: this.#values, agentAddress: join(this.home, 'agent.sock'),
       coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
-      folders: { logFile: (id) => join(this.home, `${id}.log`), outcomes: join(this.home, 'outcomes') }, outcomes: outcomeFiles(join(this.home, 'outcomes')), onPruned: () => undefined,
+      folders: { logFile: (id) => join(this.home, `${id}.log`), outcomes: this.#outcomes.path }, outcomes: this.#outcomes, onPruned: () => undefined,
     });
     this.#servers.push({ scheduler, executor, unplug: () => void (isPlugged = false) });
     scheduler.start();
@@ -212,14 +213,24 @@ export class EngineUnderTest implements AsyncDisposable {
 
   /** Reports the end of an execution as its process would, once. */
   async report(spec: Pick<ExecutionSpec, 'execution_id' | 'token'>, ending: Ending = {}): Promise<ReportAnswer> {
-    const { xcoms, ...rest } = ending;
-    const at = new Date(this.database.clock.nowMs()).toISOString();
-    const answer = await this.scheduler.report(spec.token, {
-      execution_id: spec.execution_id, outcome: 'success', started_at: at, ended_at: at, ...rest,
-      ...(xcoms === undefined ? {} : { xcoms: Object.entries(xcoms).map(([key, value]): ReportedXCom => ({ key, value: JSON.stringify(value), mapped_length: Array.isArray(value) ? value.length : null })) }),
-    });
+    const answer = await this.scheduler.report(spec.token, this.#reportOf(spec.execution_id, ending));
     this.machine.running.delete(spec.execution_id);
     return answer;
+  }
+
+  #reportOf(id: ExecutionId, { xcoms, ...rest }: Ending): ExecutionReport {
+    const at = new Date(this.database.clock.nowMs()).toISOString();
+    return {
+      execution_id: id, outcome: 'success', started_at: at, ended_at: at, ...rest,
+      ...(xcoms === undefined ? {} : { xcoms: Object.entries(xcoms).map(([key, value]): ReportedXCom => ({ key, value: JSON.stringify(value), mapped_length: Array.isArray(value) ? value.length : null })) }),
+    };
+  }
+
+  /** Leaves an execution's outcome on the disk, as its process does while it reports. */
+  leave(spec: ExecutionSpec, ending: Ending = {}): void {
+    const path = spec.outcome_file ?? assert.fail();
+    mkdirSync(dirname(path), { recursive: true });
+    appendFileSync(path, `\n${spec.execution_id} ${JSON.stringify(this.#reportOf(spec.execution_id, ending))}\n`);
   }
 
   /** Reports until somebody takes it, as an agent does while nobody leads. */

@@ -148,7 +148,7 @@ export class ProcessesUnderTest implements AsyncDisposable {
   async start(version: VersionId, taskId: string, more: { slot?: Slot; spec?: Partial<ExecutionSpec> } = {}): Promise<Started> {
     const slot = more.slot ?? (await this.slot(version));
     const id = makeUuidV7<ExecutionId>(Date.now());
-    const [logFile, outcomeFile] = [join(this.home, 'logs', `${id}.log`), join(this.home, 'outcomes', `${id}.json`)];
+    const [logFile, outcomeFile] = [join(this.home, 'logs', `${id}.log`), join(this.home, 'outcomes', 'records')];
     const at = '2026-01-01T00:00:00Z';
     const spec: ExecutionSpec = {
       execution_id: id, attempt_id: makeUuidV7<AttemptId>(0), token: 't'.repeat(32), dag_id: 'd', version_id: version, task_id: taskId, map_index: -1, try_number: 1, max_tries: 0,

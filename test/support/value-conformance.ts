@@ -53,11 +53,11 @@ class Scene {
   }
 
   /** Where the bytes of a report go before its commit. */
-  async put(xcoms: Readonly<Record<string, string>>, how: { execution?: ExecutionId; epoch?: number; atMs?: number; ttlSeconds?: number; store?: ValueStore | null } = {}): Promise<PlacedXCom[]> {
+  async put(xcoms: Readonly<Record<string, string>>, how: { execution?: ExecutionId; epoch?: number; atMs?: number; ttlSeconds?: number; store?: ValueStore | null } = {}): Promise<readonly PlacedXCom[]> {
     const report: ExecutionReport = { execution_id: how.execution ?? this.newExecution(), outcome: 'success', started_at: '', ended_at: '', xcoms: Object.entries(xcoms).map(([key, value]) => ({ key, value, mapped_length: null })) };
     const store = how.store === undefined ? this.place.store : how.store;
     if (store === null) return inlineXComs(report);
-    return placeXComs(store, report, { ttlSeconds: how.ttlSeconds ?? null, mark: { epoch: how.epoch ?? EPOCH, atMs: how.atMs ?? this.database.clock.nowMs(), run: this.run } });
+    return (await placeXComs(store, report, { ttlSeconds: how.ttlSeconds ?? null, mark: { epoch: how.epoch ?? EPOCH, atMs: how.atMs ?? this.database.clock.nowMs(), run: this.run } })).xcoms;
   }
 
   commit(placed: readonly PlacedXCom[], how: { mapIndex?: number; ttlSeconds?: number } = {}): Promise<MoveResult> {
@@ -69,7 +69,7 @@ class Scene {
     await this.place.store?.confirmValues(placed.flatMap((xcom) => xcom.location ?? []));
   }
 
-  async push(xcoms: Readonly<Record<string, string>>, how: { mapIndex?: number; ttlSeconds?: number; execution?: ExecutionId } = {}): Promise<PlacedXCom[]> {
+  async push(xcoms: Readonly<Record<string, string>>, how: { mapIndex?: number; ttlSeconds?: number; execution?: ExecutionId } = {}): Promise<readonly PlacedXCom[]> {
     const placed = await this.put(xcoms, how);
     assert.deepEqual(await this.commit(placed, how), { kind: 'moved' });
     await this.confirm(placed);

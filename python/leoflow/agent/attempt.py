@@ -191,51 +191,50 @@ def _cancel(_signal, _frame):
 
 
 def _leave_outcome(spec: dict, payload: bytes) -> None:
-    """The file by which a reconciler learns the outcome when the report never arrives. Written while the report travels: nobody waits for it."""
+    """Append the record by which a leader learns the outcome when the report never arrives. Written while the report travels: nobody waits for it."""
     path = spec.get("outcome_file")
     if not path:
         return
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.write(file, payload)
-        os.close(file)
+        # Opened for this record only: the leader renames the file when it is large.
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            # One call, so that records of several executions never mix. One that a full disk cut short ends where the next begins.
+            head = f"\n{spec['execution_id']} ".encode("ascii")
+            if os.writev(file, (head, payload, b"\n")) <= len(head) + len(payload):
+                logs.note("error", "the outcome could not be written whole")
+        finally:
+            os.close(file)
     except OSError as error:
-        logs.note("error", f"the outcome file could not be written: {error}")
+        logs.note("error", f"the outcome could not be written: {error}")
 
 
 def _report(server: Server, spec: dict, report: dict) -> None:
     try:
-        server.post(REPORT, report, REPORT_LIMIT_SECONDS, lambda payload: _leave_outcome(spec, payload))
+        _post_report(server, spec, report)
     except wire.HttpError as error:
-        if error.status != 409:
-            logs.note("error", f"the server refused the report: {error}")
-            if error.status not in (413, 422):
-                # Whatever went wrong there: what was left behind still counts when this process ends.
-                return
-            _report_refused(server, report, error)
+        if error.status == 409:
+            return
+        logs.note("error", f"the server refused the report: {error}")
+        # Whatever else went wrong there: what was left behind still counts when this process ends.
+        if error.status in (413, 422):
+            _report_refused(server, spec, report, error)
     except TimeoutError as error:
         logs.note("error", f"the report was never taken: {error}")
-        return
-    _forget_outcome(spec)
 
 
-def _report_refused(server: Server, report: dict, error: wire.HttpError) -> None:
+def _post_report(server: Server, spec: dict, report: dict) -> None:
+    server.post(REPORT, report, REPORT_LIMIT_SECONDS, lambda payload: _leave_outcome(spec, payload))
+
+
+def _report_refused(server: Server, spec: dict, report: dict, error: wire.HttpError) -> None:
     """A report that the server cannot take must not leave the task running for ever: its failure is reported instead."""
     plain = {key: report[key] for key in ("execution_id", "started_at", "ended_at")}
     message = f"the result was refused by the server: {error.body[:2000].decode('utf-8', 'replace')}"
     try:
-        server.post(REPORT, {**plain, "outcome": "failed", "error": {"type": "ReportRefused", "message": message}}, REPORT_LIMIT_SECONDS)
+        _post_report(server, spec, {**plain, "outcome": "failed", "error": {"type": "ReportRefused", "message": message}})
     except (wire.HttpError, TimeoutError):
         pass
-
-
-def _forget_outcome(spec: dict) -> None:
-    path = spec.get("outcome_file")
-    if path:
-        try:
-            os.unlink(path)
-        except OSError:
-            pass
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ class ForkServer:
         self.epoch = message["epoch"]
         self.agent_socket = message["agent_socket"]
         running = [{"execution_id": execution, "pid": pid} for execution, pid in self.running.items()]
-        self._send({"op": "hello", "pid": os.getpid(), "epoch": self.epoch, "running": running, "seen": list(self.seen)})
+        self._send({"op": "hello", "pid": os.getpid(), "epoch": self.epoch, "running": running})
 
     def _settle_parked(self) -> None:
         """Wait until each parked child of the leader before has either begun or ended.

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from leoflow.agent import processes, wire
 ORPHAN_SECONDS = 900
 #: A launcher that was just killed may hold the lock for a moment longer than its socket.
 LOCK_SECONDS = 1.0
+#: One that accepts a connection and says nothing for so long is stopped or stuck.
+GREETING_SECONDS = 5.0
 #: The machine has no room for a process just now: nothing is known to be wrong with the file.
 PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC}
 
@@ -248,6 +251,25 @@ def _locked(lock) -> bool:
         return False
 
 
+def _end_silent(path: str) -> bool:
+    """Kill the launcher that listens there if it does not answer: everything below it ends with it. False when it answers, or nobody listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(GREETING_SECONDS)
+        try:
+            sock.connect(path)
+            # An epoch that takes nothing over.
+            sock.sendall(wire.encode_line({"op": "hello", "epoch": -1}))
+            sock.recv(1)
+            return False
+        except TimeoutError:
+            pid, _, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        except OSError:
+            return False
+    print(f"the launcher {pid} does not answer and is killed", file=sys.stderr, flush=True)
+    os.kill(pid, signal.SIGKILL)
+    return True
+
+
 def main() -> None:
     """Take the home folder's lock, end what a dead launcher left, serve."""
     home = sys.argv[1]
@@ -256,7 +278,9 @@ def main() -> None:
     deadline = time.monotonic() + LOCK_SECONDS
     while not _locked(lock):
         if time.monotonic() > deadline:
-            sys.exit("another launcher serves this home folder")
+            if not _end_silent(os.path.join(home, "run", "launcher.sock")):
+                sys.exit("another launcher serves this home folder")
+            deadline = time.monotonic() + LOCK_SECONDS
         time.sleep(0.01)
     os.environ[processes.LAUNCHER_MARKER] = ""
     launcher = Launcher(home)

@@ -6,6 +6,7 @@ import type { AttemptService } from '#contract/attempt.ts';
 import { LIMITS } from '#contract/config.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
+import { isRefusal } from '#store/database.ts';
 import { parsePark, parseReport, parseXComRequest } from './agent-messages.ts';
 
 /** Listening until `close`, which cuts open calls (parked children learn it that way) and removes the socket file. */
@@ -61,8 +62,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, to: { 
     if (failure instanceof AppError) return send(response, ERRORS[failure.code].status, { code: failure.code, detail: failure.message });
     to.reporter.report({ event: 'failure', where: `agent ${request.url}`, error: errorText(error) });
     // The database refused what this report holds; asking again would not help. Everything else is worth another try.
-    const isData = error instanceof Error && 'code' in error && String(error.code).startsWith('22');
-    send(response, isData ? 422 : 503, { code: isData ? 'invalid_value' : 'database_unavailable', detail: errorText(error) });
+    const isFinal = isRefusal(error);
+    send(response, isFinal ? 422 : 503, { code: isFinal ? 'invalid_value' : 'database_unavailable', detail: errorText(error) });
   }
 }
 

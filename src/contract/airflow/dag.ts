@@ -7,7 +7,7 @@ import { collection, fieldsOf, Instant, Json, named, nullable, strict, words } f
 export const DagRunType = words(RUN_TYPES);
 export const DagRunState = words(RUN_STATES);
 
-export const DagTagResponse = named('DagTagResponse', { name: T.String(), dag_id: T.String(), dag_display_name: T.String() });
+const DagTagResponse = named('DagTagResponse', { name: T.String(), dag_id: T.String(), dag_display_name: T.String() });
 
 export const DAGResponse = named('DAGResponse', {
   dag_id: T.String(), dag_display_name: T.String(), is_paused: T.Boolean(), is_stale: T.Boolean(), last_parsed_time: nullable(Instant),
@@ -37,11 +37,11 @@ export const DAGPatchBody = T.Object({ is_paused: T.Boolean() }, { ...strict, $i
 export const DAGTagCollectionResponse = collection('DAGTagCollectionResponse', 'tags', T.String());
 
 const DagStatsStateResponse = named('DagStatsStateResponse', { state: DagRunState, count: T.Integer() });
-export const DagStatsResponse = named('DagStatsResponse', { dag_id: T.String(), dag_display_name: T.String(), stats: T.Array(DagStatsStateResponse) });
+const DagStatsResponse = named('DagStatsResponse', { dag_id: T.String(), dag_display_name: T.String(), stats: T.Array(DagStatsStateResponse) });
 export const DagStatsCollectionResponse = collection('DagStatsCollectionResponse', 'dags', DagStatsResponse);
 
 export const DAG_WARNING_TYPES = ['asset conflict', 'non-existent pool', 'runtime varying value'] as const;
-export const DAGWarningResponse = named('DAGWarningResponse', {
+const DAGWarningResponse = named('DAGWarningResponse', {
   dag_id: T.String(), warning_type: words(DAG_WARNING_TYPES), message: T.String(), timestamp: Instant, dag_display_name: T.String(),
 });
 export const DAGWarningCollectionResponse = collection('DAGWarningCollectionResponse', 'dag_warnings', DAGWarningResponse);

@@ -4,7 +4,7 @@ import { TASK_STATES } from '../states.ts';
 import { DagVersionResponse } from './dag-version.ts';
 import { AwareInstant, awareRange, collection, defaulted, Instant, Json, named, nullable, numberRange, optional, strict, Uuid, words } from './fields.ts';
 
-export const TaskInstanceState = words(TASK_STATES);
+const TaskInstanceState = words(TASK_STATES);
 
 const JobResponse = named('JobResponse', {
   id: T.Integer(), dag_id: nullable(T.String()), state: nullable(T.String()), job_type: nullable(T.String()), start_date: nullable(Instant), end_date: nullable(Instant),
@@ -37,7 +37,7 @@ export type TaskInstanceHistoryResponse = Static<typeof TaskInstanceHistoryRespo
 export const TaskInstanceHistoryCollectionResponse = collection('TaskInstanceHistoryCollectionResponse', 'task_instances', TaskInstanceHistoryResponse);
 
 const TaskDependencyResponse = named('TaskDependencyResponse', { name: T.String(), reason: T.String() });
-export type TaskDependencyResponse = Static<typeof TaskDependencyResponse>;
+type TaskDependencyResponse = Static<typeof TaskDependencyResponse>;
 export const TaskDependencyCollectionResponse = named('TaskDependencyCollectionResponse', { dependencies: T.Array(TaskDependencyResponse) });
 
 /** Ours: why an instance is not running, or how it came to be skipped. */
@@ -66,7 +66,7 @@ export const PatchTaskInstanceBody = T.Object({
 }, { ...strict, $id: 'PatchTaskInstanceBody' });
 export type PatchTaskInstanceBody = Static<typeof PatchTaskInstanceBody>;
 
-export const StructuredLogMessage = T.Object({ timestamp: T.Optional(Instant), event: T.String() }, { $id: 'StructuredLogMessage', additionalProperties: true });
+const StructuredLogMessage = T.Object({ timestamp: T.Optional(Instant), event: T.String() }, { $id: 'StructuredLogMessage', additionalProperties: true });
 export const TaskInstancesLogResponse = named('TaskInstancesLogResponse', {
   content: T.Union([T.Array(StructuredLogMessage), T.Array(T.String())]), continuation_token: nullable(T.String()),
 });

@@ -17,7 +17,7 @@ def note(phase, **more):
     ti = get_current_context()["ti"]
     line = {
         "phase": phase, "execution": os.environ["LEOFLOW_EXECUTION_ID"], "dag": ti.dag_id, "run": ti.run_id, "task": ti.task_id,
-        "map": ti.map_index, "try": ti.try_number, "mono": time.monotonic(), "wall": time.time(), **more}
+        "map": ti.map_index, "try": ti.try_number, "pid": os.getpid(), "parent": os.getppid(), "mono": time.monotonic(), "wall": time.time(), **more}
     ledger = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.write(ledger, (json.dumps(line) + "\n").encode())
     os.close(ledger)
