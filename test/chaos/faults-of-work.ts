@@ -8,6 +8,7 @@ import { killProcess } from '#platform/exec.ts';
 import { readSecret } from '#store/server-secrets.ts';
 import { type Fault, MIXED, PAIR } from './fault.ts';
 import { reviveAll } from './faults-of-processes.ts';
+import { MemoryCgroup, whyNoMemoryCgroup } from './memory-cgroup.ts';
 import type { Scene } from './scene.ts';
 
 const fillerOf = (scene: Scene): string => join(scene.home, 'logs', 'executions', 'filler');
@@ -133,7 +134,20 @@ export const FAULTS_OF_WORK: readonly Fault[] = [
     recovered: 'next epoch', inject: markAndKill, heal: reviveAll,
   },
   {
-    name: 'task-out-of-memory', about: 'the kernel kills a task for memory', scene: PAIR, times: 0, recovered: 'start',
-    unable: () => 'it needs a memory cgroup of its own', inject: now,
+    name: 'task-out-of-memory', about: 'tasks share 512 MB with all of their machinery; the kernel kills one that wants more', scene: { servers: 2, mix: { weave: 1, hungry: 1 } }, times: 10, recovered: 'start',
+    unable: whyNoMemoryCgroup,
+    prepare: (scene) => {
+      const group = new MemoryCgroup(`leoflow-chaos-${process.pid}`, 512 << 20);
+      const { launcher, forkServers } = scene.processes;
+      for (const pid of [launcher, ...forkServers]) group.add(pid);
+      scene.closers.push(() => group.remove());
+      return Promise.resolve();
+    },
+    inject: async (scene) => {
+      const killed = async (): Promise<number> => Number((await scene.rows("select count(*) from executions where cause = 'oom'"))[0]?.['count']);
+      const before = await killed();
+      await scene.until(async () => (await killed()) > before, 'the kernel kills a task');
+      return wallMs();
+    },
   },
 ];

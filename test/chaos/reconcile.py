@@ -128,7 +128,10 @@ class Reconciler:
             return self.was_killed(row) or self.never_left(row)
         if row["state"] == "cancelled":
             return self.runs[row["run"]]["run_id"] in self.touched
-        return finish is None or row["state"] == "success"
+        if finish is not None:
+            return row["state"] == "success"
+        start = self.line_of(row["id"], "START")
+        return start is None or row["cause"] == self.task_of(start).get("cause", row["cause"])
 
     def was_killed(self, row):
         """True when its own process, or the fork server above it, was killed while it ran; some tasks do it themselves."""

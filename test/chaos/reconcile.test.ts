@@ -30,7 +30,7 @@ const SHAPE = {
     d: {
       run: 'success',
       tasks: {
-        a: {}, b: { upstream: ['a'], inputs: ['a'] }, m: { upstream: ['a'], mapped: 2 }, twice: { tries: 2 }, doomed: { state: 'failed' }, never: { upstream: ['doomed'], state: 'upstream_failed', tries: 0 },
+        a: {}, b: { upstream: ['a'], inputs: ['a'] }, m: { upstream: ['a'], mapped: 2 }, twice: { tries: 2, cause: 'user_error' }, doomed: { state: 'failed' }, never: { upstream: ['doomed'], state: 'upstream_failed', tries: 0 },
         rescue: { upstream: ['doomed'], rule: 'one_failed' }, last: { upstream: ['b', 'm', 'twice', 'never', 'rescue'], rule: 'all_done' }, p: { pool: 'narrow' }, q: { pool: 'narrow' },
       },
     },
@@ -54,7 +54,7 @@ function soundFacts(): Facts {
     const state = more.state ?? (end === 'FINISH' ? 'success' : 'failed');
     const attempt = `${task}${who.map}.${who.try}`;
     if (!facts.attempts.some((one) => one.id === attempt)) facts.attempts.push({ id: attempt, run: 'R', task_id: task, map_index: who.map, try_number: who.try });
-    facts.executions.push({ id: execution, attempt_id: attempt, run: 'R', state, ended: true, cause: null, pid: null, created_at: at - 0.01, ended_at: at + 1.01 });
+    facts.executions.push({ id: execution, attempt_id: attempt, run: 'R', state, ended: true, cause: end === 'RAISE' ? 'user_error' : null, pid: null, created_at: at - 0.01, ended_at: at + 1.01 });
     facts.events.push({ ...EVENT, task_id: task, map_index: who.map, id: facts.events.length + 1, execution_id: execution, epoch: facts.events.length < 4 ? 1 : 2, detail: null });
     facts.logs.set(execution, [1, 2].slice(0, end === 'none' ? 1 : 2).map((number) => `L ${number} ${sha(`${execution}:${number}`).slice(0, 12)}`));
     if (more.last === false) return;
@@ -184,6 +184,7 @@ for (const [name, codes, facts] of UNEXPLAINED) {
 /** What is planted, and the codes that must be found; no others may be. */
 const PLANTED: readonly [string, string[], (facts: Facts) => void][] = [
   ['an accepted run that is gone', ['R1'], (facts) => void facts.driver.push({ kind: 'created', dag: 'd', run: 'gone' })],
+  ['a try that failed for another cause than its own', ['R5'], (facts) => void (execution(facts, 'x-t1').cause = 'oom')],
   ['an instance that is not there', ['R1', 'R7'], (facts) => {
     facts.instances = facts.instances.filter((one) => one.map_index !== 1);
     facts.executions = facts.executions.filter((one) => one.id !== 'x-m1');

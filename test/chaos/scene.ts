@@ -57,7 +57,7 @@ export class Scene {
   readonly load: Load;
   readonly members: Member[] = [];
   /** Undone when it is closed, after everything was read. */
-  readonly closers: (() => void)[] = [];
+  readonly closers: (() => Promise<void> | void)[] = [];
   readonly #options: SceneOptions;
 
   private constructor(cluster: Cluster, name: string, options: SceneOptions) {
@@ -183,7 +183,7 @@ export class Scene {
     const { launcher } = this.processes;
     if (launcher > 0) killProcess(launcher, 'SIGKILL');
     await this.database.close();
-    for (const undo of this.closers) undo();
+    for (const undo of this.closers) await undo();
     if (!keep && existsSync(this.folder)) rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -232,6 +232,27 @@ def ends():
 
 
 @dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False, max_active_tasks=200, max_active_runs=100)
+def hungry():
+    """A task that takes more memory than there is, once."""
+
+    @task(retries=1, retry_delay=SOON)
+    def eats():
+        note("START", got=[])
+        say(5)
+        if first_time("eats"):
+            note("RAISE", lines=5)
+            larder = [bytearray(b"x" * (32 << 20)) for _ in range(64)]
+            raise RuntimeError(f"{len(larder)} pieces of 32 MB found room")
+        return finish(name(), 5)
+
+    @task
+    def after(value):
+        return work([value])
+
+    after(eats())
+
+
+@dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False, max_active_tasks=200, max_active_runs=100)
 def poison():
     """Tasks that fail at once, log what no log wants, and leave processes behind."""
 
@@ -271,4 +292,5 @@ weave()
 long()
 patient()
 ends()
+hungry()
 poison()
