@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import queue
@@ -13,9 +12,8 @@ import sys
 import tempfile
 import threading
 import unittest
-from unittest import mock
 
-from leoflow.agent import fork_server, wire
+from leoflow.agent import wire
 
 LIMIT_SECONDS = 20
 PYTHON_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -301,56 +299,6 @@ class ForkServerTest(unittest.TestCase):
         os.kill(pid, 9)
         [child] = second.next("exited")["children"]
         self.assertEqual((child["execution_id"], child["signal"]), ("x1", 9))
-
-
-class NoRoomTest(unittest.TestCase):
-    """A fork server in this process, on a machine that has no room for another one."""
-
-    def setUp(self) -> None:
-        self.home = tempfile.mkdtemp(prefix="lf-")
-        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
-        self.server = fork_server.ForkServer({"id": "f1", "socket": os.path.join(self.home, "f.sock"), "address_file": os.path.join(self.home, "agent.json")}, None)
-        for fd in (self.server.wake_read, self.server.wake_write, self.server.begun_read, self.server.begun_write):
-            self.addCleanup(os.close, fd)
-        self.addCleanup(self.server.listener.close)
-        self.server.epoch = 1
-        self.sent: list[dict] = []
-        self.server._send = lambda *messages: self.sent.extend(messages)
-
-    def test_a_fork_that_fails_refuses_its_execution_and_no_other(self) -> None:
-        for number in (errno.EAGAIN, errno.ENOMEM):
-            with mock.patch.object(os, "fork", side_effect=OSError(number, os.strerror(number))):
-                self.server._handle_all([{"op": "run", "epoch": 1, "spec": {"execution_id": "x1"}}])
-            refused = self.sent.pop()
-            self.assertEqual((refused["op"], refused["execution_id"]), ("refused", "x1"))
-            self.assertIn(os.strerror(number), refused["reason"])
-        self.assertEqual((self.server.seen, self.server.running, self.server.children), ({}, {}, {}), "it was not begun and may be given again")
-
-    def test_children_that_could_not_park_are_told_with_the_next_sign_of_life(self) -> None:
-        self.server.agent_socket = os.path.join(self.home, "nobody.sock")
-        self.server._handle_all([{"op": "park", "epoch": 1, "count": 1}])
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.addCleanup(listener.close)
-        listener.bind(self.server.agent_socket)
-        listener.listen(1)
-        with mock.patch.object(os, "fork", side_effect=OSError(errno.EAGAIN, "full")):
-            self.server._handle_all([{"op": "park", "epoch": 1, "count": 1}])
-        self.assertEqual(self.sent, [], "at once would be asked for again at once")
-        self.server._keep_time()
-        [exited] = [message for message in self.sent if message["op"] == "exited"]
-        self.assertEqual([(child["execution_id"], child["status"]) for child in exited["children"]], [(None, 1), (None, 1)])
-        self.server.alive_due = 0.0
-        self.sent.clear()
-        self.server._keep_time()
-        self.assertEqual([message["op"] for message in self.sent], ["alive"])
-
-    def test_cancels_that_are_kept_are_bounded(self) -> None:
-        for number in range(fork_server.CANCELLED_LIMIT + 10):
-            self.server._cancel(f"x{number}", 1)
-        self.assertEqual(len(self.server.cancelled), fork_server.CANCELLED_LIMIT)
-        self.server.seen["y"] = None
-        self.server._cancel("y", 1)
-        self.assertNotIn("y", self.server.cancelled, "one that began and is gone needs none")
 
 
 class LinesTest(unittest.TestCase):

@@ -65,8 +65,6 @@ export const LIMITS = {
   maxRunsPerPass: 500,
   /** JSON of an agent's report: XComs of one execution, plus its error. */
   maxReportBytes: 96 * 1024 * 1024,
-  /** Records of outcomes in one file; the leader begins another when there are more. */
-  maxOutcomeFileBytes: 8 * 1024 * 1024,
   maxErrorTextBytes: 64 * 1024,
   maxDagTasks: 100_000,
   maxJsonDepth: 64,

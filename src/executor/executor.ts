@@ -62,6 +62,7 @@ export interface Executor {
 
 /** What executions leave behind while they report. Read when the report never came. */
 export interface Outcomes {
+  /** Rejects when it cannot be read: that says nothing about what was left. */
   find(executionId: ExecutionId): Promise<ExecutionReport | null>;
   /** Makes room: what closed executions left may go. Only a leader calls it; `listOpen` answers null as soon as it leads no more. */
   sweep(listOpen: () => Iterable<ExecutionId> | null): Promise<void>;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { ExecutionSpec } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
+import { useTimeSource } from '#platform/clock.ts';
 import { parkedSlot } from './process-slots.ts';
 import { newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, type Warm } from './warm.ts';
 
@@ -79,4 +80,19 @@ it('a child whose end is told before it parks is given nothing', async () => {
   noteExited(warm, { pid: 7, execution_id: null, status: -1, signal: 9, oom: false });
   assert.equal(await parkChild(warm, { pid: 7, gone: new AbortController().signal }), null);
   assert.deepEqual([warm.expected, warm.parked.length], [1, 0]);
+});
+
+it('a child with the pid of one that ended long before is another', () => {
+  let now = 1000;
+  useTimeSource({ monotonicMs: () => now, wallMs: () => now, after: () => () => undefined });
+  try {
+    const warm = warmWith([]);
+    warm.expected = 2;
+    noteExited(warm, { pid: 7, execution_id: null, status: -1, signal: 9, oom: false });
+    now += 60_000;
+    void parkChild(warm, { pid: 7, gone: new AbortController().signal });
+    assert.deepEqual([warm.expected, warm.parked.length, warm.endedEarly.size], [0, 1, 0]);
+  } finally {
+    useTimeSource(null);
+  }
 });

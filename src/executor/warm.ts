@@ -18,8 +18,8 @@ export interface Warm {
   readonly parked: ParkedChild[];
   /** Every child that parked and has not ended, by pid, whatever it does since. */
   readonly came: Map<number, ParkedChild>;
-  /** Children whose end was told before they parked: the two come on different connections. */
-  readonly endedEarly: Set<number>;
+  /** Children whose end was told before they parked, with when: the two come on different connections. */
+  readonly endedEarly: Map<number, number>;
   /** Children asked for that have not parked yet. */
   expected: number;
   readonly running: Set<ExecutionId>;
@@ -32,6 +32,9 @@ export interface Warm {
   readonly gone: AbortController;
 }
 
+/** What came over two connections of one process was sent within this time. */
+const EARLY_MS = 5000;
+
 /** A child that waits for a job; `give(null)` tells it to exit. */
 export interface ParkedChild {
   readonly pid: number;
@@ -41,7 +44,7 @@ export interface ParkedChild {
 
 /** Without children or connection yet. */
 export function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
-  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: [], came: new Map(), endedEarly: new Set(), expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
+  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: [], came: new Map(), endedEarly: new Map(), expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
 }
 
 /** One line of an error. */
@@ -58,7 +61,10 @@ export function explainWarm(warm: Warm): string | null {
 
 /** Keeps a child that waits for work. Resolves with its job, or with null when it should end or is gone. */
 export function parkChild(warm: Warm, { pid, gone }: { readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
-  if (warm.endedEarly.delete(pid)) return Promise.resolve(null);
+  const endedAt = warm.endedEarly.get(pid);
+  warm.endedEarly.delete(pid);
+  // Later it is another child that has the same pid.
+  if (endedAt !== undefined && monotonicMs() - endedAt < EARLY_MS) return Promise.resolve(null);
   warm.expected = Math.max(0, warm.expected - 1);
   return new Promise((resolve) => {
     const child: ParkedChild = { pid, give: resolve, isGone: false };
@@ -128,5 +134,5 @@ export function noteExited(warm: Warm, ended: ExitedChild): { readonly kind: 'ex
 /** @param pid 0 when it could not even be forked */
 function noteNeverCame(warm: Warm, pid: number): void {
   warm.expected = Math.max(0, warm.expected - 1);
-  if (pid !== 0) warm.endedEarly.add(pid);
+  if (pid !== 0) warm.endedEarly.set(pid, monotonicMs());
 }

@@ -12,6 +12,7 @@ import { userEnvironment } from '#platform/config.ts';
 import { placeOf } from '#platform/place.ts';
 import { openTraces } from '#platform/traces.ts';
 import { startAgentServer } from '#api/agent/agent-server.ts';
+import { parseReport } from '#api/agent/agent-messages.ts';
 import { OutcomeFiles } from '#executor/outcome-files.ts';
 import { ProcessExecutor } from '#executor/process-executor.ts';
 import { deleteLogs, logFile } from '#logs/file-log-store.ts';
@@ -69,7 +70,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     idleSeconds: config.LEOFLOW_FORK_SERVER_IDLE_SECONDS, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS, reporter,
     prepare: (versionId) => prepareVersion(database, versionId, { folder: join(home, 'versions'), livePath: options.livePath ?? (() => []) }),
   });
-  const outcomes = new OutcomeFiles(join(home, 'outcomes'));
+  const outcomes = new OutcomeFiles(join(home, 'outcomes'), parseReport);
   const scheduler = new Scheduler({
     config, home, host: hostname(), place: placeOf(home), database, values, reporter, executor, agentAddress,
     coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },

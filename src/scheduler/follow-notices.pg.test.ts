@@ -57,7 +57,7 @@ describe('the pause switch', () => {
     await setPaused(engine.database, ['d'], true);
     await pass(100);
     const run = await engine.trigger('d');
-    const isAsked = delayFirst(engine, 'schedule.isPaused', 200);
+    const isAsked = delayFirst(engine, 'schedule.findPause', 200);
     await setPaused(engine.database, ['d'], false);
     await isAsked;
     await setPaused(engine.database, ['d'], true);
@@ -172,6 +172,18 @@ describe('an execution that nobody hears of', () => {
     await pass(1300);
     assert.equal(engine.machine.cancelled.includes(last.execution_id), false);
     await eventually(() => engine.machine.cancelled.includes(last.execution_id), 'it is killed for its own time');
+  });
+});
+
+describe('a run that is deleted while it waits in line', () => {
+  it('gives its place in the queue to the next', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    const first = await engine.trigger('d', { afterMs: 800 });
+    const second = await engine.trigger('d', { afterMs: 900 });
+    while (engine.scheduler.counts?.runs !== 2) await engine.rows('select 1');
+    await deleteRun(engine.database, first);
+    await engine.finish('a');
+    await engine.untilRun(second, 'success');
   });
 });
 

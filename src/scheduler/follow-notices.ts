@@ -87,8 +87,13 @@ export class FollowNotices {
     const runs = [...new Set([...(await listUnfinishedRuns(database.pool)), ...engine.listKnown()])];
     await this.readSwitches();
     engine.reopenPools();
-    for (let at = 0; at < runs.length; at += AT_ONCE) await Promise.all(runs.slice(at, at + AT_ONCE).map((run) => engine.loadRun(run)));
+    await this.#readRuns(runs);
     await schedule.poke();
+  }
+
+  async #readRuns(runs: readonly RunUuid[]): Promise<void> {
+    const { engine } = this.#options;
+    for (let at = 0; at < runs.length; at += AT_ONCE) await Promise.all(runs.slice(at, at + AT_ONCE).map((run) => engine.loadRun(run)));
   }
 
   async #readPools(): Promise<void> {
@@ -113,9 +118,9 @@ export class FollowNotices {
     const isPaused = await findPause(database.pool, dagId);
     if (isPaused !== null) engine.setPaused(dagId, isPaused);
     const unfinished = new Set(await listUnfinishedRunsOf(database.pool, dagId));
-    for (const run of unfinished) if (!engine.knows(run)) void engine.loadRun(run);
-    // Deleted with it, or ended: their rows say so.
-    await Promise.all(engine.listKnownOf(dagId).filter((run) => !unfinished.has(run)).map((run) => engine.loadRun(run)));
+    // Runs that are not known, and known ones that were deleted with the DAG or ended: their rows say so.
+    await this.#readRuns([...[...unfinished].filter((run) => !engine.knows(run)), ...engine.listKnownOf(dagId).filter((run) => !unfinished.has(run))]);
+    // A switch that is gone is forgotten last: nothing of the DAG begins meanwhile.
     if (isPaused === null) engine.setPaused(dagId, false);
     await schedule.poke();
   }

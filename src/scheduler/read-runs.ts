@@ -124,7 +124,7 @@ export class ReadRuns {
     how.known();
   }
 
-  /** Until it can be read, the DAG's other runs begin without it. */
+  /** Until it can be read, the runs behind it in the queue begin before it. One that runs keeps its place. */
   #passOver(id: RunUuid): void {
     const { unreadable } = this.#memory;
     if (unreadable.has(id)) return;
@@ -163,8 +163,9 @@ export class ReadRuns {
     const wakeAt = run.state === 'running' ? this.#resume(entry, plan) : null;
     this.#advance.conclude(entry, plan);
     if (wakeAt !== null) this.#advance.wakeAt(entry, wakeAt);
-    if (run.state === 'queued') this.#advance.startQueued(run.dagId);
-    else this.#launch.warmUp(run.versionId);
+    // Its own place in the queue, or the one that it had and somebody else may have now.
+    this.#advance.startQueued(run.dagId);
+    if (run.state !== 'queued') this.#launch.warmUp(run.versionId);
   }
 
   /** Until somebody has looked, what may be paused does not begin. */
@@ -213,7 +214,9 @@ export class ReadRuns {
 
   /** Its rows are gone, and with them everything of it. */
   #forgetGone(id: RunUuid): void {
+    const dagId = this.#memory.dagIdOfSuspended(id);
     this.#memory.dropSuspended(id, new Set());
+    if (dagId !== null) this.#advance.startQueued(dagId);
     // Who waited for it waits for the one before it now, or for nobody.
     this.#past.recheckHeld();
     this.#launch.plan();

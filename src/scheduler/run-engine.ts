@@ -174,10 +174,10 @@ export class RunEngine {
     }
   }
 
-  /** All running executions count as heard of now: it was this server that did not listen. */
-  hearAll(): void {
+  /** This server itself did not listen for so long: nobody was silent meanwhile, and nobody was heard of either. */
+  forgiveSilence(ms: number): void {
     const now = monotonicMs();
-    for (const open of this.#memory.open.values()) open.heardMs = now;
+    for (const open of this.#memory.open.values()) open.heardMs = Math.min(now, open.heardMs + ms);
   }
 
   /** Every execution that is not closed, also those whose runs are being read or cannot be read. */

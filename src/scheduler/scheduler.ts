@@ -170,7 +170,7 @@ export class Scheduler implements AttemptService {
         this.#publishAddress(term);
         this.#beatAt = monotonicMs();
         void term.schedule.poke();
-        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#history.prune()), callEvery(SWEEP_EVERY_MS, () => this.#sweepOutcomes(term)));
+        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#history.prune()), callEvery(SWEEP_EVERY_MS, () => this.#watch('sweep outcomes', this.#sweepOutcomes(term))));
         if (this.#options.values) stops.push(callEvery(SWEEP_EVERY_MS, () => void this.#history.sweep(leadership.epoch)));
       })]);
       await ended;
@@ -245,8 +245,8 @@ export class Scheduler implements AttemptService {
     const inventory = await executor.lead(leadership.epoch, {
       onReady: (version) => engine.onVersionReady(version),
       onFailed: (version, error) => engine.onVersionFailed(version, error),
-      onExited: (child) => void engine.onExited(child),
-      onLost: (ids, reason) => void engine.onLost(ids, reason),
+      onExited: (child) => this.#watch('exit', engine.onExited(child)),
+      onLost: (ids, reason) => this.#watch('loss', engine.onLost(ids, reason)),
       onAlive: (ids) => engine.onAlive(ids),
     });
     await listening;
@@ -271,8 +271,8 @@ export class Scheduler implements AttemptService {
     }
     term.notices.complete();
     // Nothing waits for these: an end whose run cannot be read must not keep this server from leading.
-    void engine.completeTakeOver().catch((error: unknown) => this.#failed('take-over', error));
-    void engine.onLost(gone, 'it did not run any more when a leader took over').catch((error: unknown) => this.#failed('take-over', error));
+    this.#watch('take-over', engine.completeTakeOver());
+    this.#watch('take-over', engine.onLost(gone, 'it did not run any more when a leader took over'));
   }
 
   /** Where running executions find the leader. */
@@ -286,8 +286,15 @@ export class Scheduler implements AttemptService {
     }
   }
 
-  #sweepOutcomes(term: Term): void {
-    this.#options.outcomes.sweep(() => (this.#term === term ? term.engine.listOpen() : null)).catch((error: unknown) => this.#failed('sweep outcomes', error));
+  /** Only after the database has said that nobody else leads: the executions of another leader are not in this one's memory. */
+  async #sweepOutcomes(term: Term): Promise<void> {
+    if ((await readEpoch(this.#options.database.pool)) !== term.leadership.epoch) return;
+    await this.#options.outcomes.sweep(() => (this.#term === term ? term.engine.listOpen() : null));
+  }
+
+  /** Nobody waits for it. */
+  #watch(where: string, work: Promise<unknown>): void {
+    work.catch((error: unknown) => this.#failed(where, error));
   }
 
   #failed(where: string, error: unknown): void {
@@ -306,9 +313,10 @@ export class Scheduler implements AttemptService {
 
   async #beat(term: Term): Promise<void> {
     const { config, database } = this.#options;
-    // Whoever was stopped itself heard of nobody.
+    // Whoever was stopped itself heard of nobody meanwhile.
     const now = monotonicMs();
-    if (now - this.#beatAt > OWN_PAUSE_MS) term.engine.hearAll();
+    const pausedMs = now - this.#beatAt;
+    if (pausedMs > OWN_PAUSE_MS) term.engine.forgiveSilence(pausedMs);
     this.#beatAt = now;
     if (!term.isPublished) this.#publishAddress(term);
     term.engine.killOverdue(config.LEOFLOW_CANCEL_GRACE_SECONDS * 1000);

@@ -1,5 +1,6 @@
 // A leader dies: the next one builds everything from rows, adopts what runs, runs again what was lost, and refuses what is old.
 import assert from 'node:assert/strict';
+import { mkdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
 import pg from 'pg';
@@ -78,11 +79,35 @@ describe('take-over', () => {
     assert.equal((await engine.rows('select 1 from xcoms where run = $1', [run])).length, 1);
   });
 
+  it('an outcome that cannot be read just now is asked for until it can', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    const path = a.outcome_file ?? assert.fail();
+    mkdirSync(path, { recursive: true });
+    engine.executor.kill(a);
+    await engine.until(() => engine.events.some((event) => event.event === 'failure' && event.where === 'find outcome'), 'it cannot be read');
+    rmSync(path, { recursive: true });
+    engine.leave(a);
+    await engine.untilRun(run, 'success');
+    assert.equal(engine.machine.jobs.length, 1);
+  });
+
+  it('what is no report counts as not left', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    engine.leave(a, { outcome: 'done' as 'success' });
+    engine.executor.kill(a);
+    await engine.finish('a', {}, 2);
+    await engine.untilRun(run, 'success');
+  });
+
   it('an outcome that cannot be stored fails the task instead of going round for ever', async () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
     const run = await engine.trigger('d');
     const a = await engine.job('a');
-    engine.leave(a, { xcoms: { 'k\u0000': 7 } });
+    engine.leave(a, { exit_code: 2 ** 40 });
     engine.executor.kill(a);
     await engine.untilRun(run, 'failed');
     assert.match(String((await engine.instance(run, 'a'))['reason']), /could not be stored/);
@@ -202,6 +227,7 @@ describe('take-over', () => {
     const run = await engine.trigger('d');
     const a = await engine.job('a');
     await engine.kill();
+    await engine.rows("update dag_runs set state = 'failed', finished = true where id = $1", [run]);
     await deleteRun(engine.database, run);
     await engine.start();
     assert.deepEqual(engine.machine.cancelled, [a.execution_id]);

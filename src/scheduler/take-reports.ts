@@ -178,9 +178,23 @@ export class TakeReports {
     await this.#reads.untilRead(executionId);
     if (memory.isClosed) return;
     if (!memory.live.has(executionId)) return void this.#early?.push(() => this.#onEnded(executionId, how));
-    const left = await memory.options.outcomes.find(executionId);
+    const left = await this.#findLeft(executionId);
     if (how.cause === 'lost' && left === null && memory.live.has(executionId)) memory.options.reporter.report({ event: 'execution.lost', execution_id: executionId, reason: how.message });
     await this.#endUnreported(executionId, left ?? this.#failureOf(executionId, how));
+  }
+
+  /** Asked until the disk answers: finished work is not done again because nobody can read of it just now. */
+  async #findLeft(executionId: ExecutionId): Promise<ExecutionReport | null> {
+    const { options, live } = this.#memory;
+    while (!this.#memory.isClosed && live.has(executionId)) {
+      try {
+        return await options.outcomes.find(executionId);
+      } catch (error) {
+        options.reporter.report({ event: 'failure', where: 'find outcome', error: errorText(error) });
+        await sleep(PLACE_AGAIN_MS, this.#memory.closing);
+      }
+    }
+    return null;
   }
 
   async #endUnreported(executionId: ExecutionId, first: ExecutionReport): Promise<void> {

@@ -98,8 +98,8 @@ const CODES = {
   statement_timeout: /^57014$/,
   division_by_zero: /^22012$/,
   duplicate: /^23505$/,
-  /** Data, limits, constraints, syntax: the same statement is refused again. */
-  refused: /^(22|23|42|54)/,
+  /** Data, limits, constraints: what is in the statement is refused again. Not a missing right or column: those may come back. */
+  refused: /^(22|23|54)/,
 } as const;
 
 /** True when the failure's code says one of these. */

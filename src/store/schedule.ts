@@ -81,9 +81,9 @@ export async function listPausedDags(client: Query): Promise<string[]> {
   return (rows as { dag_id: string }[]).map((row) => row.dag_id);
 }
 
-/** Whether a DAG is paused; true when it is gone. */
+/** Whether a DAG is paused; null when it is gone. */
 export async function findPause(client: Query, dagId: string): Promise<boolean | null> {
-  const { rows } = await client.query("/* store/schedule.isPaused */ select is_paused from dags where tenant = 'default' and dag_id = $1", [dagId]);
+  const { rows } = await client.query("/* store/schedule.findPause */ select is_paused from dags where tenant = 'default' and dag_id = $1", [dagId]);
   return (rows as { is_paused: boolean }[])[0]?.is_paused ?? null;
 }
 

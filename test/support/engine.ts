@@ -11,6 +11,7 @@ import type { EndedSpan } from '#contract/spans.ts';
 import type { ValueStore } from '#contract/value-store.ts';
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { Executor, ExecutorEvents, Inventory, Slot } from '#executor/executor.ts';
+import { parseReport } from '#api/agent/agent-messages.ts';
 import { OutcomeFiles } from '#executor/outcome-files.ts';
 import { readConfig } from '#platform/config.ts';
 import { createReporter, type Reporter } from '#platform/report.ts';
@@ -121,7 +122,7 @@ export class EngineUnderTest implements AsyncDisposable {
   readonly spans: EndedSpan[] = [];
   readonly home = mkdtempSync(join(tmpdir(), 'leoflow-engine-'));
   readonly versions = new Map<string, VersionId>();
-  readonly #outcomes = new OutcomeFiles(join(this.home, 'outcomes'));
+  readonly #outcomes = new OutcomeFiles(join(this.home, 'outcomes'), parseReport);
   readonly #servers: Server[] = [];
   readonly #reporter: Reporter = createReporter('error', () => undefined);
   readonly #overrides: Parameters<typeof readConfig>[0];
@@ -192,11 +193,11 @@ export class EngineUnderTest implements AsyncDisposable {
   }
 
   /** Triggers a run. @returns its UUID */
-  async trigger(dagId: string, more: { conf?: unknown; logicalDate?: string } = {}): Promise<RunUuid> {
+  async trigger(dagId: string, more: { conf?: unknown; logicalDate?: string; afterMs?: number } = {}): Promise<RunUuid> {
     const now = this.database.clock.nowMs();
     const logicalDate = more.logicalDate === undefined ? null : Date.parse(more.logicalDate);
     const created = await createRun(this.database, {
-      dagId, runId: `manual__${this.#runs++}`, runType: 'manual', logicalDate, interval: null, runAfter: now, conf: more.conf ?? {}, triggeredBy: 'rest_api', user: null, note: null,
+      dagId, runId: `manual__${this.#runs++}`, runType: 'manual', logicalDate, interval: null, runAfter: now + (more.afterMs ?? 0), conf: more.conf ?? {}, triggeredBy: 'rest_api', user: null, note: null,
     });
     assert.equal(created.kind, 'created');
     return created.kind === 'created' ? created.run.id : assert.fail();

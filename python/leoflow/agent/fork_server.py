@@ -56,7 +56,8 @@ class ForkServer:
         self.leader: wire.Lines | None = None
         self.leader_seen = time.monotonic()
         self.alive_due = 0.0
-        self.ooms = processes.memory_kills()
+        #: Kills for memory that are accounted for, and how many there were at the last tick.
+        self.ooms = self.ooms_told = processes.memory_kills()
         self.threaded = threading.active_count() > 1
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(spec["socket"])
@@ -321,8 +322,8 @@ class ForkServer:
         killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         oom = False
         if killed == signal.SIGKILL:
-            ooms = processes.memory_kills()
-            oom, self.ooms = ooms > self.ooms, ooms
+            oom = processes.memory_kills() > self.ooms
+            self.ooms += oom
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
         return [{"pid": pid, "execution_id": child.execution_id, "status": code, "signal": killed, "oom": oom}]
 
@@ -348,6 +349,8 @@ class ForkServer:
             self.alive_due = now + ALIVE_SECONDS
             self._send({"op": "alive", "running": list(self.running)})
             self._tell_unparked()
+            # A kill that no child of ours was reaped for by now was somebody else's: the count is the whole group's.
+            self.ooms, self.ooms_told = max(self.ooms, self.ooms_told), processes.memory_kills()
         if self.leader is not None or self.running:
             self.leader_seen = now
         elif now - self.leader_seen > ORPHAN_SECONDS:

@@ -4,6 +4,7 @@
 started dies with it; when it starts, it ends what a dead one left behind.
 """
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -265,8 +266,12 @@ def _end_silent(path: str) -> bool:
             pid, _, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         except OSError:
             return False
+    # A process of another PID namespace has no number here.
+    if pid <= 0:
+        return False
     print(f"the launcher {pid} does not answer and is killed", file=sys.stderr, flush=True)
-    os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
     return True
 
 

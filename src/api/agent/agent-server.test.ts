@@ -26,8 +26,8 @@ test('a report that the database refuses for what is in it is not asked for agai
   const server = await startAgentServer(join(folder, 'agent.sock'), service, createReporter('error', () => undefined));
   try {
     const answers: Record<string, number> = {};
-    for (code of ['22P02', '23514', '42601', '54000', '40001', '57014', '08006', 'ECONNRESET']) answers[code] = await post(join(folder, 'agent.sock'));
-    assert.deepEqual(answers, { '22P02': 422, 23514: 422, 42601: 422, 54000: 422, 40001: 503, 57014: 503, '08006': 503, ECONNRESET: 503 });
+    for (code of ['22P02', '23514', '54000', '42501', '42703', '40001', '57014', '08006', 'ECONNRESET']) answers[code] = await post(join(folder, 'agent.sock'));
+    assert.deepEqual(answers, { '22P02': 422, 23514: 422, 54000: 422, 42501: 503, 42703: 503, 40001: 503, 57014: 503, '08006': 503, ECONNRESET: 503 });
   } finally {
     await server.close();
     rmSync(folder, { recursive: true, force: true });

@@ -11,8 +11,8 @@ export const deleteDagRun = operation({
   response: null,
   async run({ params, services }) {
     const run = await getRun(services.database, params);
-    if (run.state === 'running') throw conflict(`The DagRun with dag_id: \`${run.dagId}\` and run_id: \`${run.runId}\` cannot be deleted in ${run.state} state`);
     const executions = await deleteRun(services.database, run.id);
+    if (executions === null) throw conflict(`The DagRun with dag_id: \`${run.dagId}\` and run_id: \`${run.runId}\` cannot be deleted in running state`);
     await services.logs.deleteLogs(executions).catch((error: unknown) => services.reporter.report({ event: 'failure', where: 'deleting logs', error: errorText(error) }));
     return empty;
   },
