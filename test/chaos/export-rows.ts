@@ -8,7 +8,7 @@ const TABLES: Readonly<Record<string, string>> = {
   runs: 'select id, dag_id, run_id, state from dag_runs',
   instances: 'select run, task_id, map_index, state, try_number, execution_id, attempt_id, infra_failures, cause, reason from task_instances',
   attempts: 'select id, run, task_id, map_index, try_number, state from task_attempts',
-  executions: `select id, attempt_id, run, state, ended, cause, pid, ${SECONDS('created_at')}, ${SECONDS('started_at')}, ${SECONDS('ended_at')} from executions`,
+  executions: `select id, attempt_id, run, state, ended, cause, handle, pid, ${SECONDS('created_at')}, ${SECONDS('started_at')}, ${SECONDS('ended_at')} from executions`,
   events: `select id, run, task_id, map_index, execution_id, from_state, to_state, epoch, detail, ${SECONDS('at')} from attempt_events order by id`,
   xcoms: "select x.run, x.task_id, x.map_index, x.key, encode(x.sha256, 'hex') as sha256, convert_from(v.value, 'UTF8') as value from xcoms x join xcom_values v using (run, task_id, map_index, key)",
 };

@@ -24,7 +24,7 @@ async function untilWarm(scene: Scene): Promise<{ launcher: number; forkServers:
 }
 
 /** What was lost gets its time: an execution may be lost to infrastructure three times, and not more often. */
-function untilRunAgain(): Promise<void> {
+export function untilRunAgain(): Promise<void> {
   return sleep(2500);
 }
 

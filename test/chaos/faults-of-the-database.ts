@@ -1,7 +1,10 @@
 // Faults between servers and database: sessions ended, restarts, partitions, lost answers, slowness, no connections left.
 import pg from 'pg';
 import { sleep, wallMs } from '#platform/clock.ts';
+import { isAlive } from '#platform/exec.ts';
 import { type Fault, PAIR } from './fault.ts';
+import { untilRunAgain } from './faults-of-processes.ts';
+import type { LedgerLine } from './load.ts';
 import type { Member, Scene } from './scene.ts';
 
 const TERMINATE = 'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()';
@@ -43,6 +46,29 @@ async function partition(scene: Scene, who: 'leader' | 'follower', ms: number | 
 /** The line carries again: what was sent in between arrives late. */
 async function healPartition(scene: Scene): Promise<void> {
   await parted.get(scene)?.proxy.set({ mode: 'forward' });
+}
+
+/** How long a task has been at its end when it is killed: its outcome lies on the disk for certain. */
+const WAITED_SECONDS = 1;
+
+/** Nobody reaches the database: tasks end, and wait with their reports. Then they are killed, and what is left of them is on the disk only. */
+async function killInOutage(scene: Scene, round: number): Promise<number> {
+  const listRunning = (): readonly LedgerLine[] => scene.ledger.read().filter(({ execution, pid }) => !scene.ledger.ends.has(execution) && isAlive(pid));
+  await scene.until(() => listRunning().length >= 3, 'tasks run');
+  const running = listRunning();
+  for (const { proxy } of scene.members) await proxy.set({ mode: round % 2 === 0 ? 'reset' : 'swallow' });
+  const listWaiting = (): readonly LedgerLine[] => {
+    scene.ledger.read();
+    return running.filter(({ execution, pid }) => (scene.ledger.ends.get(execution) ?? Infinity) < wallMs() / 1000 - WAITED_SECONDS && isAlive(pid));
+  };
+  await scene.until(() => listWaiting().length >= 2, 'tasks wait with their reports');
+  const waiting = listWaiting();
+  const { launcher, forkServers } = scene.processes;
+  const victims = [waiting.map(({ pid }) => pid), forkServers, [launcher]][round % 3] ?? [];
+  for (const pid of victims) scene.kill(pid);
+  await sleep(2000);
+  for (const { proxy } of scene.members) await proxy.set({ mode: 'forward' });
+  return wallMs();
 }
 
 /** Of the line to the database, and of the database. */
@@ -107,6 +133,10 @@ export const FAULTS_OF_THE_DATABASE: readonly Fault[] = [
       await member.proxy.untilLost(from);
       return wallMs();
     },
+  },
+  {
+    name: 'kill-in-outage', about: 'the database is refused or silent for some 4 s; tasks that wait with their reports, their fork servers or the launcher are killed meanwhile', scene: PAIR, times: 6, recovered: 'start',
+    inject: killInOutage, heal: untilRunAgain,
   },
   {
     name: 'database-slow', about: 'every packet to the database takes 200 ms more, for 4 s', scene: PAIR, times: 3, recovered: 'start',

@@ -51,15 +51,27 @@ async function ask(person: Person, call: { method: string; path: string; body: o
 
 interface Chosen { readonly dag: string; readonly run: string; readonly task: string; readonly map: number }
 
-/** What a person may do to an instance or its run while it reports. */
-const ACTIONS: readonly ((one: Chosen) => { method: string; path: string; body: object })[] = [
-  ({ dag, run, task }) => ({ method: 'POST', path: `/dags/${dag}/clearTaskInstances`, body: { dag_run_id: run, task_ids: [task], dry_run: false, only_failed: false, reset_dag_runs: true } }),
-  ({ dag, run, task, map }) => ({ method: 'PATCH', path: `/dags/${dag}/dagRuns/${run}/taskInstances/${task}${map < 0 ? '' : `/${map}`}`, body: { new_state: 'success' } }),
-  ({ dag, run, task }) => ({ method: 'POST', path: `/dags/${dag}/clearTaskInstances`, body: { dag_run_id: run, task_ids: [task], dry_run: false, only_failed: false, include_downstream: true, reset_dag_runs: true } }),
-  ({ dag, run, task, map }) => ({ method: 'PATCH', path: `/dags/${dag}/dagRuns/${run}/taskInstances/${task}${map < 0 ? '' : `/${map}`}`, body: { new_state: 'failed' } }),
-  ({ dag, run }) => ({ method: 'PATCH', path: `/dags/${dag}/dagRuns/${run}`, body: { state: 'failed' } }),
-  ({ dag, run }) => ({ method: 'POST', path: `/dags/${dag}/dagRuns/${run}/clear`, body: { dry_run: false, only_failed: false } }),
+/** What a person may do to an instance or its run while it reports; `names` is what it may end of the run, all without. */
+interface Action { readonly names?: readonly ('task' | 'map')[]; readonly call: (one: Chosen) => { method: string; path: string; body: object } }
+
+const ACTIONS: readonly Action[] = [
+  { names: ['task'], call: ({ dag, run, task }) => ({ method: 'POST', path: `/dags/${dag}/clearTaskInstances`, body: { dag_run_id: run, task_ids: [task], dry_run: false, only_failed: false, reset_dag_runs: true } }) },
+  { names: ['task', 'map'], call: (one) => markInstance(one, 'success') },
+  { call: ({ dag, run, task }) => ({ method: 'POST', path: `/dags/${dag}/clearTaskInstances`, body: { dag_run_id: run, task_ids: [task], dry_run: false, only_failed: false, include_downstream: true, reset_dag_runs: true } }) },
+  { names: ['task', 'map'], call: (one) => markInstance(one, 'failed') },
+  { call: ({ dag, run }) => ({ method: 'PATCH', path: `/dags/${dag}/dagRuns/${run}`, body: { state: 'failed' } }) },
+  { call: ({ dag, run }) => ({ method: 'POST', path: `/dags/${dag}/dagRuns/${run}/clear`, body: { dry_run: false, only_failed: false } }) },
 ];
+
+function markInstance({ dag, run, task, map }: Chosen, state: string): { method: string; path: string; body: object } {
+  return { method: 'PATCH', path: `/dags/${dag}/dagRuns/${run}/taskInstances/${task}${map < 0 ? '' : `/${map}`}`, body: { new_state: state } };
+}
+
+/** Before it is done: from here on the run has no one right outcome. */
+function noteAction(scene: Scene, one: Chosen, names: Action['names'] = []): void {
+  const { dag, run } = one;
+  scene.load.note({ kind: 'action', at: wallMs() / 1000, dag, run, ...Object.fromEntries(names.map((name) => [name, one[name]])) });
+}
 
 /** Five changes at once, to instances that run at this moment. */
 async function change(scene: Scene, round: number): Promise<number> {
@@ -67,11 +79,10 @@ async function change(scene: Scene, round: number): Promise<number> {
   const running = await scene.rows("select r.dag_id, r.run_id, t.task_id, t.map_index from task_instances t join dag_runs r on r.id = t.run where t.state in ('running', 'scheduled', 'up_for_retry') order by random() limit 5");
   await Promise.all(running.map(async (row, number) => {
     const chosen = { dag: String(row['dag_id']), run: String(row['run_id']), task: String(row['task_id']), map: Number(row['map_index']) };
-    const call = ACTIONS[(round + number) % ACTIONS.length]?.(chosen);
-    if (call === undefined) return;
-    // Before it is done: from here on the run has no one right outcome.
-    scene.load.note({ kind: 'action', ...chosen, ...call });
-    await ask(person, call);
+    const action = ACTIONS[(round + number) % ACTIONS.length];
+    if (action === undefined) return;
+    noteAction(scene, chosen, action.names);
+    await ask(person, action.call(chosen));
   }));
   return wallMs();
 }
@@ -87,10 +98,10 @@ async function markAndKill(scene: Scene, round: number): Promise<number> {
     return chosen !== undefined;
   }, 'a patient task');
   killProcess(member.server.pid, 'SIGSTOP');
-  const run = String(chosen?.['run_id']);
-  scene.load.note({ kind: 'action', dag: 'patient', run, task: 'effects' });
-  const others = scene.members.filter((one) => one !== member);
-  await ask(await asPerson(scene, scene.members.indexOf(others[round % others.length] ?? member)), { method: 'PATCH', path: `/dags/patient/dagRuns/${run}/taskInstances/effects`, body: { new_state: 'success' } });
+  const one = { dag: 'patient', run: String(chosen?.['run_id']), task: 'effects', map: -1 };
+  noteAction(scene, one, ['task', 'map']);
+  const others = scene.members.filter((other) => other !== member);
+  await ask(await asPerson(scene, scene.members.indexOf(others[round % others.length] ?? member)), markInstance(one, 'success'));
   const at = wallMs();
   await member.server.end('SIGKILL');
   return at;

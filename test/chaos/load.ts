@@ -14,12 +14,15 @@ export interface LedgerLine {
   readonly dag: string;
   readonly run: string;
   readonly task: string;
+  readonly pid: number;
   readonly wall: number;
 }
 
 /** Reads what was appended to a ledger since it was last asked. */
 export class Ledger {
   readonly starts: LedgerLine[] = [];
+  /** When executions noted their ends. */
+  readonly ends = new Map<string, number>();
   readonly #path: string;
   #offset = 0;
   #rest = '';
@@ -40,6 +43,7 @@ export class Ledger {
       for (const line of lines) {
         const parsed = JSON.parse(line) as LedgerLine;
         if (parsed.phase === 'START') this.starts.push(parsed);
+        else if (parsed.phase !== 'EFFECT') this.ends.set(parsed.execution, parsed.wall);
       }
     } finally {
       closeSync(file);
@@ -105,6 +109,7 @@ export class Load {
   async #create(dagId: string): Promise<void> {
     this.#made += 1;
     const runId = `r${this.#made}`;
+    this.note({ kind: 'asked', dag: dagId, run: runId });
     while (!this.#stopping) {
       try {
         const created = await createRun(this.#database, { dagId, runId, runType: 'manual', logicalDate: null, interval: null, runAfter: Date.now() - 1000, conf: {}, triggeredBy: 'cli', user: null, note: null });

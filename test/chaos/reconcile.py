@@ -20,10 +20,12 @@ CODES = [f"R{number}" for number in range(1, 13)]
 FINAL = {"success", "failed", "skipped", "upstream_failed", "removed"}
 #: Clocks of the database and of tasks are read at different moments of one decision.
 SLACK = 0.25
-#: A task that has noted its end leaves its outcome on the disk within this time; from then on a kill loses nothing.
-LEAVES_OUTCOME = 2.0
-#: From the choice of a process for an execution to the commit of its row.
-COMMITS = 1.0
+#: From the line that a task is about to end to its outcome on the disk: two writes, and its turn among some fifty processes on two cores. From then on a kill loses nothing.
+LEAVES_OUTCOME = 0.3
+#: A server may go on choosing a process for so long that was killed.
+UNNOTICED = 1.0
+#: What a person does is done, or refused, within this time.
+ACTS = 5.0
 
 
 def read_lines(path):
@@ -54,6 +56,10 @@ class Reconciler:
         self.shape, self.pools = shape["dags"], shape["pools"]
         self.touched = {line["run"] for line in self.driver if line["kind"] == "action"}
         self.kills = [line for line in self.driver if line["kind"] == "killed"]
+        self.actions = [line for line in self.driver if line["kind"] == "action"]
+        self.asked = {(line["dag"], line["run"]) for line in self.driver if line["kind"] == "asked"}
+        #: A killed process that had begun nothing was to run one execution, and no more.
+        self.explained = {}
         self.runs = {run["id"]: run for run in self.dump["runs"]}
         self.attempts = {attempt["id"]: attempt for attempt in self.dump["attempts"]}
         self.executions = {execution["id"]: execution for execution in self.dump["executions"]}
@@ -124,31 +130,50 @@ class Reconciler:
 
     def may_be(self, row, finish):
         """Whether an execution may have ended as its row says."""
-        if row["state"] == "lost":
+        # The last of too many losses is a failure.
+        if row["state"] == "lost" or row["cause"] == "lost":
             return self.was_killed(row) or self.never_left(row)
         if row["state"] == "cancelled":
-            return self.runs[row["run"]]["run_id"] in self.touched
-        if finish is not None:
+            return any(self.names(action, row) for action in self.actions)
+        if finish is not None or row["state"] != "failed":
             return row["state"] == "success"
-        start = self.line_of(row["id"], "START")
-        return start is None or row["cause"] == self.task_of(start).get("cause", row["cause"])
+        start, end = self.line_of(row["id"], "START"), self.line_of(row["id"], "RAISE")
+        if start is None:
+            # A value that a person's action left away is missed before anything begins.
+            return row["cause"] == "user_error" and self.runs[row["run"]]["run_id"] in self.touched
+        return end is not None and row["cause"] == self.task_of(start).get("cause")
+
+    def names(self, action, row):
+        """Whether a person's action ended an execution: it names the run, and the task and map index unless it is about more."""
+        attempt = self.attempts[row["attempt_id"]]
+        at = row["ended_at"]
+        return (
+            action["run"] == self.runs[row["run"]]["run_id"] and action.get("task", attempt["task_id"]) == attempt["task_id"] and action.get("map", attempt["map_index"]) == attempt["map_index"]
+            and at is not None and action["at"] - SLACK <= at <= action["at"] + ACTS)
 
     def was_killed(self, row):
         """True when its own process, or the fork server above it, was killed while it ran; some tasks do it themselves."""
-        start, finish = self.line_of(row["id"], "START"), self.line_of(row["id"], "FINISH")
-        if start is not None and finish is None and self.task_of(start).get("dies", False):
+        start, left = self.line_of(row["id"], "START"), self.left(row["id"])
+        if start is not None and left is None and self.task_of(start).get("dies", False):
             return True
-        return any(self.met(kill, row, start, finish) for kill in self.kills if row["ended_at"] is None or kill["at"] <= row["ended_at"] + SLACK)
+        return any(self.met(kill, row, start, left) for kill in self.kills if row["ended_at"] is None or kill["at"] <= row["ended_at"] + SLACK)
 
-    def met(self, kill, row, start, finish):
+    def left(self, execution):
+        """The line after which an execution leaves its outcome on the disk, None when there is none: a result, or an exception that it reports."""
+        return next((line for line in self.of_execution[execution] if line["phase"] == "FINISH" or line.get("leaves", False)), None)
+
+    def met(self, kill, row, start, left):
         """Whether a kill met an execution."""
         if start is not None:
             is_own = start["pid"] in kill["pids"] or start["parent"] in kill["pids"]
-            return is_own and start["wall"] <= kill["at"] + SLACK and (finish is None or kill["at"] <= finish["wall"] + LEAVES_OUTCOME)
-        if kill["at"] < row["created_at"] - COMMITS:
+            return is_own and start["wall"] <= kill["at"] + SLACK and (left is None or kill["at"] <= left["wall"] + LEAVES_OUTCOME)
+        if kill["at"] < row["started_at"] - UNNOTICED:
             return False
-        # It had not begun. Where it was to run is known for a process that waited; the others were on their way to a fork server, or just forked by it.
-        return row["pid"] in kill["pids"] if row["pid"] is not None else kill["tree"] or self.known_pids.isdisjoint(kill["pids"])
+        # It had not begun: it was on its way to a fork server, to a process that waited there, or to one that was just forked for it.
+        if row["pid"] in kill["pids"] or any(row["handle"].endswith(name) for name in kill["fork_servers"]):
+            return True
+        was_forked = row["pid"] is None and kill["child_of"] is not None and row["handle"].endswith(kill["child_of"]) and self.known_pids.isdisjoint(kill["pids"])
+        return was_forked and self.explained.setdefault(kill["pids"][0], row["id"]) == row["id"]
 
     def never_left(self, row):
         """True when it was committed by a leader that then lost its place, and never began: whoever led next found nothing."""
@@ -195,6 +220,8 @@ class Reconciler:
             if line["kind"] == "created" and (line["dag"], line["run"]) not in known:
                 self.add("R1", f"run {line['run']} of {line['dag']} was accepted and is gone")
         for run in self.runs.values():
+            if (run["dag_id"], run["run_id"]) not in self.asked:
+                self.add("R2", f"nobody asked for run {run['run_id']} of {run['dag_id']}")
             if run["state"] not in ("success", "failed"):
                 self.add("R10", f"run {run['run_id']} of {run['dag_id']} is {run['state']}")
                 continue
@@ -225,6 +252,8 @@ class Reconciler:
         """State, tries and starts of one instance."""
         name = f"{run['run_id']}/{instance['task_id']}/{instance['map_index']}"
         state, tries = wanted.get("state", "success"), wanted.get("tries", 1)
+        if "starts" in wanted and instance["cause"] != wanted.get("cause"):
+            self.add("R5", f"{name} failed by {instance['cause']}, not {wanted.get('cause')}")
         if instance["state"] != state:
             self.add("R4" if instance["state"] == "success" else "R5", f"{name} is {instance['state']}, not {state} ({instance['cause']}: {instance['reason']})")
         elif instance["try_number"] != tries:

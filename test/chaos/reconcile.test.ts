@@ -11,14 +11,14 @@ const sha = (text: string): string => createHash('sha256').update(text).digest('
 /** As Python's json.dumps writes a short list of numbers. */
 const digest = (value: readonly number[]): string => sha(`[${value.join(', ')}]`);
 
-interface Line { phase: string; execution: string; dag: string; run: string; task: string; map: number; try: number; pid: number; parent: number; mono: number; wall: number; got?: string[]; sha?: string; lines?: number }
+interface Line { phase: string; execution: string; dag: string; run: string; task: string; map: number; try: number; pid: number; parent: number; mono: number; wall: number; got?: string[]; sha?: string; lines?: number; leaves?: boolean }
 interface Facts {
   ledger: Line[];
   driver: Readonly<Record<string, unknown>>[];
   runs: { id: string; dag_id: string; run_id: string; state: string }[];
-  instances: { run: string; task_id: string; map_index: number; state: string; try_number: number; execution_id: string | null; cause: null; reason: null }[];
+  instances: { run: string; task_id: string; map_index: number; state: string; try_number: number; execution_id: string | null; cause: string | null; reason: null }[];
   attempts: { id: string; run: string; task_id: string; map_index: number; try_number: number }[];
-  executions: { id: string; attempt_id: string; run: string; state: string; ended: boolean; cause: string | null; pid: number | null; created_at: number; ended_at: number | null }[];
+  executions: { id: string; attempt_id: string; run: string; state: string; ended: boolean; cause: string | null; handle: string; pid: number | null; started_at: number; ended_at: number | null }[];
   events: { id: number; run: string; task_id: string; map_index: number; to_state: string; execution_id: string | null; epoch: number | null; detail: string | null }[];
   xcoms: { run: string; task_id: string; map_index: number; key: string; sha256: string; value: string }[];
   logs: Map<string, string[]>;
@@ -30,22 +30,27 @@ const SHAPE = {
     d: {
       run: 'success',
       tasks: {
-        a: {}, b: { upstream: ['a'], inputs: ['a'] }, m: { upstream: ['a'], mapped: 2 }, twice: { tries: 2, cause: 'user_error' }, doomed: { state: 'failed' }, never: { upstream: ['doomed'], state: 'upstream_failed', tries: 0 },
+        a: {}, b: { upstream: ['a'], inputs: ['a'] }, m: { upstream: ['a'], mapped: 2 }, twice: { tries: 2, cause: 'user_error' }, doomed: { state: 'failed', cause: 'user_error' }, never: { upstream: ['doomed'], state: 'upstream_failed', tries: 0 },
         rescue: { upstream: ['doomed'], rule: 'one_failed' }, last: { upstream: ['b', 'm', 'twice', 'never', 'rescue'], rule: 'all_done' }, p: { pool: 'narrow' }, q: { pool: 'narrow' },
       },
     },
+    unreadable: { run: 'failed', tasks: { f: { state: 'failed', starts: 0, cause: 'config' } } },
   },
 };
 
 const EVENT = { run: 'R', task_id: 'a', map_index: -1, to_state: 'running', execution_id: null, epoch: 2, detail: null };
-/** Each execution has a process of its own, all have one fork server. */
+/** Each execution has a process of its own, all have one fork server. There is another one. */
 const FORK_SERVER = 2;
+const OTHER_FORK_SERVER = 3;
+const NAMES = new Map([[FORK_SERVER, 'own'], [OTHER_FORK_SERVER, 'other']]);
 const processOf = (execution: string): { pid: number; parent: number } => ({ pid: Number.parseInt(sha(execution).slice(0, 6), 16) + 10, parent: FORK_SERVER });
-const killed = (at: number, ...pids: readonly number[]): Readonly<Record<string, unknown>> => ({ kind: 'killed', at, pids, tree: pids.includes(FORK_SERVER) });
+const killed = (at: number, ...pids: readonly number[]): Readonly<Record<string, unknown>> => ({ kind: 'killed', at, pids, fork_servers: pids.flatMap((pid) => NAMES.get(pid) ?? []), child_of: pids.some((pid) => NAMES.has(pid)) ? null : 'own' });
+/** A person's action on run r. */
+const action = (at: number, names: { run?: string; task?: string; map?: number } = {}): Readonly<Record<string, unknown>> => ({ kind: 'action', at, dag: 'd', run: 'r', ...names });
 
 /** A run that went as it should. Each execution `x` runs for a second from `at`. */
 function soundFacts(): Facts {
-  const facts: Facts = { ledger: [], driver: [{ kind: 'created', dag: 'd', run: 'r' }], runs: [{ id: 'R', dag_id: 'd', run_id: 'r', state: 'success' }], instances: [], attempts: [], executions: [], events: [], xcoms: [], logs: new Map() };
+  const facts: Facts = { ledger: [], driver: [{ kind: 'asked', dag: 'd', run: 'r' }, { kind: 'created', dag: 'd', run: 'r' }], runs: [{ id: 'R', dag_id: 'd', run_id: 'r', state: 'success' }], instances: [], attempts: [], executions: [], events: [], xcoms: [], logs: new Map() };
   const run = (execution: string, task: string, at: number, more: { map?: number; try?: number; end?: 'RAISE' | 'none'; state?: string; got?: string[]; last?: boolean } = {}): void => {
     const who = { execution, dag: 'd', run: 'r', task, map: more.map ?? -1, try: more.try ?? 1, ...processOf(execution) };
     const end = more.end ?? 'FINISH';
@@ -54,7 +59,7 @@ function soundFacts(): Facts {
     const state = more.state ?? (end === 'FINISH' ? 'success' : 'failed');
     const attempt = `${task}${who.map}.${who.try}`;
     if (!facts.attempts.some((one) => one.id === attempt)) facts.attempts.push({ id: attempt, run: 'R', task_id: task, map_index: who.map, try_number: who.try });
-    facts.executions.push({ id: execution, attempt_id: attempt, run: 'R', state, ended: true, cause: end === 'RAISE' ? 'user_error' : null, pid: null, created_at: at - 0.01, ended_at: at + 1.01 });
+    facts.executions.push({ id: execution, attempt_id: attempt, run: 'R', state, ended: true, cause: end === 'RAISE' ? 'user_error' : null, handle: 'id-own', pid: null, started_at: at - 0.01, ended_at: at + 1.01 });
     facts.events.push({ ...EVENT, task_id: task, map_index: who.map, id: facts.events.length + 1, execution_id: execution, epoch: facts.events.length < 4 ? 1 : 2, detail: null });
     facts.logs.set(execution, [1, 2].slice(0, end === 'none' ? 1 : 2).map((number) => `L ${number} ${sha(`${execution}:${number}`).slice(0, 12)}`));
     if (more.last === false) return;
@@ -105,7 +110,7 @@ const instance = (facts: Facts, task: string): Facts['instances'][number] => fac
 function again(facts: Facts, state: string, at: number): void {
   Object.assign(execution(facts, 'x-b'), { state });
   const who = processOf('x-b2');
-  facts.executions.push({ ...execution(facts, 'x-b'), id: 'x-b2', state: 'success', created_at: at - 0.01, ended_at: at + 0.6 });
+  facts.executions.push({ ...execution(facts, 'x-b'), id: 'x-b2', state: 'success', started_at: at - 0.01, ended_at: at + 0.6 });
   facts.ledger.push({ ...line(facts, 'x-b', 'START'), execution: 'x-b2', ...who, mono: at, wall: at }, { ...line(facts, 'x-b', 'FINISH'), execution: 'x-b2', ...who, mono: at + 0.5, wall: at + 0.5 });
   instance(facts, 'b').execution_id = 'x-b2';
   facts.logs.set('x-b2', [1, 2].map((number) => `L ${number} ${sha(`x-b2:${number}`).slice(0, 12)}`));
@@ -125,10 +130,52 @@ function lostOnce(...kills: readonly Readonly<Record<string, unknown>>[]): Facts
 /** An execution that was committed at 3 and lost at 4.01 before it began; its try ran from 4.5 as x-b. */
 function neverBegun(of: { pid: number | null; committed: number; lost: number }, ...kills: readonly Readonly<Record<string, unknown>>[]): Facts {
   const facts = soundFacts();
-  facts.executions.push({ ...execution(facts, 'x-b'), id: 'x-never', state: 'lost', created_at: 3, ended_at: 4.01, pid: of.pid });
+  facts.executions.push({ ...execution(facts, 'x-b'), id: 'x-never', state: 'lost', started_at: 3, ended_at: 4.01, pid: of.pid });
   // The next move of its instance is what became of it.
   facts.events.push({ ...EVENT, task_id: 'b', id: 100, execution_id: 'x-never', epoch: of.committed }, { ...EVENT, task_id: 'b', id: 101, to_state: 'scheduled', epoch: of.lost });
   facts.driver.push(...kills);
+  return facts;
+}
+
+/** Task b was lost at 9.2 although it noted its end at 4, was killed at `killedAt`, and ran again from 9.5. */
+function lostAfterItsEnd(killedAt: number): Facts {
+  const facts = soundFacts();
+  again(facts, 'lost', 9.5);
+  Object.assign(execution(facts, 'x-b'), { ended_at: 9.2 });
+  facts.driver.push(killed(killedAt, FORK_SERVER));
+  return facts;
+}
+
+/** The first try of `twice` was lost at 2.5 although it noted at 2 that it raises, was killed at `killedAt`, and ran again from 2.6. */
+function lostAfterItsException(killedAt: number, raised: Partial<Line>): Facts {
+  const facts = soundFacts();
+  Object.assign(line(facts, 'x-t1', 'RAISE'), raised);
+  Object.assign(execution(facts, 'x-t1'), { state: 'lost', cause: 'lost', ended_at: 2.5 });
+  facts.driver.push(killed(killedAt, FORK_SERVER));
+  return facts;
+}
+
+/** Task b was cancelled at 4.01 and ran again, and people did something. */
+function cancelled(...actions: readonly Readonly<Record<string, unknown>>[]): Facts {
+  const facts = lostOnce(...actions);
+  Object.assign(execution(facts, 'x-b'), { state: 'cancelled', cause: 'cancelled' });
+  return facts;
+}
+
+/** A run whose file does not import, as its only instance says. */
+function unreadable(cause: string): Facts {
+  const facts = soundFacts();
+  facts.driver.push({ kind: 'asked', dag: 'unreadable', run: 'u' });
+  facts.runs.push({ id: 'U', dag_id: 'unreadable', run_id: 'u', state: 'failed' });
+  facts.instances.push({ run: 'U', task_id: 'f', map_index: -1, state: 'failed', try_number: 1, execution_id: null, cause, reason: null });
+  return facts;
+}
+
+/** An execution of the second try of `twice` that failed before it began; it had three. */
+function failedUnbegun(cause: string, ...lines: readonly Readonly<Record<string, unknown>>[]): Facts {
+  const facts = soundFacts();
+  facts.executions.push({ ...execution(facts, 'x-t2'), id: 'x-unbegun', state: 'failed', cause, started_at: 2.1, ended_at: 2.5 });
+  facts.driver.push(...lines);
   return facts;
 }
 
@@ -137,16 +184,19 @@ const OTHER = 5;
 const EXPLAINED: readonly [string, () => Facts][] = [
   ['its process was killed', () => lostOnce(killed(3.5, processOf('x-b').pid))],
   ['its fork server was killed', () => lostOnce(killed(3.5, FORK_SERVER))],
-  ['its end was on no disk yet when it was killed', () => {
-    const facts = soundFacts();
-    again(facts, 'lost', 4.5);
-    facts.driver.push(killed(4.005, FORK_SERVER));
-    return facts;
-  }],
+  ['its end was on no disk yet when it was killed', () => lostAfterItsEnd(4.1)],
+  ['its exception was on no disk yet when it was killed', () => lostAfterItsException(2.1, { leaves: true })],
+  ['it ends without leaving anything, and its fork server was killed before it told so', () => lostAfterItsException(2.4, {})],
   ['it had not begun when the process that waited for it was killed', () => neverBegun({ pid: OTHER, committed: 2, lost: 2 }, killed(3.5, OTHER))],
   ['it had not begun when the fork server was killed', () => neverBegun({ pid: null, committed: 2, lost: 2 }, killed(3.5, FORK_SERVER))],
   ['a process that had begun nothing was killed', () => neverBegun({ pid: null, committed: 2, lost: 2 }, killed(3.5, OTHER))],
+  ['its commit was on its way for long when the fork server was killed', () => neverBegun({ pid: OTHER, committed: 2, lost: 2 }, killed(3.1, FORK_SERVER))],
   ['its leader lost its place before it began', () => neverBegun({ pid: null, committed: 2, lost: 3 })],
+  ['cancelled: its run was named', () => cancelled(action(3.9))],
+  ['cancelled: its task was named', () => cancelled(action(3.9, { task: 'b' }))],
+  ['cancelled: its instance was named', () => cancelled(action(3.9, { task: 'b', map: -1 }))],
+  ['failed: its file does not import', () => unreadable('config')],
+  ['failed: a person took the value away that it needs', () => failedUnbegun('user_error', action(2))],
 ];
 for (const [name, facts] of EXPLAINED) it(`may be lost: ${name}`, async () => assert.deepEqual((await judge(facts())).texts, []));
 
@@ -157,19 +207,28 @@ const UNEXPLAINED: readonly [string, string[], () => Facts][] = [
   ['another fork server was killed', ['R3', 'R5'], () => lostOnce({ ...killed(3.5, OTHER), tree: true })],
   ['it was given up before the kill', ['R3', 'R5'], () => lostOnce(killed(5.5, FORK_SERVER))],
   ['it began after the kill', ['R3', 'R5'], () => lostOnce(killed(2.5, FORK_SERVER))],
-  ['its end lay on the disk for long when it was killed', ['R3', 'R5'], () => {
-    const facts = soundFacts();
-    again(facts, 'lost', 9.5);
-    Object.assign(execution(facts, 'x-b'), { ended_at: 9.2 });
-    facts.driver.push(killed(9, FORK_SERVER));
-    return facts;
-  }],
-  ['it was cancelled, and nobody touched its run', ['R3', 'R5'], () => {
+  ['its end lay on the disk when it was killed', ['R3', 'R5'], () => lostAfterItsEnd(4.4)],
+  ['its end lay on the disk for long when it was killed', ['R3', 'R5'], () => lostAfterItsEnd(9)],
+  ['its exception lay on the disk when it was killed', ['R5'], () => lostAfterItsException(2.4, { leaves: true })],
+  ['it was cancelled, and nobody touched its run', ['R3', 'R5'], () => cancelled()],
+  ['it was cancelled, and another run was touched', ['R3', 'R5'], () => cancelled(action(3.9, { run: 's' }))],
+  ['it was cancelled, and another task was touched', ['R3', 'R5'], () => cancelled(action(3.9, { task: 'a' }))],
+  ['it was cancelled, and another instance was touched', ['R3', 'R5'], () => cancelled(action(3.9, { task: 'b', map: 1 }))],
+  ['it was cancelled before its run was touched', ['R3', 'R5'], () => cancelled(action(5))],
+  ['it was cancelled long after its run was touched', ['R3', 'R5'], () => cancelled(action(-2))],
+  ['it failed because it was lost too often, and nothing was killed', ['R3', 'R5'], () => {
     const facts = lostOnce();
-    Object.assign(execution(facts, 'x-b'), { state: 'cancelled' });
+    Object.assign(execution(facts, 'x-b'), { state: 'failed', cause: 'lost' });
     return facts;
   }],
   ['it had not begun, and nothing was killed', ['R5'], () => neverBegun({ pid: null, committed: 2, lost: 2 })],
+  ['it had not begun, and another fork server was killed', ['R5'], () => neverBegun({ pid: null, committed: 2, lost: 2 }, killed(3.5, OTHER_FORK_SERVER))],
+  ['it had not begun, and a process of another fork server was killed', ['R5'], () => neverBegun({ pid: null, committed: 2, lost: 2 }, { ...killed(3.5, OTHER), child_of: 'other' })],
+  ['it had not begun, and the process that was killed explains another one', ['R5'], () => {
+    const facts = neverBegun({ pid: null, committed: 2, lost: 2 }, killed(3.5, OTHER));
+    facts.executions.push({ ...execution(facts, 'x-never'), id: 'x-never-2' });
+    return facts;
+  }],
   ['it had not begun, and another process that waited was killed', ['R5'], () => neverBegun({ pid: OTHER, committed: 2, lost: 2 }, killed(3.5, OTHER + 1))],
   ['it had not begun, and a task that runs was killed', ['R5'], () => neverBegun({ pid: null, committed: 2, lost: 2 }, killed(3.5, processOf('x-m0').pid))],
   ['it had not begun, and the fork server was killed long before', ['R5'], () => neverBegun({ pid: null, committed: 2, lost: 2 }, killed(1, FORK_SERVER))],
@@ -184,13 +243,28 @@ for (const [name, codes, facts] of UNEXPLAINED) {
 /** What is planted, and the codes that must be found; no others may be. */
 const PLANTED: readonly [string, string[], (facts: Facts) => void][] = [
   ['an accepted run that is gone', ['R1'], (facts) => void facts.driver.push({ kind: 'created', dag: 'd', run: 'gone' })],
+  ['a run that nobody asked for', ['R2'], (facts) => {
+    facts.runs.push({ id: 'S', dag_id: 'e', run_id: 's', state: 'success' });
+    facts.driver.push({ kind: 'asked', dag: 'd', run: 's' });
+  }],
   ['a try that failed for another cause than its own', ['R5'], (facts) => void (execution(facts, 'x-t1').cause = 'oom')],
+  ['a task that failed and has no way to', ['R3', 'R5'], (facts) => {
+    facts.executions.push({ ...execution(facts, 'x-t1'), id: 'x-a0', attempt_id: 'a-1.1', cause: 'user_error' });
+    facts.ledger.push({ ...line(facts, 'x-a', 'START'), execution: 'x-a0', mono: 0.1, wall: 0.1 }, { ...line(facts, 'x-a', 'START'), execution: 'x-a0', phase: 'RAISE', mono: 0.2, wall: 0.2, lines: 0 });
+    execution(facts, 'x-a0').ended_at = 0.3;
+  }],
+  ['a try that failed without raising anything', ['R5'], (facts) => {
+    facts.ledger = facts.ledger.filter((one) => !(one.execution === 'x-t1' && one.phase === 'RAISE'));
+  }],
+  ['a try that failed before it began', ['R5'], (facts) => Object.assign(facts, failedUnbegun('user_error'))],
+  ['a try that failed before it began for a cause that nobody gave', ['R5'], (facts) => Object.assign(facts, failedUnbegun('oom', action(2)))],
+  ['a file that does not import, taken for a fault of the user', ['R5'], (facts) => Object.assign(facts, unreadable('user_error'))],
   ['an instance that is not there', ['R1', 'R7'], (facts) => {
     facts.instances = facts.instances.filter((one) => one.map_index !== 1);
     facts.executions = facts.executions.filter((one) => one.id !== 'x-m1');
     facts.ledger = facts.ledger.filter((one) => one.execution !== 'x-m1');
   }],
-  ['a try that never started', ['R1'], (facts) => {
+  ['a try that never started', ['R1', 'R5'], (facts) => {
     facts.ledger = facts.ledger.filter((one) => one.execution !== 'x-t1');
   }],
   ['an execution that nobody knows', ['R2'], (facts) => void facts.ledger.push({ ...line(facts, 'x-a', 'START'), execution: 'x-ghost', task: 'ghost' })],

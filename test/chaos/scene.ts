@@ -1,5 +1,5 @@
 // One fault's stage: servers of ours on a database of their own, each behind a proxy, with work on its way.
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CompiledDag } from '#compile/compiled.ts';
@@ -33,6 +33,20 @@ export interface SceneOptions {
 }
 
 let compiled: Promise<readonly CompiledDag[]> | null = null;
+
+/** The end of a fork server's id, as its socket is called; null when it does not listen: then it has been given nothing. */
+function forkServerNameOf(pid: number): string | null {
+  try {
+    const own = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)));
+    for (const line of readFileSync('/proc/net/unix', 'utf8').split('\n')) {
+      const [, inode = '', name] = /\s(\d+) \/.*\/f([^/]+)\.sock$/.exec(line) ?? [];
+      if (name !== undefined && own.has(`socket:[${inode}]`)) return name;
+    }
+  } catch {
+    // It has just ended.
+  }
+  return null;
+}
 
 /** The DAGs of the proof, compiled once. */
 async function compileDags(): Promise<readonly CompiledDag[]> {
@@ -162,12 +176,14 @@ export class Scene {
 
   /** Kills a process and writes down what dies of it: an execution that ran there may be lost, and no other. @returns when */
   kill(pid: number): number {
-    const { launcher, forkServers } = this.processes;
+    const { forkServers } = this.processes;
     const pids = [pid];
     for (const one of pids) pids.push(...childrenOf(one));
+    const above = forkServers.find((one) => childrenOf(one).includes(pid));
+    const line = { kind: 'killed', pids, fork_servers: forkServers.filter((one) => pids.includes(one)).flatMap((one) => forkServerNameOf(one) ?? []), child_of: above === undefined ? null : forkServerNameOf(above) };
     const at = wallMs();
     killProcess(pid, 'SIGKILL');
-    this.load.note({ kind: 'killed', at: at / 1000, pids, tree: [launcher, ...forkServers].includes(pid) });
+    this.load.note({ ...line, at: at / 1000 });
     return at;
   }
 

@@ -10,7 +10,7 @@ interface InstanceRow { run: string; task_id: string; map_index: number; state: 
 interface ExecutionRow { id: string; attempt_id: string; run: string; task_id: string; map_index: number; state: string; ended: boolean; cause: string | null; started: number; ended_at: number | null; pool: string; pool_slots: number }
 interface EventRow { id: number; run: string; task_id: string; map_index: number; attempt_id: string | null; execution_id: string | null; from_state: string | null; to_state: string | null; epoch: number | null; detail: string | null }
 
-interface MoveRow { tx: number; at: number; what: 'run' | 'instance' | 'dag'; run: string; task_id: string | null; dag_id: string | null; old: string | null; new: string | null }
+interface MoveRow { tx: number; at: number; what: 'run' | 'instance' | 'dag'; run: string; task_id: string | null; map_index: number | null; dag_id: string | null; old: string | null; new: string | null }
 
 interface Tables { readonly moves: readonly MoveRow[]; readonly runs: readonly RunRow[]; readonly instances: readonly InstanceRow[]; readonly executions: readonly ExecutionRow[]; readonly events: readonly EventRow[] }
 
@@ -31,7 +31,8 @@ export async function judge(stage: Stage, dags: readonly SimDag[]): Promise<void
   judgeOverlap(stage, accuse);
   judgeHistory(stage, tables, accuse);
   judgeKills(stage, tables, accuse);
-  judgePauses(tables, accuse);
+  judgeClosed(stage, { tables, dags }, accuse);
+  judgePauses(stage, tables, accuse);
   judgePast(stage, { tables, dags }, accuse);
   judgeFailFast(stage, { tables, dags }, accuse);
   judgeRest(stage, tables, accuse);
@@ -48,7 +49,7 @@ async function readTables(stage: Stage): Promise<Tables> {
   const executions = await stage.database.execute<ExecutionRow>(`select e.id, e.attempt_id, e.run, a.task_id, a.map_index, e.state, e.ended, e.cause, ${ms('e.started_at')} as started, ${ms('e.ended_at')} as ended_at, t.pool, t.pool_slots
     from executions e join task_attempts a on a.id = e.attempt_id join task_instances t on t.run = a.run and t.task_id = a.task_id and t.map_index = a.map_index order by e.started_at, e.id`);
   const events = await stage.database.execute<EventRow>('select id, run, task_id, map_index, attempt_id, execution_id, from_state, to_state, epoch, detail from attempt_events order by id');
-  const moves = await stage.database.execute<MoveRow>(`select tx, ${ms('at')} as at, what, run, task_id, dag_id, old, new from sim.moves order by id`);
+  const moves = await stage.database.execute<MoveRow>(`select tx, ${ms('at')} as at, what, run, task_id, map_index, dag_id, old, new from sim.moves order by id`);
   return { moves: moves.rows, runs: runs.rows, instances: instances.rows, executions: executions.rows, events: events.rows };
 }
 
@@ -135,11 +136,46 @@ function judgeKills({ ledger }: Stage, tables: Tables, accuse: Accuse): void {
   }
 }
 
-/** How long a leader may not have heard of a switch: its connection is found dead, and made anew. */
-const UNHEARD_MS = 30_000;
+/** Clocks of leaders differ from the world's by the network's delay. */
+const CLOCK_MS = 1000;
+/** A job that was on its way, or was sent there, when something went wrong is missed a moment later. */
+const AFTERMATH_MS = 3000;
+
+/** Of these a job may get lost on its way, or a leader that has just committed it. */
+const LOSING: ReadonlySet<string> = new Set(['server killed', 'server stopped', 'database down', 'network cut', 'session ended', 'lock lost', 'bad network', 'commits unanswered', 'statements refused', 'slow database', 'fork server killed', 'launcher killed']);
+
+/** Nobody is closed who is well: cancelled without a person or fail_fast, lost while it runs, or lost on its way although nothing went wrong. */
+function judgeClosed(stage: Stage, { tables, dags }: { tables: Tables; dags: readonly SimDag[] }, accuse: Accuse): void {
+  const fast = new Set(dags.filter(({ dag }) => dag.fail_fast === true).map(({ dag }) => dag.dag_id));
+  const mayBeCutShort = new Set(tables.runs.filter((run) => fast.has(run.dag_id) && tables.instances.some((row) => row.run === run.id && row.state === 'failed')).map((run) => run.id));
+  for (const row of tables.executions) {
+    const isTouched = (stage.people.touched.get(row.run) ?? Infinity) <= (row.ended_at ?? 0) + CLOCK_MS;
+    if (row.state === 'cancelled' && !isTouched && !mayBeCutShort.has(row.run)) accuse('closed for nothing', `${row.task_id}: ${row.id} was cancelled, and neither a person nor fail_fast did it`);
+    else if (row.state === 'lost') judgeLost(stage, { tables, row }, accuse);
+  }
+}
+
+function judgeLost(stage: Stage, { tables, row }: { tables: Tables; row: ExecutionRow }, accuse: Accuse): void {
+  const entry = stage.ledger.entries.get(row.id as LedgerEntry['id']);
+  const endedAt = row.ended_at ?? 0;
+  if (entry !== undefined) {
+    if ((entry.endedAt ?? Infinity) > endedAt + CLOCK_MS) accuse('closed for nothing', `${row.task_id}: ${row.id} was lost while it ran`);
+    return;
+  }
+  const launched = tables.moves.findLast((move) => move.run === row.run && move.task_id === row.task_id && move.map_index === row.map_index && move.new === 'running' && move.at <= endedAt + CLOCK_MS);
+  const isTroubled = stage.troubles.some((one) => LOSING.has(one.name) && one.from <= (launched?.at ?? row.started) && one.until + AFTERMATH_MS >= row.started);
+  if (!isTroubled) accuse('closed for nothing', `${row.task_id}: ${row.id} was lost before it began, and nothing had gone wrong`);
+}
+
+/** How long a leader may not have heard of a switch: its commit was on its way. */
+const UNHEARD_MS = 2000;
+/** It hears of a switch only after these. */
+const DEAFENING: ReadonlySet<string> = new Set(['deaf leader', 'server stopped', 'network cut', 'bad network', 'slow database']);
+/** Its connection is found dead, and made anew. */
+const REOPENED_MS = 12_000;
 
 /** Of a paused DAG nothing begins. */
-function judgePauses(tables: Tables, accuse: Accuse): void {
+function judgePauses(stage: Stage, tables: Tables, accuse: Accuse): void {
   const dagOfRun = new Map(tables.runs.map((run) => [run.id, run.dag_id]));
   const pausedAt = new Map<string, number>();
   for (const move of tables.moves) {
@@ -148,12 +184,14 @@ function judgePauses(tables: Tables, accuse: Accuse): void {
       else pausedAt.delete(move.dag_id);
     } else if (move.what === 'instance' && move.new === 'running' && move.old !== 'running') {
       const since = pausedAt.get(dagOfRun.get(move.run) ?? '');
-      if (since !== undefined && move.at - since > UNHEARD_MS) accuse('started while paused', `${String(move.task_id)} of ${move.run}, ${Math.round((move.at - since) / 1000)} s after the pause`);
+      if (since === undefined) continue;
+      const heardLate = stage.troubles.filter((one) => DEAFENING.has(one.name) && one.from <= move.at && one.until >= since).map((one) => one.until + REOPENED_MS);
+      if (move.at > Math.max(since + UNHEARD_MS, ...heardLate)) accuse('started while paused', `${String(move.task_id)} of ${move.run}, ${Math.round((move.at - since) / 1000)} s after the pause`);
     }
   }
 }
 
-/** With depends_on_past a task begins after the same task of the run before has ended well. */
+/** With depends_on_past a task begins after the same task of the run before has ended well, all instances of it. */
 function judgePast({ people }: Stage, { tables, dags }: { tables: Tables; dags: readonly SimDag[] }, accuse: Accuse): void {
   for (const { dag } of dags) {
     const runs = tables.runs.filter((run) => run.dag_id === dag.dag_id && run.run_type === 'scheduled').sort((a, b) => (a.logical ?? 0) - (b.logical ?? 0));
@@ -163,7 +201,7 @@ function judgePast({ people }: Stage, { tables, dags }: { tables: Tables; dags: 
       for (const { task_id: id } of dag.tasks.filter((task) => task.depends_on_past === true)) {
         const own = tables.moves.filter((move) => move.what === 'instance' && move.task_id === id);
         const began = own.findIndex((move) => move.run === run.id && move.new === 'running');
-        const ended = own.findIndex((move) => move.run === before.id && (move.new === 'success' || move.new === 'skipped'));
+        const ended = own.findLastIndex((move) => move.run === before.id && (move.new === 'success' || move.new === 'skipped'));
         if (began >= 0 && (ended < 0 || began < ended)) accuse('started before its past', `${id} of ${run.run_id} began before that of ${before.run_id} had ended well`);
       }
     }

@@ -12,8 +12,8 @@ import type { Node, World } from './world.ts';
 /** They sit at a node of their own, whose network is always fair. */
 export class People {
   readonly #parts: { readonly world: World; readonly database: SimDatabase; readonly store: Database; readonly node: Node; readonly random: Random; readonly ledger: Ledger };
-  /** Runs that somebody changed by hand: how they end is no longer told by their DAG alone. */
-  readonly touched = new Set<string>();
+  /** Runs that somebody changed by hand, with when that was first: how they end is no longer told by their DAG alone. */
+  readonly touched = new Map<string, number>();
   isPoolResized = false;
   readonly #paused = new Set<string>();
 
@@ -38,7 +38,7 @@ export class People {
     const { rows } = await this.#parts.database.execute<{ id: string }>("select id from dag_runs where state = 'running' order by run_after, dag_id, run_id");
     if (rows.length === 0) return;
     const { id } = this.#parts.random.pick(rows);
-    this.touched.add(id);
+    this.#touch(id);
     const state = this.#parts.random.pick(['success', 'failed'] as const);
     await this.#act(async (store) => void (await applyAction(store, { ...NO_ACTION, runs: [{ id, state }], by: 'ann' })));
   }
@@ -80,8 +80,12 @@ export class People {
       `select t.run, t.task_id, t.map_index from task_instances t join dag_runs r on r.id = t.run where ${where} order by r.dag_id, r.run_id, t.task_id, t.map_index`);
     if (rows.length === 0) return null;
     const row = this.#parts.random.pick(rows);
-    this.touched.add(row.run);
+    this.#touch(row.run);
     return { run: row.run, taskId: row.task_id, mapIndex: row.map_index };
+  }
+
+  #touch(run: string): void {
+    if (!this.touched.has(run)) this.touched.set(run, this.#parts.world.now);
   }
 
   /** A database that is away is no person's fault; anything else is. */

@@ -52,6 +52,14 @@ export class Stage {
     mkdirSync(join(this.#home, 'run'), { recursive: true });
   }
 
+  /** When something was wrong with servers, the database or what runs tasks. */
+  readonly troubles: { readonly name: string; readonly from: number; readonly until: number }[] = [];
+
+  #trouble(name: string, ms: number, what: string): void {
+    this.note(what);
+    this.troubles.push({ name, from: this.world.now, until: this.world.now + ms });
+  }
+
   note(what: string): void {
     if (this.isTold) this.diary.push(`${((this.world.now - this.#begin) / 1000).toFixed(3).padStart(9)} ${what}`);
   }
@@ -84,7 +92,7 @@ export class Stage {
   }
 
   #kill(door: ServerDoor & { readonly executor: SimExecutor }): void {
-    this.note(`${door.node.name} is killed`);
+    this.#trouble('server killed', 0, `${door.node.name} is killed`);
     this.world.kill(door.node);
     this.#servers.delete(door);
     this.machine.servers.delete(door);
@@ -117,7 +125,7 @@ export class Stage {
   stopServer(ms: number): void {
     const door = this.#pickServer();
     if (door === null || door.node.isStopped) return;
-    this.note(`${door.node.name} is stopped for ${Math.round(ms)} ms`);
+    this.#trouble('server stopped', ms, `${door.node.name} is stopped for ${Math.round(ms)} ms`);
     this.world.stop(door.node);
     this.world.at(this.world.now + ms, () => this.world.resume(door.node), null);
   }
@@ -126,7 +134,7 @@ export class Stage {
 
   databaseDown(ms: number): void {
     if (!this.database.isUp) return;
-    this.note(`the database is down for ${Math.round(ms)} ms`);
+    this.#trouble('database down', ms, `the database is down for ${Math.round(ms)} ms`);
     this.database.goDown();
     this.world.at(this.world.now + ms, () => this.database.comeUp(), null);
   }
@@ -134,29 +142,30 @@ export class Stage {
   cutOff(ms: number): void {
     const door = this.#pickServer();
     if (door === null || this.database.cutOff.has(door.node)) return;
-    this.note(`${door.node.name} is cut off for ${Math.round(ms)} ms`);
+    this.#trouble('network cut', ms, `${door.node.name} is cut off for ${Math.round(ms)} ms`);
     this.database.cut(door.node);
     this.world.at(this.world.now + ms, () => this.database.heal(door.node), null);
   }
 
   endSession(): void {
-    this.note('the lock’s session is ended');
+    this.#trouble('session ended', 0, 'the lock’s session is ended');
     if (this.database.holder !== null) this.database.endSession(this.database.holder);
   }
 
   loseLock(): void {
-    this.note('the lock is lost, its session goes on');
+    this.#trouble('lock lost', 0, 'the lock is lost, its session goes on');
     if (this.database.holder !== null) this.database.loseLock();
   }
 
   badNetwork(ms: number): void {
-    this.note(`requests and answers are lost for ${Math.round(ms)} ms`);
+    // What is delayed arrives so much later.
+    this.#trouble('bad network', ms + 25_000, `requests and answers are lost for ${Math.round(ms)} ms`);
     this.database.weather = { ...FAIR, latencyMs: 2, loseRequest: 0.03, loseAnswer: 0.03, delayRequest: 0.02, loseCommit: 0.2 };
     this.world.at(this.world.now + ms, () => void (this.database.weather = FAIR), null);
   }
 
   loseCommits(ms: number): void {
-    this.note(`answers to commits are lost for ${Math.round(ms)} ms`);
+    this.#trouble('commits unanswered', ms, `answers to commits are lost for ${Math.round(ms)} ms`);
     this.database.weather = { ...FAIR, loseCommit: 0.5 };
     this.world.at(this.world.now + ms, () => void (this.database.weather = FAIR), null);
   }
@@ -164,18 +173,18 @@ export class Stage {
   deafen(ms: number): void {
     const door = this.#leader;
     if (door === undefined || this.database.deaf.has(door.node)) return;
-    this.note(`${door.node.name} hears no notices for ${Math.round(ms)} ms`);
+    this.#trouble('deaf leader', ms, `${door.node.name} hears no notices for ${Math.round(ms)} ms`);
     this.database.deafen(door.node, ms);
   }
 
   refusals(ms: number): void {
-    this.note(`statements are given up for ${Math.round(ms)} ms`);
+    this.#trouble('statements refused', ms, `statements are given up for ${Math.round(ms)} ms`);
     this.database.weather = { ...FAIR, refuse: 0.1 };
     this.world.at(this.world.now + ms, () => void (this.database.weather = FAIR), null);
   }
 
   slowDatabase(ms: number): void {
-    this.note(`the database is slow for ${Math.round(ms)} ms`);
+    this.#trouble('slow database', ms, `the database is slow for ${Math.round(ms)} ms`);
     this.database.weather = { ...FAIR, latencyMs: this.#random.pick([50, 200, 1000]) };
     this.world.at(this.world.now + ms, () => void (this.database.weather = FAIR), null);
   }
@@ -199,12 +208,12 @@ export class Stage {
   killForkServer(): void {
     if (this.machine.warm.size === 0) return;
     const version = this.#random.pick([...this.machine.warm]);
-    this.note(`fork server of ${version} is killed`);
+    this.#trouble('fork server killed', 0, `fork server of ${version} is killed`);
     this.machine.killForkServers(new Set([version]));
   }
 
   killLauncher(): void {
-    this.note('the launcher is killed');
+    this.#trouble('launcher killed', 0, 'the launcher is killed');
     this.machine.killForkServers(new Set(this.machine.warm));
   }
 

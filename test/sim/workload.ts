@@ -73,15 +73,28 @@ function makeTask(random: Random, { id, earlier, plans, isScheduled, isFailFast 
   const isSensor = mapped === null && random.chance(0.15);
   const plan = makePlan(random, { retries, isSensor, mayList: mapped === null && !isSensor });
   const upstream = mapped === null ? earlier.filter(() => random.chance(1.4 / Math.max(1, earlier.length))).map((one) => one.task_id).slice(0, 3) : [mapped.task_id];
-  // One that later runs wait for never fails for good.
-  const waitsForPast = isScheduled && upstream.length === 0 && !isSensor && random.chance(0.5);
-  plans.set(id, waitsForPast ? { ...plan, failures: Math.min(plan.failures, retries) } : plan);
+  const waitsForPast = isScheduled && !isSensor && isAlone(upstream, mapped) && random.chance(0.5);
+  plans.set(id, plan);
+  if (waitsForPast) letSurvive(plans, [{ task_id: id, retries }, ...(mapped === null ? [] : [mapped])]);
   return task(id, upstream, {
     retries, retry_delay_seconds: random.below(15), ...limitsOf(random),
     ...(waitsForPast ? { depends_on_past: true } : {}),
     ...(mapped === null ? (isFailFast ? {} : ruleOf(random, upstream)) : { expand: { kind: 'product', arguments: { x: { kind: 'xcom', task_id: mapped.task_id, key: 'return_value' } } } }),
     ...(isSensor ? { sensor: { mode: 'reschedule', poke_interval_seconds: 5, timeout_seconds: 100_000 } } : {}),
   });
+}
+
+/** Whether its state depends on no task but the one that gives it its list. */
+function isAlone(upstream: readonly string[], mapped: Task | null): boolean {
+  return upstream.length === 0 || mapped?.depends_on.length === 0;
+}
+
+/** What later runs wait for never fails for good. */
+function letSurvive(plans: Map<string, TaskPlan>, tasks: readonly Pick<Task, 'task_id' | 'retries'>[]): void {
+  for (const { task_id: id, retries = 0 } of tasks) {
+    const plan = plans.get(id);
+    if (plan !== undefined) plans.set(id, { ...plan, failures: Math.min(plan.failures, retries) });
+  }
 }
 
 function makePlan(random: Random, how: { retries: number; isSensor: boolean; mayList: boolean }): TaskPlan {

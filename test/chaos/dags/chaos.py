@@ -68,7 +68,7 @@ def work(got=()):
 
 def fail(why):
     """Ends as the user's own failure."""
-    note("RAISE", lines=5)
+    note("RAISE", lines=5, leaves=True)
     raise RuntimeError(why)
 
 
@@ -259,7 +259,7 @@ def poison():
     @task(retries=3, retry_delay=timedelta(seconds=0))
     def at_once():
         note("START", got=[])
-        note("RAISE", lines=0)
+        note("RAISE", lines=0, leaves=True)
         raise ValueError("\0 poison \ud800")
 
     @task
