@@ -12,7 +12,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000,
 
 /** The command. Works on the database itself, beside running servers. */
 export function pruneCommand(context: LocalContext): Command {
-  return new Command('prune').description('Delete runs that ended long ago, with their values, history and logs.').requiredOption('--older-than <age>', 'such as 36h, 90d or 12w')
+  return new Command('prune').description('Delete runs that ended long ago, with their values, history and logs; versions that nothing names any more and audit entries of that age go too.').requiredOption('--older-than <age>', 'such as 36h, 90d or 12w')
     .option('--keep <n>', 'newest runs of each DAG that stay however old they are', '1').option('--dag <id>', 'only runs of this DAG').option('--dry-run', 'say what would go').option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  leoflow prune --older-than 90d --keep 10 --dry-run\n\nLEOFLOW_RETENTION_DAYS makes the server do this by itself.\n')
     .action(async (options: PruneOptions) => {

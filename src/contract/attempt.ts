@@ -137,6 +137,8 @@ export type ToLauncher =
 export type FromLauncher =
   | { readonly op: 'hello'; readonly pid: number; readonly epoch: number; readonly fork_servers: readonly RunningForkServer[] }
   | { readonly op: 'refused'; readonly epoch: number }
+  /** Every few seconds: it is there. */
+  | { readonly op: 'alive' }
   | { readonly op: 'started'; readonly fork_server: RunningForkServer; readonly import_ms: number }
   | { readonly op: 'failed'; readonly id: string; readonly error: ReportedError }
   | { readonly op: 'exited'; readonly id: string; readonly status: number; readonly signal: number | null };

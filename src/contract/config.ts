@@ -39,7 +39,7 @@ export const SETTINGS = {
   LEOFLOW_FORK_SERVER_IDLE_SECONDS: integer(300, 'An idle fork server is ended after this time.', 1),
   LEOFLOW_IMPORT_TIMEOUT_SECONDS: integer(30, 'A DAG file that is still importing after this time is refused.', 1, 3600),
   LEOFLOW_CANCEL_GRACE_SECONDS: integer(30, 'Time between SIGTERM and SIGKILL of a cancelled execution.', 0, 3600),
-  LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS: number(30, 'A running execution that nobody has heard of for ten times this long is told to end, and run again when it is gone.', 0.1),
+  LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS: number(30, 'A running execution that nobody has heard of for ten times this long is told to end, and run again when it is gone. A launcher or fork server that says nothing for this long, at least 15 s, is killed with what it runs.', 0.1),
   LEOFLOW_DRAIN_SECONDS: integer(30, 'When `leoflow server` is stopped, running executions have this long to end before they are ended (and run again later).', 0, 86_400),
   LEOFLOW_INFRA_RETRIES: integer(3, 'Executions of one try that may be lost to infrastructure before the try fails.', 0, 100),
   LEOFLOW_INFRA_RETRY_DELAY_SECONDS: number(0.2, 'Wait before an execution lost to infrastructure is started again; doubles each time.', 0, 3600),

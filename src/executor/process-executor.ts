@@ -6,12 +6,14 @@ import type { ExecutionSpec, ExitedChild, ForkServerSpec, FromForkServer, FromLa
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
 import { callEvery, monotonicMs, settledWithin, sleep, untilAborted } from '#platform/clock.ts';
+import { killProcess } from '#platform/exec.ts';
 import type { LineSocket } from '#platform/line-socket.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
 import { greetForkServer } from './fork-server-link.ts';
 import { connectLauncher } from './launcher-link.ts';
 import { forkSlot, parkedSlot } from './process-slots.ts';
+import { Silence } from './silence.ts';
 import { explainWarm, newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, textOf, type Warm } from './warm.ts';
 
 /** `parked` is children kept waiting per DAG version, `idleSeconds` how long a fork server without work lives, `environment` all that user code inherits. */
@@ -23,6 +25,8 @@ export interface ProcessExecutorOptions {
   readonly parked: number;
   readonly idleSeconds: number;
   readonly importTimeoutSeconds: number;
+  /** A launcher or fork server that says nothing for so long is killed, with all that it runs: nothing can be started or ended there. */
+  readonly silentSeconds: number;
   readonly reporter: Reporter;
   /** Brings a version's sources to this machine. */
   readonly prepare: (versionId: VersionId) => Promise<PreparedVersion>;
@@ -40,6 +44,8 @@ const EXIT_MS = 5000;
 const FAILED_AGAIN_MS = 5000;
 /** A version that could not be prepared for a reason that passes is asked for again after this time. */
 const PREPARE_AGAIN_MS = 1000;
+/** Its name among those who are heard of; fork servers have ids. */
+const LAUNCHER = 'launcher';
 /** Imports in a row that may be killed from outside before the file is held to be at fault. */
 const KILLED_IMPORTS = 3;
 
@@ -50,16 +56,19 @@ export class ProcessExecutor implements Executor {
   readonly #warm = new Map<VersionId, Warm>();
   readonly #killedImports = new Map<VersionId, number>();
   #launcher: LineSocket<ToLauncher> | null = null;
+  #launcherPid = 0;
   #launcherClosed: Promise<void> = Promise.resolve();
   /** The attempt to reach a launcher that was begun last. */
   #connecting: Promise<unknown> = Promise.resolve();
   #events: ExecutorEvents | null = null;
   #epoch = -1;
   #isEnding = false;
-  #stopIdleCheck: () => void = () => undefined;
+  readonly #silence: Silence;
+  #stopChecks: () => void = () => undefined;
 
   constructor(options: ProcessExecutorOptions) {
     this.#options = options;
+    this.#silence = new Silence(options.silentSeconds);
     mkdirSync(join(options.home, 'run'), { recursive: true, mode: 0o700 });
     mkdirSync(join(options.home, 'logs'), { recursive: true, mode: 0o750 });
   }
@@ -81,7 +90,10 @@ export class ProcessExecutor implements Executor {
       for (const { execution_id, pid } of inventory) running.set(execution_id, pid);
     }));
     if (this.#events !== events) throw new AppError('not_leading', 'this server does not lead any more');
-    this.#stopIdleCheck = callEvery(1000, () => this.#endIdle());
+    this.#stopChecks = callEvery(1000, () => {
+      this.#endIdle();
+      for (const who of this.#silence.take()) this.#endSilent(who);
+    });
     return { running };
   }
 
@@ -144,7 +156,8 @@ export class ProcessExecutor implements Executor {
   }
 
   stepDown(): void {
-    this.#stopIdleCheck();
+    this.#stopChecks();
+    this.#silence.forgetAll();
     const launcher = this.#launcher;
     this.#events = null;
     this.#launcher = null;
@@ -187,15 +200,21 @@ export class ProcessExecutor implements Executor {
         this.#launcher = link;
         this.#launcherClosed = untilClosed;
       },
-      onMessage: (message) => this.#onLauncher(message),
+      onMessage: (message) => {
+        this.#silence.hear(LAUNCHER);
+        this.#onLauncher(message);
+      },
       onClose: (reason) => this.#onLauncherLost(epoch, reason),
     });
+    this.#launcherPid = hello.pid;
+    this.#silence.hear(LAUNCHER);
     reporter.report({ event: 'launcher.ready', pid: hello.pid, adopted: hello.fork_servers.length });
     return hello.fork_servers;
   }
 
   #onLauncher(message: Exclude<FromLauncher, { op: 'hello' }>): void {
     switch (message.op) {
+      case 'alive': break;
       case 'refused': this.#options.reporter.report({ event: 'launcher.lost', reason: `it obeys epoch ${message.epoch}` }); break;
       case 'started': void this.#adopt(message.fork_server, message.import_ms); break;
       case 'failed': this.#onFailed(message.id, message.error); break;
@@ -225,6 +244,7 @@ export class ProcessExecutor implements Executor {
   #onLauncherLost(epoch: number, reason: string): void {
     if (this.#events === null || this.#launcher === null || epoch !== this.#epoch) return;
     this.#launcher = null;
+    this.#silence.forget(LAUNCHER);
     this.#options.reporter.report({ event: 'launcher.lost', reason });
     // First, so that whoever asks again waits for the new one.
     this.#connecting = this.#reconnectLauncher(epoch);
@@ -316,6 +336,7 @@ export class ProcessExecutor implements Executor {
       return null;
     }
     warm.state = 'ready';
+    this.#silence.hear(warm.id);
     this.#killedImports.delete(warm.versionId);
     warm.usedAt = monotonicMs();
     for (const { execution_id } of running) warm.running.add(execution_id);
@@ -338,6 +359,7 @@ export class ProcessExecutor implements Executor {
   #onForkServer(warm: Warm, message: Exclude<FromForkServer, { op: 'hello' }>): void {
     const events = this.#events;
     if (events === null) return;
+    if (warm.state === 'ready') this.#silence.hear(warm.id);
     switch (message.op) {
       case 'begun': noteBegun(warm, message.execution_id, message.pid); break;
       case 'alive': events.onAlive(message.running); break;
@@ -362,6 +384,7 @@ export class ProcessExecutor implements Executor {
   #onGone(warm: Warm, reason: string): void {
     if (this.#warm.get(warm.versionId) !== warm) return;
     this.#warm.delete(warm.versionId);
+    this.#silence.forget(warm.id);
     warm.gone.abort();
     const lost = [...warm.running];
     const { link } = warm;
@@ -377,9 +400,19 @@ export class ProcessExecutor implements Executor {
   /** Without a connection nobody knows what it runs, and that may go on: it is gone when the launcher says so, and not before. Waits for that, but not without end. */
   async #end(warm: Warm): Promise<void> {
     warm.state = 'ending';
+    this.#silence.forget(warm.id);
     warm.usedAt = monotonicMs();
     this.#launcher?.send({ op: 'stop_fork_server', epoch: this.#epoch, id: warm.id });
     await settledWithin(untilAborted(warm.gone.signal), EXIT_MS);
+  }
+
+  /** Stopped or stuck: it starts nothing, ends nothing, and nobody hears of what it runs. A kill is the one order that it cannot miss. */
+  #endSilent(who: string): void {
+    const warm = this.#find(who);
+    if (who !== LAUNCHER && warm === undefined) return;
+    this.#options.reporter.report({ event: 'failure', where: warm === undefined ? 'launcher' : 'fork server', error: `${warm?.id ?? `process ${this.#launcherPid}`} has said nothing for ${this.#options.silentSeconds} s and is killed` });
+    if (warm === undefined) killProcess(this.#launcherPid, 'SIGKILL');
+    else void this.#end(warm);
   }
 
   #endIdle(): void {

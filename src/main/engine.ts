@@ -67,7 +67,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const agentAddress = join(home, 'run', `a${process.pid}.sock`);
   const executor = new ProcessExecutor({
     home, python: options.python, agentSocket: agentAddress, environment: userEnvironment(), parked: config.LEOFLOW_PARKED_CHILDREN,
-    idleSeconds: config.LEOFLOW_FORK_SERVER_IDLE_SECONDS, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS, reporter,
+    idleSeconds: config.LEOFLOW_FORK_SERVER_IDLE_SECONDS, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS, silentSeconds: config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS, reporter,
     prepare: (versionId) => prepareVersion(database, versionId, { folder: join(home, 'versions'), livePath: options.livePath ?? (() => []) }),
   });
   const outcomes = new OutcomeFiles(join(home, 'outcomes'), parseReport);

@@ -38,6 +38,16 @@ async function someTask(scene: Scene, round: number): Promise<number> {
   return children[(round * 7) % children.length] ?? 0;
 }
 
+/** Stops a process for good. Its leader kills it, because it says nothing any more. */
+async function stopForGood(scene: Scene, pid: number): Promise<number> {
+  const note = scene.prepareKill(pid);
+  const at = wallMs();
+  killProcess(pid, 'SIGSTOP');
+  await scene.until(() => !isAlive(pid), 'the silent process is killed');
+  note();
+  return at;
+}
+
 /** Of processes. */
 export const FAULTS_OF_PROCESSES: readonly Fault[] = [
   {
@@ -66,6 +76,18 @@ export const FAULTS_OF_PROCESSES: readonly Fault[] = [
       return scene.kill(forkServers[round % forkServers.length] ?? 0);
     },
     heal: untilRunAgain,
+  },
+  {
+    name: 'fork-server-stop', about: 'SIGSTOP of a fork server, for good', scene: PAIR, times: 3, recovered: 'start',
+    inject: async (scene, round) => {
+      const { forkServers } = await untilWarm(scene);
+      return stopForGood(scene, forkServers[round % forkServers.length] ?? 0);
+    },
+    heal: untilRunAgain,
+  },
+  {
+    name: 'launcher-stop', about: 'SIGSTOP of the launcher, for good', scene: PAIR, times: 2, recovered: 'start',
+    inject: async (scene) => stopForGood(scene, (await untilWarm(scene)).launcher), heal: untilRunAgain,
   },
   {
     name: 'task-kill', about: 'SIGKILL of task processes', scene: PAIR, times: 40, recovered: 'start',

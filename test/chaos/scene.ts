@@ -176,15 +176,23 @@ export class Scene {
 
   /** Kills a process and writes down what dies of it: an execution that ran there may be lost, and no other. @returns when */
   kill(pid: number): number {
+    const note = this.prepareKill(pid);
+    killProcess(pid, 'SIGKILL');
+    return note();
+  }
+
+  /** Who dies when a process is killed. @returns writes down that it was, and when */
+  prepareKill(pid: number): () => number {
     const { forkServers } = this.processes;
     const pids = [pid];
     for (const one of pids) pids.push(...childrenOf(one));
     const above = forkServers.find((one) => childrenOf(one).includes(pid));
     const line = { kind: 'killed', pids, fork_servers: forkServers.filter((one) => pids.includes(one)).flatMap((one) => forkServerNameOf(one) ?? []), child_of: above === undefined ? null : forkServerNameOf(above) };
-    const at = wallMs();
-    killProcess(pid, 'SIGKILL');
-    this.load.note({ ...line, at: at / 1000 });
-    return at;
+    return () => {
+      const at = wallMs();
+      this.load.note({ ...line, at: at / 1000 });
+      return at;
+    };
   }
 
   /** Ends every program of it. With `keep` the folder stays for whoever asks what happened. */

@@ -44,12 +44,19 @@ const TASKS = dagSource(`
             os._exit(0)
         mark("children", f"{program.pid} {os.read(read, 100).decode()}")
     @task
+    def forks():
+        child = os.fork()
+        if child == 0:
+            return "child"
+        os.waitpid(child, 0)
+        return "parent"
+    @task
     def large():
         return "x" * 5000
     @task
     def loud():
         print("y" * 10_000_000)
-    ok(), wrong(), leave(), stay(), deaf(), tidy(), parent(), large(), loud()
+    ok(), wrong(), leave(), stay(), deaf(), tidy(), parent(), large(), loud(), forks()
 `, 'print("printed at import")');
 
 describe('ends', () => {
@@ -253,6 +260,36 @@ describe('kills', () => {
     process.kill(slot.pid, 'SIGKILL');
     await p.lost(id);
   });
+});
+
+describe('a process that is stopped', () => {
+  it('a fork server is killed with what it runs, and another starts', async () => {
+    await using p = await ProcessesUnderTest.open();
+    const version = p.version(TASKS);
+    const { id } = await p.start(version, 'tidy');
+    await p.mark('tidy');
+    process.kill(processesOf(p.home).forkServers[0] ?? 0, 'SIGSTOP');
+    await p.lost(id);
+    assert.equal((await p.finish(version, 'ok')).outcome, 'success');
+  });
+
+  it('a launcher too', async () => {
+    await using p = await ProcessesUnderTest.open();
+    const version = p.version(TASKS);
+    const { id } = await p.start(version, 'tidy');
+    await p.mark('tidy');
+    process.kill(processesOf(p.home).launcher, 'SIGSTOP');
+    await p.lost(id);
+    assert.equal((await p.finish(version, 'ok')).outcome, 'success');
+  });
+});
+
+it('a process that user code forked, and that comes back from the task as well, speaks for nobody', async () => {
+  await using p = await ProcessesUnderTest.open();
+  const version = p.version(TASKS);
+  const report = await p.finish(version, 'forks');
+  assert.deepEqual([report.outcome, report.xcoms?.[0]?.value], ['success', '"parent"']);
+  assert.equal(p.reports.filter((one) => one.execution_id === report.execution_id).length, 1);
 });
 
 describe('another leader', () => {

@@ -12,7 +12,7 @@ import { ProcessExecutor } from '#executor/process-executor.ts';
 import { userEnvironment } from '#platform/config.ts';
 import { createReporter } from '#platform/report.ts';
 
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 30_000;
 
 /** A DAG file with these task functions (Python source, indented by four). */
 export function dagSource(tasks: string, head = ''): string {
@@ -63,7 +63,7 @@ export class ProcessesUnderTest implements AsyncDisposable {
 
   #make(socket: string): ProcessExecutor {
     return new ProcessExecutor({
-      home: this.home, python: 'python3', agentSocket: join(this.home, 'run', socket), environment: { ...userEnvironment(), MARKS: this.marks }, parked: 2, idleSeconds: 300, importTimeoutSeconds: 20,
+      home: this.home, python: 'python3', agentSocket: join(this.home, 'run', socket), environment: { ...userEnvironment(), MARKS: this.marks }, parked: 2, idleSeconds: 300, importTimeoutSeconds: 20, silentSeconds: 15,
       reporter: this.reporter,
       prepare: (versionId) => {
         const error = this.prepareErrors.shift();

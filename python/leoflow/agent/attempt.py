@@ -121,7 +121,11 @@ def live(dag, server: Server, spec: dict) -> None:
     """Run one execution to its end and report it. Returns when the process may exit."""
     server.token = spec["token"]
     _prepare(spec)
+    own = os.getpid()
     report = run_task(dag, spec, XComs(server, spec))
+    if os.getpid() != own:
+        # A process that user code forked came back from it, too. Only the one that began speaks for the execution.
+        os._exit(0)
     logs.flush()
     set_handler(TERM, IGNORE)
     gap = logs.gap_in_all()

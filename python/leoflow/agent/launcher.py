@@ -20,6 +20,8 @@ import time
 from leoflow.agent import processes, wire
 
 ORPHAN_SECONDS = 900
+#: Servers hear this often that it is there.
+ALIVE_SECONDS = 5.0
 #: A launcher that was just killed may hold the lock for a moment longer than its socket.
 LOCK_SECONDS = 1.0
 #: One that accepts a connection and says nothing for so long is stopped or stuck.
@@ -53,6 +55,7 @@ class Launcher:
         self.warm: dict[str, Warm] = {}
         self.servers: list[wire.Lines] = []
         self.server_seen = time.monotonic()
+        self.alive_due = 0.0
         path = os.path.join(self.run_folder, "launcher.sock")
         if os.path.exists(path):
             os.unlink(path)
@@ -88,7 +91,7 @@ class Launcher:
 
     def _timeout(self) -> float:
         waits = [warm.deadline - time.monotonic() for warm in self.warm.values() if not warm.ready]
-        return max(0.01, min([5.0, *waits]))
+        return max(0.01, min([ALIVE_SECONDS, *waits]))
 
     def _accept(self) -> None:
         try:
@@ -217,6 +220,9 @@ class Launcher:
         for warm in [warm for warm in self.warm.values() if not warm.ready and warm.deadline <= now]:
             limit = warm.spec.get("import_timeout_seconds", 30)
             self._fail(warm, {"type": "ImportTimeout", "message": f"importing {warm.spec['dag_file']} took longer than {limit} s"})
+        if now >= self.alive_due:
+            self.alive_due = now + ALIVE_SECONDS
+            self._tell({"op": "alive"})
         if self.servers or self.warm:
             self.server_seen = now
         elif now - self.server_seen > ORPHAN_SECONDS:
