@@ -23,6 +23,7 @@ export async function measureTakeOver(bench: Workbench): Promise<Measured> {
   let leader = await start(true);
   for (let at = 0; at < RUNS; at += 1) await trigger(database, 'chain', `run_${at}`);
   const gaps: number[] = [];
+  const elected: number[] = [];
   const said: string[] = [];
   for (let kill = 0; kill < bench.rounds; kill += 1) {
     const follower = await start(false);
@@ -39,12 +40,13 @@ export async function measureTakeOver(bench: Workbench): Promise<Measured> {
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    const after = (event: string): string => renderNumber((steps.find((step) => step.event === event)?.at ?? Number.NaN) - killed);
-    said.push(`${renderNumber(gaps.at(-1) ?? Number.NaN)} ms (elected after ${after('leader.elected')}, all runs read after ${after('leader.ready')})`);
+    const after = (event: string): number => (steps.find((step) => step.event === event)?.at ?? Number.NaN) - killed;
+    elected.push(after('leader.elected'));
+    said.push(`${renderNumber(gaps.at(-1) ?? Number.NaN)} ms (elected after ${renderNumber(after('leader.elected'))}, all runs read after ${renderNumber(after('leader.ready'))})`);
     leader = follower;
   }
   return {
-    figures: [{ name: 'leader killed with SIGKILL → next decision, slowest', unit: 'ms', target: { of: 'value', atMost: 500 }, rounds: [Math.max(...gaps)], base: null }],
+    figures: [{ name: 'leader killed with SIGKILL → next decision, slowest', unit: 'ms', target: { of: 'value', atMost: 500 }, rounds: [Math.max(...gaps)], base: { name: 'PostgreSQL gives its lock to the next, slowest', rounds: [Math.max(...elected)] } }],
     details: [`${gaps.length} kills in the middle of ${RUNS} runs: ${said.join(', ')}, by the database's clock. A sample only: \`make prove-chaos\` is the proof, with hundreds of kills of every process and the ledger held against the tables.`],
   };
 }
