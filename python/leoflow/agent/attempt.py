@@ -16,6 +16,8 @@ REPORT = "/agent/v1/report"
 XCOM = "/agent/v1/xcom"
 #: A report is tried for this long: an outage of the control plane must not turn finished work into failed work.
 REPORT_LIMIT_SECONDS = 24 * 3600
+#: The longest wait between two tries: when the database is back, its first second decides how soon work goes on.
+RETRY_SECONDS = 1.0
 #: What fits a socket's buffer is sent in one go, whether anybody reads it or not.
 SHORT_BYTES = 64 * 1024
 
@@ -64,7 +66,7 @@ class Server:
             if time.monotonic() + delay > deadline:
                 raise TimeoutError(f"no server answered for {limit_seconds:.0f} s")
             time.sleep(delay)
-            delay = min(delay * 2, 5.0)
+            delay = min(delay * 2, RETRY_SECONDS)
             # A server that answers and does not lead any more would be asked for ever.
             asked = self._address
             if self._current_address() != asked:
