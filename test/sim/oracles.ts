@@ -147,7 +147,9 @@ const LOSING: ReadonlySet<string> = new Set(['server killed', 'server stopped', 
 /** Nobody is closed who is well: cancelled without a person or fail_fast, lost while it runs, or lost on its way although nothing went wrong. */
 function judgeClosed(stage: Stage, { tables, dags }: { tables: Tables; dags: readonly SimDag[] }, accuse: Accuse): void {
   const fast = new Set(dags.filter(({ dag }) => dag.fail_fast === true).map(({ dag }) => dag.dag_id));
-  const mayBeCutShort = new Set(tables.runs.filter((run) => fast.has(run.dag_id) && tables.instances.some((row) => row.run === run.id && row.state === 'failed')).map((run) => run.id));
+  // Also one that was cleared since, and ended well.
+  const haveFailed = new Set(tables.moves.filter((move) => move.what === 'instance' && move.new === 'failed').map((move) => move.run));
+  const mayBeCutShort = new Set(tables.runs.filter((run) => fast.has(run.dag_id) && haveFailed.has(run.id)).map((run) => run.id));
   for (const row of tables.executions) {
     const isTouched = (stage.people.touched.get(row.run) ?? Infinity) <= (row.ended_at ?? 0) + CLOCK_MS;
     if (row.state === 'cancelled' && !isTouched && !mayBeCutShort.has(row.run)) accuse('closed for nothing', `${row.task_id}: ${row.id} was cancelled, and neither a person nor fail_fast did it`);
