@@ -410,7 +410,7 @@ export class ProcessExecutor implements Executor {
   #endSilent(who: string): void {
     const warm = this.#find(who);
     if (who !== LAUNCHER && warm === undefined) return;
-    this.#options.reporter.report({ event: 'failure', where: warm === undefined ? 'launcher' : 'fork server', error: `${warm?.id ?? `process ${this.#launcherPid}`} has said nothing for ${this.#options.silentSeconds} s and is killed` });
+    this.#options.reporter.report({ event: 'failure', where: warm === undefined ? 'launcher' : 'fork server', error: `${warm?.id ?? `process ${this.#launcherPid}`} has said nothing for ${this.#silence.limitSeconds} s and is killed` });
     if (warm === undefined) killProcess(this.#launcherPid, 'SIGKILL');
     else void this.#end(warm);
   }

@@ -16,6 +16,11 @@ export class Silence {
     this.#limitMs = Math.max(limitSeconds * 1000, SHORTEST_MS);
   }
 
+  /** How long nobody may be silent. */
+  get limitSeconds(): number {
+    return this.#limitMs / 1000;
+  }
+
   hear(who: string): void {
     this.#heard.set(who, monotonicMs());
   }
