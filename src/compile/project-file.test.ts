@@ -1,44 +1,44 @@
-// leoflow.yaml: what it changes of a DAG, and that whatever it does not know is refused with its place.
+// leoflow.yaml: what is wrong in it is said all at once, each with its place.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
-import { applyProject, parseProject } from './project-file.ts';
+import { parseProjectFile } from './project-file.ts';
 
-const dag: Dag = {
-  schema_version: '1.0', dag_id: 'd', fileloc: 'd.py', runtime: 'leoflow', sources: [], timetable: { kind: 'none' }, owners: ['airflow'], tags: ['own'],
-  tasks: [
-    { task_id: 'plain', operator: 'X', body: { kind: 'empty' }, depends_on: [] },
-    { task_id: 'said', operator: 'X', body: { kind: 'empty' }, depends_on: [], retries: 7, env: { A: 'task', B: 'task' } },
-  ],
-};
+const at = { path: 'leoflow.yaml', folder: '.' };
 
-test('defaults stand where the task says nothing, a task’s own section whatever it says', () => {
-  const project = parseProject('owner: data\ntags: [team]\nexclude_paths: [drafts/]\ndefaults: {retries: 2, env: {A: default, C: default}}\ntasks: {said: {execution_timeout_seconds: 5}}\n', 'leoflow.yaml');
-  const applied = applyProject(dag, project);
-  assert.deepEqual(project.excludePaths, ['drafts']);
-  assert.deepEqual([applied.owners, applied.tags], [['data'], ['own', 'team']]);
-  assert.deepEqual(applied.tasks.map((task) => [task.retries, task.execution_timeout_seconds]), [[2, undefined], [7, 5]]);
-  assert.deepEqual(applied.tasks[1]?.env, { A: 'task', B: 'task', C: 'default' });
-});
-
-test('an owner that the file chose stays', () => {
-  assert.deepEqual(applyProject({ ...dag, owners: ['ann'] }, parseProject('owner: data', 'leoflow.yaml')).owners, ['ann']);
-});
-
-test('every problem is told at once, with a suggestion', () => {
-  assert.throws(() => parseProject('ownr: x\nowner: 3\ndefaults: {retries: -1, env: 4}\ntags: one\n', 'leoflow.yaml'), (error: unknown) => {
+function refusalOf(text: string): string[] {
+  try {
+    parseProjectFile(text, at);
+  } catch (error) {
     assert.ok(error instanceof AppError);
-    for (const wanted of [/unknown key ownr \(did you mean owner\?\)/, /\$\.owner must be a text/, /\$\.defaults\.retries must be a number/, /\$\.defaults\.env must be a mapping/, /\$\.tags must be a list/]) assert.match(error.message, wanted);
-    return true;
-  });
+    return error.message.split('\n');
+  }
+  return assert.fail('it was taken');
+}
+
+test('every problem is named with line and column, and what was meant', () => {
+  assert.deepEqual(refusalOf('ownr: x\nowner: 3\ndefaults:\n  retries: -1\n  env: 4\ntags: one\nruntime: airflw\n'), [
+    'leoflow.yaml:1:1: the document: unknown key ownr (did you mean owner?)',
+    'leoflow.yaml:2:8: owner: must be a text',
+    'leoflow.yaml:4:12: defaults.retries: must be at least 0',
+    'leoflow.yaml:5:8: defaults.env: must be a mapping',
+    'leoflow.yaml:6:7: tags: must be a list',
+    'leoflow.yaml:7:10: runtime: must be one of auto, leoflow, airflow (did you mean airflow?)',
+  ]);
 });
 
-test('YAML that cannot be read, or that names a key twice, is refused with its line', () => {
-  assert.throws(() => parseProject('owner: a\nowner: b\n', 'leoflow.yaml'), /leoflow\.yaml:2: /);
-  assert.throws(() => parseProject('tags: [\n', 'leoflow.yaml'), /leoflow\.yaml:\d+: /);
+test('a key that is there twice, broken syntax and a second document are refused with their line', () => {
+  assert.match(refusalOf('owner: a\nowner: b\n')[0] ?? '', /^leoflow\.yaml:2:1: Map keys must be unique/);
+  assert.match(refusalOf('tags: [\n')[0] ?? '', /^leoflow\.yaml:\d+:\d+: /);
+  assert.match(refusalOf('owner: a\n---\nowner: b\n')[0] ?? '', /^leoflow\.yaml:3:1: a second document/);
+  assert.match(refusalOf('- a\n')[0] ?? '', /^leoflow\.yaml:1:1: the document: must be a mapping/);
 });
 
-test('an empty file changes nothing', () => {
-  assert.deepEqual(applyProject(dag, parseProject('', 'leoflow.yaml')), { ...dag, tags: ['own'] });
+test('aliases that multiply without end are refused', () => {
+  const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]', ...'bcdefgh'.split('').map((name, index) => `${name}: &${name} [${Array.from({ length: 9 }, () => `*${'abcdefgh'[index] ?? ''}`).join(', ')}]`)].join('\n');
+  assert.match(refusalOf(bomb)[0] ?? '', /alias/i);
+});
+
+test('an empty file, comments and a BOM are no problem', () => {
+  assert.deepEqual([parseProjectFile('', at).settings, parseProjectFile('# nothing\n', at).settings, parseProjectFile('\uFEFFowner: a\n', at).settings], [{}, {}, { owner: 'a' }]);
 });

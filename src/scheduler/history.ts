@@ -1,11 +1,11 @@
-// Retention: while it leads, a server deletes what is older than LEOFLOW_RETENTION_DAYS, values that expired, and bytes outside PostgreSQL that no row names.
+// Retention: while it leads, a server deletes what is older than LEOFLOW_RETENTION_DAYS, or than the DAG's own days, values that expired, and bytes outside PostgreSQL that no row names.
 import { type Config, LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ValueStore } from '#contract/value-store.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
 import { expireValues } from '#store/dead-values.ts';
-import { prune } from '#store/prune.ts';
+import { listOwnRetentions, prune } from '#store/prune.ts';
 import { sweepValues } from './sweep-values.ts';
 
 interface HistoryOptions {
@@ -31,21 +31,28 @@ export class History {
 
   /** Never rejects: what could not be deleted now is deleted another time. */
   async prune(): Promise<void> {
-    const { config, database, onPruned, reporter } = this.#options;
-    const days = config.LEOFLOW_RETENTION_DAYS;
+    const { database, reporter } = this.#options;
     if (this.#isPruning) return;
     this.#isPruning = true;
     try {
       // A full batch says that there may be more: at the target of 600 tasks a second, one batch per call would never catch up.
       while ((await expireValues(database.pool, LIMITS.maxBatchOperations)) === LIMITS.maxBatchOperations);
-      if (days === 0) return;
-      const { runs, versions } = await prune(database, { endedBefore: database.clock.nowMs() - days * DAY_MS, keepRuns: 1, dagId: null }, onPruned);
-      if (runs > 0) reporter.report({ event: 'history.pruned', runs, versions });
+      const own = await listOwnRetentions(database);
+      for (const { dagId, days } of own) await this.#pruneRuns(days, { dagId });
+      await this.#pruneRuns(this.#options.config.LEOFLOW_RETENTION_DAYS, { dagId: null, except: own.map((one) => one.dagId) });
     } catch (error) {
       reporter.report({ event: 'failure', where: 'prune', error: errorText(error) });
     } finally {
       this.#isPruning = false;
     }
+  }
+
+  /** @param days 0 keeps everything */
+  async #pruneRuns(days: number, which: { readonly dagId: string | null; readonly except?: readonly string[] }): Promise<void> {
+    if (days === 0) return;
+    const { database, onPruned, reporter } = this.#options;
+    const { runs, versions } = await prune(database, { endedBefore: database.clock.nowMs() - days * DAY_MS, keepRuns: 1, ...which }, onPruned);
+    if (runs > 0) reporter.report({ event: 'history.pruned', runs, versions });
   }
 
   /** Bytes outside PostgreSQL follow their rows. Never rejects. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { withDatabase } from '../../test/support/database.ts';
 import { addDag, addInstance, addRun, addXCom, dagOf, task } from '../../test/support/rows.ts';
 import type { Database } from './database.ts';
-import { countPrunableRuns, prune } from './prune.ts';
+import { countPrunableRuns, listOwnRetentions, prune } from './prune.ts';
 import { BELOW_RUN } from './run-deletion.ts';
 
 const NOW = Date.parse('2026-06-01T00:00:00Z');
@@ -44,6 +44,16 @@ test('only one DAG, and nothing that ended later', () => withDatabase(async (dat
   await database.pool.query("update dag_runs set end_date = '2026-07-01Z' where run_id = 'r1'");
   assert.equal((await prune(database, { endedBefore: NOW, keepRuns: 1, dagId: 'd' })).runs, 1);
   assert.deepEqual([await left(database, 'd'), await left(database, 'other')], [['r1', 'r3'], ['r1', 'r2', 'r3']]);
+}));
+
+test('a DAG may say itself how long its runs are kept', () => withDatabase(async (database) => {
+  await addDag(database, { ...dagOf('own', [task('a')]), retention_days: 3 });
+  await addDag(database, { ...dagOf('forever', [task('a')]), retention_days: 0 });
+  await addDag(database, dagOf('plain', [task('a')]));
+  assert.deepEqual(await listOwnRetentions(database), [{ dagId: 'forever', days: 0 }, { dagId: 'own', days: 3 }]);
+  for (const id of ['own', 'forever', 'plain']) for (let day = 1; day <= 2; day += 1) await addOld(database, id, day);
+  await prune(database, { endedBefore: NOW, keepRuns: 1, dagId: null, except: ['forever', 'own'] });
+  assert.deepEqual([await left(database, 'own'), await left(database, 'forever'), await left(database, 'plain')], [['r1', 'r2'], ['r1', 'r2'], ['r2']]);
 }));
 
 test('versions and sources that nothing names go; those of runs and DAGs stay', () => withDatabase(async (database) => {

@@ -13,6 +13,8 @@ interface Retention {
   readonly keepRuns: number;
   /** Only this DAG; null for all. */
   readonly dagId: string | null;
+  /** DAGs that are left alone, since they have a retention of their own. */
+  readonly except?: readonly string[];
 }
 
 /** What went, or would go. */
@@ -25,13 +27,20 @@ const ROWS_PER_PART = 20_000;
 
 // A run that a later one may look back at (depends_on_past) stays until that one is finished.
 const OLD_RUNS = (retention: Retention): ReturnType<typeof sql> => sql`
-  from dag_runs r where r.finished and r.end_date < ${isoOf(retention.endedBefore)}::timestamptz and (${retention.dagId}::text is null or r.dag_id = ${retention.dagId})
+  from dag_runs r where r.finished and r.end_date < ${isoOf(retention.endedBefore)}::timestamptz and (${retention.dagId}::text is null or r.dag_id = ${retention.dagId}) and r.dag_id <> all(${[...(retention.except ?? [])]}::text[])
     and r.id not in (
       select k.id from dags d cross join lateral (select id from dag_runs n where n.tenant = d.tenant and n.dag_id = d.dag_id order by n.run_after desc, n.id desc limit ${retention.keepRuns}) k
       union all
       select k.id from dags d cross join lateral (select id from dag_runs n where n.tenant = d.tenant and n.dag_id = d.dag_id and n.logical_date is not null and n.run_type in ('scheduled', 'backfill') order by n.logical_date desc limit 1) k
     )
     and not exists (select 1 from dag_runs u where u.tenant = r.tenant and u.dag_id = r.dag_id and not u.finished and u.logical_date > r.logical_date)`;
+
+/** DAGs whose current version says how long its runs are kept, in days; 0 keeps them. At most 10,000. */
+export async function listOwnRetentions(database: Database): Promise<readonly { readonly dagId: string; readonly days: number }[]> {
+  const { rows } = await sql<{ dag_id: string; days: number }>`/* store/prune.listOwnRetentions */ select d.dag_id, (v.spec ->> 'retention_days')::int as days
+    from dags d join dag_versions v on v.id = d.version_id where v.spec ->> 'retention_days' is not null order by d.dag_id limit 10000`.execute(database.kysely);
+  return rows.map((row) => ({ dagId: row.dag_id, days: row.days }));
+}
 
 /** How many runs would go. */
 export async function countPrunableRuns(database: Database, retention: Retention): Promise<number> {

@@ -1,0 +1,31 @@
+// Verdicts on DAG files: what compiling said decides, imports complete the list.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assessFile, type FileEvidence, type ImportNeed } from './assess-file.ts';
+
+const file = (more: Partial<FileEvidence>): FileEvidence => ({ dags: [], problems: [], needs: [], ...more });
+const problem = (kind: string | null, message = 'm', line: number | null = 3): FileEvidence['problems'][number] => ({ kind, message, line });
+const need = (needs: ImportNeed['needs'], what: string, name = what): ImportNeed => ({ needs, what, name, line: 7 });
+
+test('a file that compiles runs, whatever it would import elsewhere', () => {
+  assert.equal(assessFile(file({ dags: ['d'], needs: [need('sdk', 'x'), need('removed', 'y')] })).verdict, 'runs');
+});
+
+test('all that is missing is named at once', () => {
+  const found = assessFile(file({ problems: [problem('unsupported_import')], needs: [need('sdk', 'apache-airflow-providers-google'), need('sdk', 'apache-airflow-providers-google'), need('package', 'pandas')] }));
+  assert.deepEqual([found.verdict, found.why], ['sdk', 'apache-airflow-providers-google, and the packages pandas']);
+  assert.equal(assessFile(file({ problems: [problem('missing_module')], needs: [need('sdk', 'a'), need('package', 'b')] })).verdict, 'sdk');
+  assert.deepEqual(assessFile(file({ problems: [problem('missing_module')], needs: [need('package', 'pandas')] })), { verdict: 'packages', why: 'pandas', what: ['pandas'] });
+});
+
+test('what Airflow 3 does not have any more cannot run anywhere', () => {
+  assert.deepEqual(assessFile(file({ problems: [problem('unsupported_import')], needs: [need('removed', 'airflow.contrib.hooks'), need('sdk', 'x')] })), { verdict: 'cannot', why: 'not in Airflow 3: airflow.contrib.hooks (line 7)', what: ['airflow.contrib.hooks'] });
+});
+
+test('other problems are told as they were said', () => {
+  assert.deepEqual(assessFile(file({ problems: [problem('import_error', "TypeError: unknown argument 'schedule_interval'\nmore")] })), { verdict: 'cannot', why: "line 3: TypeError: unknown argument 'schedule_interval'", what: [] });
+  assert.equal(assessFile(file({ problems: [problem('unsupported_feature', 'callbacks of X')] })).why, 'line 3: callbacks of X');
+  assert.equal(assessFile(file({ problems: [problem('missing_value', 'Variable x')] })).verdict, 'value');
+  assert.equal(assessFile(file({ problems: [problem('no_dag')] })).verdict, 'none');
+  assert.equal(assessFile(file({})).verdict, 'none');
+});
