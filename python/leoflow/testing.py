@@ -68,8 +68,7 @@ def load_dag(file: str, dag_id: str | None = None) -> DagUnderTest:
     Raises `DagNotSound` for what `leoflow validate` would refuse, and whatever the file raises when it is imported.
     """
     path = os.path.abspath(file)
-    root, name = os.path.dirname(path), os.path.basename(path)
-    dags = load.dags_of(load.execute_file(root, name))
+    dags = _dags_of(path)
     found = [dag for dag in dags if dag_id is None or dag.dag_id == dag_id]
     if len(found) != 1:
         ids = sorted(dag.dag_id for dag in dags)
@@ -79,6 +78,26 @@ def load_dag(file: str, dag_id: str | None = None) -> DagUnderTest:
         raise DagNotSound("\n".join(f"{fault.file}:{fault.line}: {fault.message}" for fault in faults))
     load.warm(found[0])
     return DagUnderTest(found[0], path)
+
+
+def _dags_of(path: str) -> list[Any]:
+    root, name = os.path.dirname(path), os.path.basename(path)
+    if path.endswith(".py"):
+        return load.dags_of(load.execute_file(root, name))
+    # What is no Python is compiled first: its functions come from where they lie, its tasks from the compiled form.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([_command(), "compile", path, "--sources", folder], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise DagNotSound(done.stderr.strip())
+        documents = json.loads(done.stdout)
+        return [load.load_dag(folder, one["fileloc"], one["dag_id"], [root]) for one in (documents if isinstance(documents, list) else [documents])]
+
+
+def _command() -> str:
+    command = os.environ.get("LEOFLOW_TEST_COMMAND") or shutil.which("leoflow")
+    if command is None:
+        raise FileNotFoundError("there is no leoflow on PATH; run the tests with `leoflow pytest`")
+    return command
 
 
 class DagUnderTest:
@@ -112,13 +131,10 @@ class DagUnderTest:
 
         given: as for `run_task`. Needs the `leoflow` command: `leoflow pytest` names it, else it is looked for on PATH.
         """
-        command = os.environ.get("LEOFLOW_TEST_COMMAND") or shutil.which("leoflow")
-        if command is None:
-            raise FileNotFoundError("there is no leoflow on PATH; run the tests with `leoflow pytest`")
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
             json.dump(_Values(**given).as_file(), file)
             file.flush()
-            done = subprocess.run([command, "test", self._file, "--dag", self.dag.dag_id, "--with", file.name, "--json"], capture_output=True, text=True, check=False)
+            done = subprocess.run([_command(), "test", self._file, "--dag", self.dag.dag_id, "--with", file.name, "--json"], capture_output=True, text=True, check=False)
         if not done.stdout.strip():
             raise DagNotSound(done.stderr.strip())
         played = json.loads(done.stdout)

@@ -13,11 +13,28 @@ DAGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dags")
 
 
 class MemoryApi:
-    """`find_xcom` over a dict."""
+    """What a task asks of its server, over dicts."""
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, str, int], str] = {}
+        self.variables: dict[str, str] = {}
+        self.connections: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, str, int | None]] = []
+
+    def find_variable(self, key: str) -> str | None:
+        """The text of a variable."""
+        return self.variables.get(key)
+
+    def change_variable(self, key: str, request: dict[str, Any]) -> None:
+        """Set or delete a variable."""
+        if request["op"] == "set":
+            self.variables[key] = request["value"]
+        else:
+            self.variables.pop(key, None)
+
+    def find_connection(self, conn_id: str) -> dict[str, Any] | None:
+        """The fields of a connection."""
+        return self.connections.get(conn_id)
 
     def find_xcom(self, task_id: str, key: str, map_index: int | None, run_id: str | None = None, dag_id: str | None = None) -> str | None:
         """JSON text of one value, or of the list of all instances' values."""

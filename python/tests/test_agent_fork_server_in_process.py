@@ -36,7 +36,7 @@ class ForkServerInProcessTest(unittest.TestCase):
         self.assertEqual((self.server.seen, self.server.running, self.server.children), ({}, {}, {}), "it was not begun and may be given again")
 
     def end_by_kill(self, pid: int, kills: int) -> bool:
-        self.server.children[pid] = fork_server.Child(pid, f"x{pid}")
+        self.server.children[pid] = fork_server.Child(pid, f"x{pid}", "python")
         with mock.patch.object(fork_server.processes, "memory_kills", return_value=kills):
             [child] = self.server._ended(pid, signal.SIGKILL)
         return child["oom"]

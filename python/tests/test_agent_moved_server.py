@@ -76,8 +76,13 @@ class MovedServer(unittest.TestCase):
     def post(self, body):
         """Asks in a thread of its own, as the execution would. Gives a function that waits for the answer."""
         answers = []
-        server = Server(wire.connect(self.silent.path), self.silent.path, self.address_file)
-        thread = threading.Thread(target=lambda: answers.append(server.post("/agent/v1/report", body, 20)), daemon=True)
+
+        def ask():
+            # A connection is its thread's own.
+            server = Server(wire.connect(self.silent.path), self.silent.path, self.address_file)
+            answers.append(server.post("/agent/v1/report", body, 20))
+
+        thread = threading.Thread(target=ask, daemon=True)
         thread.start()
 
         def wait():

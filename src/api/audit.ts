@@ -4,6 +4,8 @@ import { recordAudit } from '#store/audit-log.ts';
 import type { RawCall, Services } from './operation.ts';
 import type { Route } from './routes.ts';
 
+/** What holds a variable's or connection's secret in bodies about them: the audit log is kept in plain text. */
+const ENCRYPTED_FIELDS = /^(value|password|extra)$/;
 const SECRET_NAME = /password|passwd|passphrase|secret|token|api_?key|private_?key|authorization|credential/i;
 const MAX_EXTRA_LENGTH = 64 * 1024;
 const MAX_DEPTH = 20;
@@ -17,7 +19,8 @@ export async function auditRequest(services: Services, route: Pick<Route, 'id' |
   if (SILENT_DRY_RUNS.has(route.id) && body['dry_run'] !== false) return;
   const params = recordOf(call.params);
   const facts = { ...body, ...params };
-  const extra = JSON.stringify({ ...maskSecrets(recordOf(call.query)), ...maskSecrets(params), ...maskSecrets(body), method: route.method });
+  const hides = /variable|connection/.test(route.id) ? ENCRYPTED_FIELDS : null;
+  const extra = JSON.stringify({ ...maskSecrets(recordOf(call.query)), ...maskSecrets(params), ...maskSecrets(body, hides), method: route.method });
   try {
     await recordAudit(services.database, {
       event: route.id, owner: call.person.name, dagId: textOf(facts['dag_id']), taskId: textOf(facts['task_id']), runId: textOf(facts['dag_run_id']),
@@ -28,16 +31,22 @@ export async function auditRequest(services: Services, route: Pick<Route, 'id' |
   }
 }
 
-/** The same value with `***` for everything that a telling name holds. */
-export function maskSecrets(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, SECRET_NAME.test(name) && item !== null ? '***' : maskValue(item, 1)]));
+/** The same value with `***` for everything that a telling name holds. @param hides names that are hidden as well */
+export function maskSecrets(value: Readonly<Record<string, unknown>>, hides: RegExp | null = null): Record<string, unknown> {
+  return maskFields(value, { depth: 0, hides });
 }
 
-function maskValue(value: unknown, depth: number): unknown {
-  if (depth > MAX_DEPTH) return '…';
-  if (Array.isArray(value)) return value.map((item) => maskValue(item, depth + 1));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, SECRET_NAME.test(name) && item !== null ? '***' : maskValue(item, depth + 1)]));
+interface Masking { readonly depth: number; readonly hides: RegExp | null }
+
+function maskFields(value: object, { depth, hides }: Masking): Record<string, unknown> {
+  const isHidden = (name: string): boolean => SECRET_NAME.test(name) || hides?.test(name) === true;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, isHidden(name) && item !== null ? '***' : maskValue(item, { depth: depth + 1, hides })]));
+}
+
+function maskValue(value: unknown, at: Masking): unknown {
+  if (at.depth > MAX_DEPTH) return '…';
+  if (Array.isArray(value)) return value.map((item) => maskValue(item, { ...at, depth: at.depth + 1 }));
+  return typeof value === 'object' && value !== null ? maskFields(value, at) : value;
 }
 
 function recordOf(value: unknown): Record<string, unknown> {

@@ -4,7 +4,9 @@ import { type Static, type TObject, type TSchema, Type as T } from '@sinclair/ty
 import type { Config } from '#contract/config.ts';
 import type { Role } from '#contract/roles.ts';
 import type { ValueReader } from '#contract/value-store.ts';
+import { MASK, maskValue } from '#core/sensitive.ts';
 import type { LogStore } from '#logs/log-store.ts';
+import type { KeySource } from '#platform/key-file.ts';
 import type { Reporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
 import { invalid, type ValidationProblem } from './problems.ts';
@@ -17,6 +19,8 @@ export interface Services {
   readonly logs: LogStore;
   /** XComs whose bytes lie outside PostgreSQL; null when there is no such place. */
   readonly values: ValueReader | null;
+  /** The keys of variables and connections. */
+  readonly keys: KeySource;
   readonly reporter: Reporter;
   readonly version: string;
   /** Signs tokens and continuations. */
@@ -99,11 +103,17 @@ export function operation<P extends TObject, Q extends TObject = typeof EMPTY, B
       const params = read(spec.params, raw.params, 'path');
       const queried = read(query, raw.query, 'query');
       const given = body === null ? undefined : readBody(body, raw.body, problems);
-      if (problems.length > 0) throw invalid(problems);
+      if (problems.length > 0) throw invalid(problems.map(withoutSecrets));
       const bodyKeys = new Set(typeof raw.body === 'object' && raw.body !== null ? Object.keys(raw.body) : []);
       return spec.run({ ...raw, params: params as Static<P>, query: queried as Static<Q>, body: given as Static<B>, bodyKeys });
     },
   };
+}
+
+/** A refusal shows what it refuses, but no secret that came with it. */
+function withoutSecrets(problem: ValidationProblem): ValidationProblem {
+  const field = String(problem.loc.at(-1));
+  return { ...problem, input: field === 'extra' && problem.input !== null ? MASK : maskValue(problem.input, field) };
 }
 
 function readBody(schema: TSchema, value: unknown, problems: ValidationProblem[]): unknown {

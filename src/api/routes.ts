@@ -1,6 +1,8 @@
 // THE table of operations: every one of Airflow's stable API, then our own. One without an operation answers 501 and is not in our document.
 import type { Access } from './auth/roles.ts';
 import type { Operation } from './operation.ts';
+import { bulkConnections, deleteConnection, patchConnection, postConnection, testConnection } from './v2/connections/change-connections.ts';
+import { getConnection, getConnections } from './v2/connections/get-connections.ts';
 import { clearDagRun } from './v2/dag-runs/clear-dag-run.ts';
 import { deleteDagRun } from './v2/dag-runs/delete-dag-run.ts';
 import { getDagRun } from './v2/dag-runs/get-dag-run.ts';
@@ -39,6 +41,8 @@ import { getTaskInstancesBatch } from './v2/task-instances/get-task-instances-ba
 import { patchTaskInstance, patchTaskInstanceByMapIndex, patchTaskInstanceDryRun, patchTaskInstanceDryRunByMapIndex } from './v2/task-instances/patch-task-instance.ts';
 import { postClearTaskInstances } from './v2/task-instances/post-clear-task-instances.ts';
 import { getTask, getTasks } from './v2/tasks/get-tasks.ts';
+import { bulkVariables, deleteVariable, patchVariable, postVariable } from './v2/variables/change-variables.ts';
+import { getVariable, getVariables } from './v2/variables/get-variables.ts';
 import { getXcomEntries } from './v2/xcom-entries/get-xcom-entries.ts';
 import { getXcomEntry } from './v2/xcom-entries/get-xcom-entry.ts';
 
@@ -91,14 +95,14 @@ export const AIRFLOW_ROUTES: readonly Route[] = [
   { id: 'unpause_backfill', tag: 'Backfills', method: 'PUT', path: '/backfills/{backfill_id}/unpause', access: 'backfill:PUT', audit: true },
   { id: 'get_config', tag: 'Configuration', method: 'GET', path: '/config', access: 'configuration:GET', audit: false },
   { id: 'get_config_value', tag: 'Configuration', method: 'GET', path: '/config/section/{section}/option/{option}', access: 'configuration:GET', audit: false },
-  { id: 'get_connections', tag: 'Connections', method: 'GET', path: '/connections', access: 'connection:GET', audit: false },
-  { id: 'bulk_connections', tag: 'Connections', method: 'PATCH', path: '/connections', access: 'connection_bulk', audit: true },
-  { id: 'post_connection', tag: 'Connections', method: 'POST', path: '/connections', access: 'connection:POST', audit: true },
+  { id: 'get_connections', tag: 'Connections', method: 'GET', path: '/connections', access: 'connection:GET', audit: false, operation: getConnections },
+  { id: 'bulk_connections', tag: 'Connections', method: 'PATCH', path: '/connections', access: 'connection_bulk', audit: true, operation: bulkConnections },
+  { id: 'post_connection', tag: 'Connections', method: 'POST', path: '/connections', access: 'connection:POST', audit: true, operation: postConnection },
   { id: 'create_default_connections', tag: 'Connections', method: 'POST', path: '/connections/defaults', access: 'connection:POST', audit: true },
-  { id: 'test_connection', tag: 'Connections', method: 'POST', path: '/connections/test', access: 'connection:POST', audit: false },
-  { id: 'delete_connection', tag: 'Connections', method: 'DELETE', path: '/connections/{connection_id}', access: 'connection:DELETE', audit: true },
-  { id: 'get_connection', tag: 'Connections', method: 'GET', path: '/connections/{connection_id}', access: 'connection:GET', audit: false },
-  { id: 'patch_connection', tag: 'Connections', method: 'PATCH', path: '/connections/{connection_id}', access: 'connection:PUT', audit: true },
+  { id: 'test_connection', tag: 'Connections', method: 'POST', path: '/connections/test', access: 'connection:POST', audit: false, operation: testConnection },
+  { id: 'delete_connection', tag: 'Connections', method: 'DELETE', path: '/connections/{connection_id}', access: 'connection:DELETE', audit: true, operation: deleteConnection },
+  { id: 'get_connection', tag: 'Connections', method: 'GET', path: '/connections/{connection_id}', access: 'connection:GET', audit: false, operation: getConnection },
+  { id: 'patch_connection', tag: 'Connections', method: 'PATCH', path: '/connections/{connection_id}', access: 'connection:PUT', audit: true, operation: patchConnection },
   { id: 'get_dag_source', tag: 'DAG source', method: 'GET', path: '/dagSources/{dag_id}', access: 'dag.CODE:GET', audit: false, operation: getDagSource },
   { id: 'get_dag_stats', tag: 'DAG stats', method: 'GET', path: '/dagStats', access: 'dag.RUN:GET', audit: false, operation: getDagStats },
   { id: 'get_dag_tags', tag: 'DAGs and tags', method: 'GET', path: '/dagTags', access: 'dag:GET', audit: false, operation: getDagTags },
@@ -170,12 +174,12 @@ export const AIRFLOW_ROUTES: readonly Route[] = [
   { id: 'get_pool', tag: 'Pools', method: 'GET', path: '/pools/{pool_name}', access: 'pool:GET', audit: false, operation: getPool },
   { id: 'patch_pool', tag: 'Pools', method: 'PATCH', path: '/pools/{pool_name}', access: 'pool:PUT', audit: true, operation: patchPool },
   { id: 'get_providers', tag: 'Providers', method: 'GET', path: '/providers', access: 'view.PROVIDERS', audit: false },
-  { id: 'get_variables', tag: 'Variables', method: 'GET', path: '/variables', access: 'variable:GET', audit: false },
-  { id: 'bulk_variables', tag: 'Variables', method: 'PATCH', path: '/variables', access: 'variable_bulk', audit: true },
-  { id: 'post_variable', tag: 'Variables', method: 'POST', path: '/variables', access: 'variable:POST', audit: true },
-  { id: 'delete_variable', tag: 'Variables', method: 'DELETE', path: '/variables/{variable_key}', access: 'variable:DELETE', audit: true },
-  { id: 'get_variable', tag: 'Variables', method: 'GET', path: '/variables/{variable_key}', access: 'variable:GET', audit: false },
-  { id: 'patch_variable', tag: 'Variables', method: 'PATCH', path: '/variables/{variable_key}', access: 'variable:PUT', audit: true },
+  { id: 'get_variables', tag: 'Variables', method: 'GET', path: '/variables', access: 'variable:GET', audit: false, operation: getVariables },
+  { id: 'bulk_variables', tag: 'Variables', method: 'PATCH', path: '/variables', access: 'variable_bulk', audit: true, operation: bulkVariables },
+  { id: 'post_variable', tag: 'Variables', method: 'POST', path: '/variables', access: 'variable:POST', audit: true, operation: postVariable },
+  { id: 'delete_variable', tag: 'Variables', method: 'DELETE', path: '/variables/{variable_key}', access: 'variable:DELETE', audit: true, operation: deleteVariable },
+  { id: 'get_variable', tag: 'Variables', method: 'GET', path: '/variables/{variable_key}', access: 'variable:GET', audit: false, operation: getVariable },
+  { id: 'patch_variable', tag: 'Variables', method: 'PATCH', path: '/variables/{variable_key}', access: 'variable:PUT', audit: true, operation: patchVariable },
   { id: 'get_version', tag: 'Version', method: 'GET', path: '/version', access: 'none', audit: false, operation: getVersion },
 ];
 

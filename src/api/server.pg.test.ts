@@ -95,7 +95,7 @@ test('a bug is told to the log and to nobody else', async () => {
   const reporter = createReporter('error', (line) => events.push(line));
   const broken = operation({ params: NO_PARAMS, response: null, run: () => Promise.reject(new Error('the secret is 42')) });
   const app = await buildApi({
-    database: api.database, config: readConfig({}, {}), logs: createFileLogStore(api.home), reporter, version: '0',
+    database: api.database, keys: api.keys, config: readConfig({}, {}), logs: createFileLogStore(api.home), reporter, version: '0',
     moreRoutes: [{ id: 'broken', tag: 'Test', method: 'GET', path: '/broken', access: 'dag:GET', audit: false, operation: broken }],
   });
   const { readSigningKey, signToken } = await import('./auth/tokens.ts');
@@ -109,7 +109,7 @@ test('a bug is told to the log and to nobody else', async () => {
 test('a route without an access stops the start', async () => {
   const reporter = createReporter('error', () => undefined);
   await assert.rejects(buildApi({
-    database: api.database, config: readConfig({}, {}), logs: createFileLogStore(api.home), reporter, version: '0',
+    database: api.database, keys: api.keys, config: readConfig({}, {}), logs: createFileLogStore(api.home), reporter, version: '0',
     moreRoutes: [{ id: 'open', tag: 'Test', method: 'GET', path: '/open', access: 'none', audit: false }],
   }), /neither public nor does it name its access/);
 });

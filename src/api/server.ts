@@ -7,6 +7,7 @@ import { type Config, LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ValueReader } from '#contract/value-store.ts';
 import type { LogStore } from '#logs/log-store.ts';
+import type { KeySource } from '#platform/key-file.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type Database, probeDatabase, translateDatabaseError } from '#store/database.ts';
 import { authorize } from './auth/authenticate.ts';
@@ -39,6 +40,8 @@ export interface ApiOptions {
   readonly logs: LogStore;
   /** XComs whose bytes lie outside PostgreSQL. */
   readonly values?: ValueReader | null;
+  /** The keys of variables and connections. */
+  readonly keys: KeySource;
   readonly reporter: Reporter;
   /** Version of this program. */
   readonly version: string;
@@ -58,7 +61,7 @@ const GREEDY = ['pool_name', 'variable_key', 'xcom_key'];
 export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
   const { database, config, logs, reporter, version } = options;
   const stop = new AbortController();
-  const services: Services = { database, config, logs, values: options.values ?? null, reporter, version, signingKey: await readSigningKey(database, config), stopping: stop.signal };
+  const services: Services = { database, config, logs, values: options.values ?? null, keys: options.keys, reporter, version, signingKey: await readSigningKey(database, config), stopping: stop.signal };
   const app = Fastify({ bodyLimit: config.LEOFLOW_MAX_BODY_BYTES, exposeHeadRoutes: false, forceCloseConnections: true, routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH } });
   app.addHook('preClose', () => Promise.resolve(stop.abort()));
   readBodies(app);

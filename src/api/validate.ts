@@ -83,6 +83,8 @@ function readTuple(schema: TSchema, value: unknown, at: { reading: Reading; loc:
 function readUnion(schema: TSchema, value: unknown, at: { reading: Reading; loc: Location }): unknown {
   const members = schema['anyOf'] as TSchema[];
   if (value === null && members.some((member) => member[Kind] === 'Null')) return null;
+  const tag = (schema['discriminator'] as { propertyName: string } | undefined)?.propertyName;
+  if (tag !== undefined) return readTagged(members, value, { ...at, tag });
   let refused: readonly ValidationProblem[] = [];
   for (const member of members.filter((each) => each[Kind] !== 'Null')) {
     const reading: Reading = { problems: [] };
@@ -92,6 +94,18 @@ function readUnion(schema: TSchema, value: unknown, at: { reading: Reading; loc:
   }
   at.reading.problems.push(...refused);
   return undefined;
+}
+
+/** The member that the value's tag names. */
+function readTagged(members: readonly TSchema[], value: unknown, at: { reading: Reading; loc: Location; tag: string }): unknown {
+  const given = isPlainObject(value) ? value[at.tag] : undefined;
+  const word = typeof given === 'string' ? given : JSON.stringify(given);
+  const tagOf = (member: TSchema): unknown => (member['properties'] as Record<string, TSchema>)[at.tag]?.['const'];
+  const member = members.find((each) => tagOf(each) === given);
+  if (member !== undefined) return readAny(member, value, { reading: at.reading, loc: [...at.loc, word] });
+  const expected = members.map((each) => `'${String(tagOf(each))}'`).join(', ');
+  if (given === undefined) return refuse(at, value, { type: 'union_tag_not_found', msg: `Unable to extract tag using discriminator '${at.tag}'`, ctx: { discriminator: `'${at.tag}'` } });
+  return refuse(at, value, { type: 'union_tag_invalid', msg: `Input tag '${word}' found using '${at.tag}' does not match any of the expected tags: ${expected}`, ctx: { discriminator: `'${at.tag}'`, tag: word, expected_tags: expected } });
 }
 
 function readRecord(_schema: TSchema, value: unknown, at: { reading: Reading; loc: Location }): unknown {

@@ -1,7 +1,7 @@
 // `leoflow assess DIR`: which files of an existing Airflow project run here as they are, which need more, and which cannot.
 import { Command } from 'commander';
-import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { existsSync, globSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { AppError } from '#contract/errors.ts';
 import { LIMITS } from '#contract/config.ts';
 import { type Assessment, assessFile, type FileEvidence, type ImportNeed, type Verdict } from '#core/assess-file.ts';
@@ -49,8 +49,10 @@ async function assess(context: LocalContext, dir: string, options: { readonly js
   if (files.length === 0) throw new AppError('file_unreadable', `no Python DAG file below ${dir}`);
   const config = context.readConfig();
   const python = await findPython(config, ensureHome(context.homeOf(config)), context.err);
-  const imports = await readImports(python, root, files);
-  const compiler = new ProjectCompiler(root, { config, python, say: context.err });
+  const bare = await readImports(python, { root, importPaths: [] }, files);
+  const importPaths = findImportPaths(root, bare);
+  const imports = importPaths.length === 0 ? bare : await readImports(python, { root, importPaths }, files);
+  const compiler = new ProjectCompiler(root, { config, python, say: context.err, importPaths });
   const rows = await assessAll(files, async (file, done) => {
     if (context.errIsTerminal) context.err(`\r\u001b[K${done} of ${files.length}  ${file}`);
     if (context.stop.aborted) throw new AppError('interrupted', 'interrupted');
@@ -60,6 +62,7 @@ async function assess(context: LocalContext, dir: string, options: { readonly js
   const shown = rows.filter((row) => options.only === undefined || row.verdict === options.only);
   if (options.json === true) return context.out(renderJson(shown));
   print(context, shown);
+  if (importPaths.length > 0) context.out(`\nassessed with import_paths: [${importPaths.map((path) => relative(root, path) || '.').join(', ')}] in ${join(dir, 'leoflow.yaml')}; write that there, or these modules are missing\n`);
 }
 
 async function assessAll(files: readonly string[], one: (file: string, done: number) => Promise<Row>): Promise<readonly Row[]> {
@@ -80,8 +83,22 @@ async function assessOne(compiler: ProjectCompiler, file: string, imports: FileI
   return { ...assessFile(evidence), dags };
 }
 
-async function readImports(python: string, root: string, files: readonly string[]): Promise<ReadonlyMap<string, FileImports>> {
-  const done = await run(python, ['-m', 'leoflow.assess', root], { timeoutMs: SCAN_MS, maxOutputBytes: LIMITS.maxParseOutputBytes, input: `${files.join('\n')}\n`, env: { ...userEnvironment(), PYTHONPATH: PYTHON_FOLDER } });
+/** Folders near the DAG files that hold modules which are missing otherwise, where Airflow projects keep them: the repository, plugins, include. */
+function findImportPaths(root: string, imports: ReadonlyMap<string, FileImports>): readonly string[] {
+  const missing = new Set([...imports.values()].flatMap((file) => file.needs ?? []).filter((need) => need.needs === 'package').map((need) => need.what));
+  const above = [root, dirname(root), dirname(dirname(root))];
+  const candidates = above.flatMap((folder) => [folder, join(folder, 'plugins'), join(folder, 'include'), join(folder, 'src'), join(folder, 'dags')]);
+  const found: string[] = [];
+  for (const folder of candidates) {
+    const held = [...missing].filter((name) => existsSync(join(folder, `${name}.py`)) || existsSync(join(folder, name, '__init__.py')) || globSync(join(folder, name, '{*,*/*}.py')).length > 0);
+    if (held.length > 0) found.push(folder);
+    for (const name of held) missing.delete(name);
+  }
+  return found;
+}
+
+async function readImports(python: string, place: { readonly root: string; readonly importPaths: readonly string[] }, files: readonly string[]): Promise<ReadonlyMap<string, FileImports>> {
+  const done = await run(python, ['-m', 'leoflow.assess', place.root, ...place.importPaths], { timeoutMs: SCAN_MS, maxOutputBytes: LIMITS.maxParseOutputBytes, input: `${files.join('\n')}\n`, env: { ...userEnvironment(), PYTHONPATH: PYTHON_FOLDER } });
   if (done.status !== 0) throw new AppError('bug', `reading imports failed: ${done.stderr.trim().split('\n').at(-1) ?? ''}`);
   return new Map((JSON.parse(done.stdout) as FileImports[]).map((one) => [one.path, one]));
 }

@@ -1,7 +1,7 @@
 // `leoflow compile PATH` and `leoflow validate PATH`: DAG files to dag.json, or only their problems.
 import { Command } from 'commander';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
-import { statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { AppError } from '#contract/errors.ts';
 import { contentHash } from '#core/digest.ts';
@@ -11,17 +11,18 @@ import { ensureHome } from './home-folder.ts';
 import type { LocalContext } from './local-context.ts';
 import { findPython } from './python-command.ts';
 
-interface Options { strict?: boolean; output?: string; json?: boolean }
+interface Options { strict?: boolean; output?: string; sources?: string; json?: boolean }
 
 /** `compile`: prints dag.json (one document, or an array), or writes one file per DAG with --output. */
 export function compileCommand(context: LocalContext): Command {
   return new Command('compile').description('Compile DAG files to dag.json.').argument('<path>', 'DAG file, or a folder of them')
-    .option('-o, --output <folder>', 'write <dag_id>.json files there instead of printing').option('--strict', 'a DAG that differs between two parses is an error')
+    .option('-o, --output <folder>', 'write <dag_id>.json files there instead of printing').option('--sources <folder>', 'also write the files of the versions there, as a server gets them').option('--strict', 'a DAG that differs between two parses is an error')
     .addHelpText('after', '\nExample:\n  leoflow compile dags/ -o build/\n')
     .action(async (path: string, options: Options) => {
       if (options.output !== undefined) requireFolder(options.output);
       const compiled = await compile(context, path, options.strict === true);
       refuse(compiled);
+      if (options.sources !== undefined) writeSources(compiled, options.sources);
       if (options.output === undefined) {
         const [first] = compiled.dags;
         context.out(`${JSON.stringify(compiled.dags.length === 1 ? first?.dag : compiled.dags.map((one) => one.dag), null, 2)}\n`);
@@ -33,6 +34,14 @@ export function compileCommand(context: LocalContext): Command {
         context.out(`${file}  ${dag.tasks.length} tasks  ${contentHash(dag).slice(0, 12)}\n`);
       }
     });
+}
+
+function writeSources({ dags }: CompiledFiles, folder: string): void {
+  for (const { path, content } of dags.flatMap((one) => one.sources)) {
+    const target = join(folder, path);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileAtomic(target, content, 0o644);
+  }
 }
 
 /** Throws `usage` when the folder is a file, or would be below one. */
@@ -58,7 +67,7 @@ export function validateCommand(context: LocalContext): Command {
 async function compile(context: LocalContext, path: string, strict: boolean): Promise<CompiledFiles> {
   const config = context.readConfig();
   const python = await findPython(config, ensureHome(context.homeOf(config)), context.err);
-  const compiled = await compileFiles(path, { config, python }, { deterministic: true, strict });
+  const compiled = await compileFiles(path, { config, python, say: context.err }, { deterministic: true, strict });
   for (const warning of compiled.warnings) context.err(`warning: ${renderProblem(warning)}\n`);
   return compiled;
 }

@@ -8,12 +8,12 @@ import { errorText } from '#platform/report.ts';
 import { watchFolder } from '#platform/watch-folder.ts';
 import { type Compiled, renderProblem } from '#compile/compiled.ts';
 import { findDagFiles, mayHoldDags } from '#compile/find-dag-files.ts';
-import { compilePython, findNondeterminism } from '#compile/from-python.ts';
-import { applyProject, type Project, readProject } from '#compile/project-file.ts';
+import { isProjectFile, rootOf } from '#compile/project.ts';
 import { markStale } from '#store/dag-versions.ts';
 import { clearImportError, saveImportError } from '#store/import-errors.ts';
-import { compileRequest } from './compile-files.ts';
 import type { OpenEngine } from './engine-port.ts';
+import { openParsers, ProjectCompiler } from './project-compiler.ts';
+import type { WarmParsers } from '#compile/warm-parsers.ts';
 
 /** Airflow's name for the bundle of a plain DAG folder. */
 export const FOLDER_BUNDLE = 'dags-folder';
@@ -28,36 +28,52 @@ export interface DagFolderOptions {
   readonly python: string;
   readonly root: string;
   readonly say: (text: string) => void;
+  readonly secrets: OpenEngine['secrets'];
 }
 
 /** The watched folder of `leoflow lite`. */
 export class DagFolder {
+  /** `root` is where paths start; DAG files are only those below it that begin with the prefix. */
   readonly #options: DagFolderOptions;
+  readonly #prefix: string;
   /** What each file registered last: its DAGs and the files they were made of. */
   readonly #files = new Map<string, { dagIds: readonly string[]; sources: ReadonlySet<string> }>();
   readonly #owners = new Map<string, string>();
   readonly #changed = new Set<string>();
-  #project: Project;
+  readonly #parsers: WarmParsers;
+  #compiler: ProjectCompiler;
   #callOff: () => void = () => undefined;
   #stopWatching: () => void = () => undefined;
   #busy: Promise<void> = Promise.resolve();
 
   constructor(options: DagFolderOptions) {
-    this.#options = options;
-    this.#project = readProject(options.root);
+    const { root, prefix } = rootOf(options.root);
+    this.#options = { ...options, root };
+    this.#prefix = prefix;
+    this.#parsers = openParsers(options.config);
+    this.#compiler = this.#newCompiler();
   }
 
   /** Registers everything there is, then keeps watching. @returns how many DAGs are registered */
   async start(): Promise<number> {
     this.#watch();
-    await this.#compileAll(findDagFiles(this.#options.root));
+    await this.#compileAll(this.#findFiles());
     return [...this.#files.values()].reduce((sum, file) => sum + file.dagIds.length, 0);
+  }
+
+  #newCompiler(): ProjectCompiler {
+    return new ProjectCompiler(this.#options.root, { ...this.#options, parsers: this.#parsers });
+  }
+
+  #findFiles(): readonly string[] {
+    return findDagFiles(join(this.#options.root, this.#prefix)).map((file) => `${this.#prefix}${file}`);
   }
 
   async stop(): Promise<void> {
     this.#stopWatching();
     this.#callOff();
     await this.#busy;
+    await this.#parsers.close();
   }
 
   #watch(): void {
@@ -84,9 +100,9 @@ export class DagFolder {
 
   async #onSaved(names: readonly string[]): Promise<void> {
     const { root, say } = this.#options;
-    if (names.includes('leoflow.yaml')) {
+    if (names.some(isProjectFile)) {
       try {
-        this.#project = readProject(root);
+        this.#compiler = this.#newCompiler();
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         return say(`refused  ${error.message}\n`);
@@ -95,14 +111,14 @@ export class DagFolder {
     }
     const affected = new Set<string>();
     for (const name of names) {
-      if (this.#files.has(name) || (name.endsWith('.py') && mayHoldDags(join(root, name)))) affected.add(name);
+      if (this.#files.has(name) || (name.startsWith(this.#prefix) && mayHoldDags(join(root, name)))) affected.add(name);
       for (const [file, { sources }] of this.#files) if (sources.has(name)) affected.add(file);
     }
     await this.#compileAll([...affected]);
   }
 
   async #compileAll(files: readonly string[]): Promise<void> {
-    const queue = files.filter((file) => !this.#project.excludePaths.some((path) => file === path || file.startsWith(`${path}/`)));
+    const queue = files.filter((file) => this.#compiler.includes(file));
     const worker = async (): Promise<void> => {
       for (let file = queue.shift(); file !== undefined; file = queue.shift()) await this.#compileOne(file).catch((error: unknown) => this.#fail(String(file), error));
     };
@@ -110,17 +126,16 @@ export class DagFolder {
   }
 
   async #compileOne(file: string): Promise<void> {
-    const { root, config, python, engine, say } = this.#options;
+    const { root, engine, say } = this.#options;
     if (!existsSync(join(root, file))) return this.#remove(file);
     const started = monotonicMs();
-    const request = compileRequest(config, python, { root, file });
-    const compiled = await compilePython(request);
+    const compiled = await this.#compiler.compile(file);
     await this.#tellProblems(file, compiled);
     const parseMs = monotonicMs() - started;
     const registered: string[] = [];
-    const sources = new Set<string>([file]);
+    const sources = new Set<string>([file, ...(compiled.read ?? []), ...compiled.problems.map((problem) => problem.file)]);
     for (const one of compiled.dags) {
-      const dag = applyProject(one.dag, this.#project);
+      const { dag } = one;
       const owner = this.#owners.get(dag.dag_id);
       if (owner !== undefined && owner !== file && this.#files.get(owner)?.dagIds.includes(dag.dag_id) === true) {
         await this.#refuse(file, `${file}: the DAG ${dag.dag_id} is also in ${owner}`);
@@ -168,9 +183,9 @@ export class DagFolder {
 
   /** Off the path of the save: whether the file gives the same DAG twice. */
   async #checkTwice(file: string, compiled: Compiled): Promise<void> {
-    const { config, python, root, say } = this.#options;
+    const { say } = this.#options;
     try {
-      for (const finding of await findNondeterminism(compileRequest(config, python, { root, file }), compiled)) say(`warning  ${renderProblem(finding)}\n`);
+      for (const finding of await this.#compiler.findNondeterminism(file, compiled)) say(`warning  ${renderProblem(finding)}\n`);
     } catch (error) {
       this.#fail(file, error);
     }

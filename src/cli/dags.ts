@@ -1,11 +1,13 @@
 // `leoflow dags`: list, show, pause, unpause, next, delete.
 import type { Command } from 'commander';
 import type { DAGDetailsResponse, DAGResponse } from '#contract/airflow/dag.ts';
+import type { TaskResponse } from '#contract/airflow/task.ts';
 import { AppError } from '#contract/errors.ts';
 import { listAll, segment } from './api-client.ts';
 import type { CliContext } from './context.ts';
 import { paintState, renderFields, renderJson, renderTable } from './output.ts';
 import { clientOf, groupCommand, remoteCommand, type RemoteOptions } from './remote-command.ts';
+import { showGraph, tasksOfResponse } from './show-graph.ts';
 
 /** `dags`. */
 export function dagsCommand(context: CliContext): Command {
@@ -29,8 +31,13 @@ function listCommand(context: CliContext): Command {
 }
 
 function showCommand(context: CliContext): Command {
-  return remoteCommand('show', 'Show one DAG.', 'leoflow dags show etl').argument('<dag>').action(async (dagId: string, options: RemoteOptions) => {
-    const dag = await clientOf(context, options).json<DAGDetailsResponse>('GET', `/dags/${segment(dagId)}/details`);
+  return remoteCommand('show', 'Show one DAG.', 'leoflow dags show etl --graph').argument('<dag>').option('--graph', 'draw its tasks').option('--svg <file>', 'write its graph there as SVG').action(async (dagId: string, options: RemoteOptions & { graph?: boolean; svg?: string }) => {
+    const client = clientOf(context, options);
+    if (options.graph === true || options.svg !== undefined) {
+      const { tasks } = await client.json<{ tasks: TaskResponse[] }>('GET', `/dags/${segment(dagId)}/tasks`);
+      return showGraph(context, { title: dagId, tasks: tasksOfResponse(tasks) }, options.svg ?? null);
+    }
+    const dag = await client.json<DAGDetailsResponse>('GET', `/dags/${segment(dagId)}/details`);
     if (options.json === true) return context.out(renderJson(dag));
     context.out(renderFields([
       ['DAG', dag.dag_id], ['state', paintState(context, dag.is_paused ? 'paused' : 'active')], ['description', dag.description], ['file', dag.fileloc], ['schedule', dag.timetable_summary],

@@ -4,10 +4,13 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'nod
 import { join } from 'node:path';
 import type { Config } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
+import { fileOfSetting } from '#platform/config.ts';
 import { isAlive, run } from '#platform/exec.ts';
+import { openKeys } from '#platform/key-file.ts';
 import { errorText } from '#platform/report.ts';
 import { openDatabase, probeDatabase } from '#store/database.ts';
 import { listMigrations } from '#store/migrate.ts';
+import { examineRing } from '#store/secret-keys.ts';
 import { ensureHome } from './home-folder.ts';
 import type { LocalContext } from './local-context.ts';
 import { findPython } from './python-command.ts';
@@ -41,7 +44,7 @@ async function examine(context: LocalContext): Promise<Finding[]> {
   const home = context.homeOf(config);
   return [
     node, { name: 'settings', state: 'ok', text: 'every LEOFLOW_* variable is known' }, checkHome(home), checkDisk(home), ...(await checkPython(context, config, home)),
-    await checkDatabase(config), ...(await checkValues(context, config)), checkServer(home),
+    await checkDatabase(config), await checkKeys(config, home), ...(await checkValues(context, config)), checkServer(home),
   ];
 }
 
@@ -89,6 +92,21 @@ async function checkDatabase(config: Config): Promise<Finding> {
     return { name: 'database', state: 'bad', text: `${errorText(error)}. ${error instanceof AppError ? error.hint : ''}` };
   } finally {
     await database.close();
+  }
+}
+
+/** The embedded database is looked into by `leoflow keys check`, which starts it. */
+async function checkKeys(config: Config, home: string): Promise<Finding> {
+  const database = config.LEOFLOW_DATABASE_URL === null ? null : openDatabase(config.LEOFLOW_DATABASE_URL);
+  try {
+    const ring = openKeys(config, home, fileOfSetting('LEOFLOW_SECRET_KEYS')).read();
+    const wrong = database === null ? null : await examineRing(database, ring);
+    return wrong === null ? { name: 'keys', state: 'ok', text: `${ring.keys.length} for variables and connections, first ${ring.keys[0].id}` } : { name: 'keys', state: 'bad', text: `${wrong}. See \`leoflow keys check\`.` };
+  } catch (error) {
+    if (/relation .* does not exist/.test(errorText(error))) return { name: 'keys', state: 'note', text: 'the database has no tables yet; a server makes them when it starts' };
+    return { name: 'keys', state: 'bad', text: `${errorText(error)}. ${error instanceof AppError ? error.hint : ''}` };
+  } finally {
+    await database?.close();
   }
 }
 

@@ -1,6 +1,7 @@
 // What the commands that run an engine are handed by the composition root: they know its shape, not its parts.
 import type { Config } from '#contract/config.ts';
 import type { DrainEnd, Event } from '#contract/events.ts';
+import type { Secrets } from '#contract/secrets.ts';
 import type { RunUuid } from '#contract/ids.ts';
 import type { CompiledDag } from '#compile/compiled.ts';
 import type { Database } from '#store/database.ts';
@@ -29,6 +30,7 @@ export interface ServedUrl {
 /** An engine that runs. */
 export interface OpenEngine {
   readonly database: Database;
+  readonly secrets: Secrets;
   register(dag: CompiledDag, how: { bundle: string; active: boolean; parseMs: number | null }): Promise<Registered>;
   onEvent(listener: (event: Event) => void): void;
   onRunFinished(listener: (run: { id: RunUuid; dagId: string; runId: string }) => void): void;

@@ -45,7 +45,7 @@ class Canvas {
       const row = rows[y];
       if (row !== undefined) row[x] = LINES[directions] ?? ' ';
     }
-    for (const { x, y, text } of this.#texts) [...text].forEach((character, index) => void ((rows[y] ?? [])[x + index] = character));
+    for (const { x, y, text } of this.#texts) Array.from(text).forEach((character, index) => void ((rows[y] ?? [])[x + index] = character));
     return rows.map((row) => `${Array.from(row, (character) => character ?? ' ').join('').trimEnd()}\n`).join('');
   }
 }

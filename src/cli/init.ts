@@ -1,8 +1,8 @@
 // `leoflow init`: a new project from a template, with what editors need to help.
 import { Command } from 'commander';
-import { cpSync, existsSync, globSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { plainSchema } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import { ProjectFile } from '#contract/project.ts';
@@ -36,20 +36,19 @@ export function initCommand(context: LocalContext): Command {
 function begin(context: LocalContext, { folder, dir, language }: { readonly folder: string; readonly dir: string; readonly language: Language }): void {
   const template = join(TEMPLATES, language);
   const files = globSync('**/*', { cwd: template, withFileTypes: true, exclude: ['**/__pycache__'] }).filter((entry) => entry.isFile()).map((entry) => relative(template, join(entry.parentPath, entry.name))).sort();
-  const taken = [...files, '.gitignore', 'README.md'].filter((file) => existsSync(join(folder, file)));
+  const taken = [...files, '.gitignore'].filter((file) => existsSync(join(folder, file)));
   if (taken.length > 0) throw new AppError('conflict', `${dir} holds ${taken.join(', ')} already`, { hint: 'Choose an empty folder; nothing was written.' });
   for (const file of files) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     cpSync(join(template, file), join(folder, file));
   }
   writeFileSync(join(folder, '.gitignore'), '__pycache__/\nnode_modules/\n.pytest_cache/\n');
-  writeFileSync(join(folder, 'README.md'), readme(basename(folder), language));
   writeEditorFiles(folder, language === 'typescript');
   const { file, test } = LANGUAGES[language];
   const steps = [[`leoflow test ${file}`, 'run it here, task by task'], [test, 'its tests'], ['leoflow lite .', 'server, scheduler and API; saves are picked up']] as const;
   const width = Math.max(...steps.map(([command]) => command.length));
   const enter = dir === '.' ? '' : `  cd ${dir}\n`;
-  context.out(`${[...files, '.gitignore', 'README.md'].map((one) => `  ${one}\n`).join('')}\nNext:\n${enter}${steps.map(([command, what]) => `  ${command.padEnd(width)}   ${what}\n`).join('')}`);
+  context.out(`${[...files, '.gitignore'].map((one) => `  ${one}\n`).join('')}\nNext:\n${enter}${steps.map(([command, what]) => `  ${command.padEnd(width)}   ${what}\n`).join('')}`);
 }
 
 /** Schemas for YAML, and for TypeScript the types of `leoflow` and of Node, as links that no repository keeps. */
@@ -71,10 +70,4 @@ function renewEditor(context: LocalContext, folder: string): void {
   if (!existsSync(folder)) throw new AppError('file_unreadable', `${folder} does not exist`);
   writeEditorFiles(folder, existsSync(join(folder, 'package.json')));
   context.out(`${join(folder, '.leoflow')}\n`);
-}
-
-function readme(name: string, language: Language): string {
-  const { file, test } = LANGUAGES[language];
-  const first = readFileSync(join(TEMPLATES, language, file), 'utf8').split('\n').find((line) => line.includes('Orders:')) ?? '';
-  return `# ${name}\n\n${first.replace(/^[#/"\s]+|"+$/g, '')}\n\n\`\`\`sh\nleoflow validate dags/     # everything that is wrong, with file and line\nleoflow test ${file}    # one run in this terminal\n${test}    # the tests\nleoflow lite .             # server, scheduler and API on this machine\n\`\`\`\n`;
 }

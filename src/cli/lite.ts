@@ -11,7 +11,7 @@ import { callEvery } from '#platform/clock.ts';
 import { isAlive } from '#platform/exec.ts';
 import { hashPassword } from '#store/password-hashes.ts';
 import { saveUser } from '#store/users.ts';
-import { readProject } from '#compile/project-file.ts';
+import { readProject, rootOf } from '#compile/project.ts';
 import { DagFolder } from './dag-folder.ts';
 import type { OpenEngine } from './engine-port.ts';
 import { ensureHome } from './home-folder.ts';
@@ -38,8 +38,8 @@ async function lite(context: LocalContext, dir: string, options: Options): Promi
   const python = await findPython(config, home, context.err);
   mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
   const logFile = join(home, 'logs', 'server.log');
-  const engine = await context.openEngine({ config, home, store: 'embedded', python, writeLog: (line) => appendLog(logFile, line), livePath: () => [root] });
-  const folder = new DagFolder({ engine, config, python, root, say: context.err });
+  const engine = await context.openEngine({ config, home, store: 'embedded', python, writeLog: (line) => appendLog(logFile, line), livePath: () => [rootOf(root).root] });
+  const folder = new DagFolder({ engine, config, python, root, say: context.err, secrets: engine.secrets });
   try {
     const password = await ensureAdmin(engine, { config, home });
     const served = await engine.serve({ host: '127.0.0.1', port: config.LEOFLOW_PORT });

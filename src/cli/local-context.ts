@@ -1,4 +1,5 @@
 // What the commands that run an engine on this machine get from the composition root.
+import type { AttemptService } from '#contract/attempt.ts';
 import type { Config, SettingName } from '#contract/config.ts';
 import type { StoreExamination } from '#contract/value-store.ts';
 import type { OpenEngineFunction } from './engine-port.ts';
@@ -14,6 +15,8 @@ export interface LocalContext {
   readonly deleteLogs: (home: string, executionIds: readonly string[]) => Promise<void>;
   /** Whether the Redis at this address would keep values. */
   readonly examineRedis: (url: string) => Promise<StoreExamination>;
+  /** Serves the agent protocol on a unix socket. */
+  readonly startAgent: (socketPath: string, service: AttemptService) => Promise<{ close(): Promise<void> }>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly outIsTerminal: boolean;

@@ -1,15 +1,19 @@
 // Compiles the DAG files of one project: its settings applied, its environments built when they are missing.
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import type { ConnectionValue, ImportSecrets } from '#contract/attempt.ts';
 import type { Config } from '#contract/config.ts';
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
-import { homeFolder, userEnvironment } from '#platform/config.ts';
+import type { Secrets } from '#contract/secrets.ts';
+import { findSecretVariable, homeFolder, userEnvironment } from '#platform/config.ts';
 import { Environments } from '#platform/environments.ts';
 import { compileFile, findDifferences } from '#compile/compile-file.ts';
-import type { Compiled, CompiledDag, CompileProblem, CompileRequest } from '#compile/compiled.ts';
+import type { Compiled, CompiledDag, CompileProblem, CompileRequest, NeededSecret } from '#compile/compiled.ts';
 import { type Dependencies, LOCK, MANIFEST, readDependencies } from '#compile/dependencies.ts';
 import { applyProject, type Project, readProject } from '#compile/project.ts';
+import { openWarmParsers } from '#compile/parser.ts';
+import type { WarmParsers } from '#compile/warm-parsers.ts';
 import type { ProjectLayer } from '#compile/project-file.ts';
 
 /** `python` is the interpreter of files whose project names no packages; `say` hears of environments being built. */
@@ -17,6 +21,40 @@ export interface CompileTools {
   readonly config: Config;
   readonly python: string;
   readonly say?: (text: string) => void;
+  /** Where a file's reads of variables and connections while it is imported are answered; the environment is looked at anyway. */
+  readonly secrets?: Pick<Secrets, 'findVariable' | 'findConnection'>;
+  /** For whoever compiles many files, or one again and again: `openParsers`. */
+  readonly parsers?: WarmParsers;
+  /** Folders to import from when no leoflow.yaml names any, whole paths. */
+  readonly importPaths?: readonly string[];
+}
+
+/** A file may ask for another value only after it has one. */
+const MAX_PASSES = 10;
+
+/** What a compiled DAG's code runs in on this machine: its interpreter, and where its packages of Node lie. */
+export async function environmentOf({ dag, sources }: CompiledDag, { config, python, say = () => undefined }: CompileTools): Promise<{ readonly python: string; readonly nodeModules: string | null }> {
+  const environments = environmentsOf(config);
+  const { python: needs, node } = dag.environment ?? {};
+  const content = (path: string | undefined): Buffer | null => sources.find((source) => source.path === path)?.content ?? null;
+  const manifest = content(node?.manifest);
+  return {
+    python: needs === undefined ? python : await environments.python(needs, python, say),
+    nodeModules: manifest === null ? null : await environments.node({ manifest, lock: content(node?.lock) }, say),
+  };
+}
+
+/** Parsers that stay warm until they are closed. */
+export function openParsers(config: Config): WarmParsers {
+  return openWarmParsers(bytecodeFolder(config));
+}
+
+function bytecodeFolder(config: Config): string {
+  return join(homeFolder(config), 'bytecode');
+}
+
+function environmentsOf(config: Config): Environments {
+  return new Environments(join(homeFolder(config), 'environments'), config.LEOFLOW_ENVIRONMENT_TIMEOUT_SECONDS);
 }
 
 /** One project folder. Settings are read once: make another when a leoflow.yaml was saved. */
@@ -31,7 +69,7 @@ export class ProjectCompiler {
   constructor(root: string, tools: CompileTools) {
     this.project = readProject(root);
     this.#tools = tools;
-    this.#environments = new Environments(join(homeFolder(tools.config), 'environments'), tools.config.LEOFLOW_ENVIRONMENT_TIMEOUT_SECONDS);
+    this.#environments = environmentsOf(tools.config);
   }
 
   /** Whether the project's settings let the file hold DAGs. */
@@ -43,18 +81,48 @@ export class ProjectCompiler {
   async compile(file: string): Promise<Compiled> {
     const prepared = await this.prepare(file);
     if (prepared.kind === 'refused') return { dags: [], problems: prepared.problems, warnings: [] };
-    const { request, layers, dependencies } = prepared;
-    const compiled = await compileFile(request);
+    const { layers, dependencies } = prepared;
+    const { compiled, request } = await this.#compileWithSecrets(prepared.request);
     const dags: CompiledDag[] = [];
     const problems = [...compiled.problems];
     for (const one of compiled.dags) {
       const wanted = applyProject(one.dag, layers);
       problems.push(...wanted.problems);
-      dags.push(withEnvironment({ ...one, dag: wanted.dag }, dependencies));
+      dags.push(withEnvironment({ ...one, dag: withImportReads(withImportPaths(wanted.dag, request), request.secrets) }, dependencies));
     }
     const applied: Compiled = { ...compiled, dags, problems };
     this.#bare.set(applied, compiled);
     return applied;
+  }
+
+  /** A file says what it lacks when it is imported; it is imported again with what was found, until it asks for nothing new. */
+  async #compileWithSecrets(first: CompileRequest): Promise<{ readonly compiled: Compiled; readonly request: CompileRequest }> {
+    let request = first;
+    let compiled = await compileFile(request);
+    for (let pass = 0; pass < MAX_PASSES; pass += 1) {
+      const found = await this.#findSecrets(compiled.needed ?? []);
+      if (found === null) break;
+      request = { ...request, secrets: { variables: { ...request.secrets.variables, ...found.variables }, connections: { ...request.secrets.connections, ...found.connections } } };
+      compiled = await compileFile(request);
+    }
+    return { compiled, request };
+  }
+
+  /** Null when nobody has any of them. */
+  async #findSecrets(needed: readonly NeededSecret[]): Promise<ImportSecrets | null> {
+    const { secrets } = this.#tools;
+    const variables: Record<string, string> = {};
+    const connections: Record<string, ConnectionValue> = {};
+    for (const { kind, name } of needed) {
+      if (kind === 'variable') {
+        const value = findSecretVariable('VAR', name) ?? (await secrets?.findVariable(name)) ?? null;
+        if (value !== null) variables[name] = value;
+      } else {
+        const connection = await secrets?.findConnection(name) ?? null;
+        if (connection !== null) connections[name] = connection;
+      }
+    }
+    return Object.keys(variables).length + Object.keys(connections).length === 0 ? null : { variables, connections };
   }
 
   /** One finding per DAG that differs when the file is read again under another clock and hash seed. */
@@ -74,7 +142,9 @@ export class ProjectCompiler {
       if (this.project.runtimeOf(file) === 'airflow') return refused([runtimeProblem(layers)]);
       const interpreter = dependencies.python === null ? python : await this.#environments.python(dependencies.python, python, say);
       const nodeModules = dependencies.node === null ? null : await this.#environments.node(dependencies.node, say);
-      const request: CompileRequest = { root: this.project.root, file, python: interpreter, nodeModules, bytecode: join(homeFolder(config), 'bytecode'), environment: userEnvironment(), importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS };
+      const said = this.project.importPathsOf(file);
+      const importPaths = said.length > 0 ? said : (this.#tools.importPaths ?? []);
+      const request: CompileRequest = { root: this.project.root, file, python: interpreter, importPaths, nodeModules, bytecode: bytecodeFolder(config), parsers: this.#tools.parsers ?? null, environment: userEnvironment(), secrets: { variables: {}, connections: {} }, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS };
       return { kind: 'ready', layers, dependencies, request };
     } catch (error) {
       if (!(error instanceof AppError) || (error.code !== 'dependencies_failed' && error.code !== 'invalid_value')) throw error;
@@ -90,6 +160,19 @@ type Prepared =
 function runtimeProblem(layers: readonly ProjectLayer[]): CompileProblem {
   const layer = layers.findLast((one) => one.settings.runtime !== undefined);
   return { file: layer?.path ?? '', line: layer?.placeOf(['runtime']).line ?? null, column: layer?.placeOf(['runtime']).column ?? null, message: 'runtime: airflow: this version runs DAG files with its own runtime only', hint: 'Remove the line; `leoflow assess DIR` says which files that covers.' };
+}
+
+/** Names only: who imports the file elsewhere looks the values up there. */
+function withImportReads(dag: Dag, { variables, connections }: ImportSecrets): Dag {
+  const [keys, ids] = [Object.keys(variables).sort(), Object.keys(connections).sort()];
+  if (keys.length + ids.length === 0) return dag;
+  return { ...dag, import_reads: { ...(keys.length === 0 ? {} : { variables: keys }), ...(ids.length === 0 ? {} : { connections: ids }) } };
+}
+
+/** Those at the top are imported from anyway. */
+function withImportPaths(dag: Dag, { root, importPaths }: CompileRequest): Dag {
+  const inside = importPaths.map((path) => relative(root, path)).filter((path) => path !== '');
+  return inside.length === 0 ? dag : { ...dag, import_paths: inside };
 }
 
 /** The packages belong to the version: what is built from them is the same wherever it runs. */

@@ -24,7 +24,7 @@ async function push(context: LocalContext, path: string, options: Options): Prom
   const config = context.readConfig();
   const client = clientOf(context, options);
   const python = await findPython(config, ensureHome(context.homeOf(config)), context.err);
-  const compiled = await compileFiles(path, { config, python }, { deterministic: true, strict: options.strict === true });
+  const compiled = await compileFiles(path, { config, python, say: context.err }, { deterministic: true, strict: options.strict === true });
   for (const warning of compiled.warnings) context.err(`warning: ${renderProblem(warning)}\n`);
   if (compiled.problems.length > 0) throw new AppError('invalid_dag', compiled.problems.map(renderProblem).join('\n'), { hint: 'Nothing was pushed. Correct the files and push again.' });
   const pushed: DagVersionResponse[] = [];

@@ -22,12 +22,13 @@ export function pytestCommand(context: LocalContext): Command {
     .action(async (args: string[]) => {
       const config = context.readConfig();
       const home = ensureHome(context.homeOf(config));
-      const { python: needs, problems } = readDependencies(readProject(resolve('.')).layersOf('.'));
+      const project = readProject(resolve('.'));
+      const { python: needs, problems } = readDependencies(project.layersOf('.'));
       if (problems.length > 0) throw new AppError('invalid_value', problems.map(renderProblem).join('\n'));
       const base = await findPython(config, home, context.err);
       const environments = new Environments(join(home, 'environments'), config.LEOFLOW_ENVIRONMENT_TIMEOUT_SECONDS);
       const python = await environments.python({ ...needs, requirements: [...(needs?.requirements ?? []), 'pytest'] }, base, context.err);
-      const folders = [join(ROOT, 'python'), ...['.', 'dags'].filter((folder) => existsSync(folder)).map((folder) => resolve(folder))];
+      const folders = [join(ROOT, 'python'), ...['.', 'dags'].filter((folder) => existsSync(folder)).map((folder) => resolve(folder)), ...project.importPathsOf('.')];
       const environment = { ...userEnvironment(), PYTHONPATH: folders.join(delimiter), LEOFLOW_TEST_COMMAND: join(ROOT, 'bin', 'leoflow') };
       const ended = await runAttached(python, ['-m', 'pytest', ...args], { env: environment, signal: context.stop });
       if (ended.status !== 0) throw new AppError('run_failed', `pytest ended with ${ended.signal ?? `status ${ended.status}`}`);

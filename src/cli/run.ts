@@ -31,9 +31,9 @@ async function run(context: LocalContext, path: string, options: Options): Promi
   const config = context.readConfig();
   const home = ensureHome(context.homeOf(config));
   const python = await findPython(config, home, context.err);
-  const compiled = await compileFiles(path, { config, python }, { deterministic: false, strict: false });
+  const compiled = await compileFiles(path, { config, python, say: context.err }, { deterministic: false, strict: false });
   for (const warning of compiled.warnings) context.err(`warning: ${renderProblem(warning)}\n`);
-  const chosen = choose(compiled.dags, options.dag, compiled.problems.map(renderProblem));
+  const chosen = chooseDag(compiled.dags, options.dag, compiled.problems.map(renderProblem));
   const own = makeOwnFolder(home);
   const engine = await context.openEngine({ config, home: own, store: 'throwaway', python, writeLog: () => undefined, livePath: () => [compiled.root] });
   try {
@@ -53,8 +53,8 @@ async function execute(context: LocalContext, engine: OpenEngine, what: { chosen
   if (outcome.view.state !== 'success') throw new AppError('run_failed', `the run of ${outcome.dag.dag_id} ${outcome.view.state}`);
 }
 
-/** The one DAG that is meant. A file with problems is refused only when the DAG asked for is not there. */
-function choose(dags: readonly CompiledDag[], wanted: string | undefined, problems: readonly string[]): CompiledDag {
+/** The one DAG that is meant. A file with problems is refused only when the DAG asked for is not there. Throws `usage`, `invalid_dag` or `not_found`. */
+export function chooseDag(dags: readonly CompiledDag[], wanted: string | undefined, problems: readonly string[]): CompiledDag {
   const ids = dags.map((one) => one.dag.dag_id);
   const [only] = dags;
   if (wanted === undefined && dags.length === 1 && only !== undefined && problems.length === 0) return only;

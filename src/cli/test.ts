@@ -14,6 +14,7 @@ import { compileFiles } from './compile-files.ts';
 import { ensureHome } from './home-folder.ts';
 import type { LocalContext } from './local-context.ts';
 import { renderJson } from './output.ts';
+import { environmentOf } from './project-compiler.ts';
 import { findPython } from './python-command.ts';
 import { chooseDag } from './run.ts';
 import { formatMs, paint, renderTree, renderXComs, type ViewedInstance, type ViewedXCom } from './run-view.ts';
@@ -47,17 +48,19 @@ async function test(context: LocalContext, { file, task, options }: { readonly f
   const given = readGiven(options);
   const config = context.readConfig();
   const python = await findPython(config, ensureHome(context.homeOf(config)), context.err);
-  const compiled = await compileFiles(file, { config, python, say: context.err }, { deterministic: false, strict: false });
+  const secrets = { findVariable: (key: string) => Promise.resolve(given.findVariable(key)), findConnection: (id: string) => Promise.resolve(given.findConnection(id)) };
+  const compiled = await compileFiles(file, { config, python, secrets, say: context.err }, { deterministic: false, strict: false });
   for (const warning of compiled.warnings) context.err(`warning: ${renderProblem(warning)}\n`);
   const chosen = chooseDag(compiled.dags, options.dag, compiled.problems.map(renderProblem));
   const ids = chosen.dag.tasks.map((one) => one.task_id);
   if (task !== null && !ids.includes(task)) throw new AppError('not_found', `${chosen.dag.dag_id} has no task ${task}${suggest(task, ids)}`, { hint: `It has: ${ids.slice(0, 30).join(', ')}.` });
   const faults = checkConf(chosen.dag, given.conf);
   if (faults.length > 0) throw new AppError('invalid_value', faults.join('\n'), { hint: 'Pass the values with --params \'{"name": …}\'.' });
+  const environment = await environmentOf(chosen, { config, python, say: context.err });
   const folder = mkdtempSync(join(tmpdir(), 'leoflow-try-'));
   const shown: Shown = { ...context, line: options.json === true ? context.err : context.out, isJson: options.json === true };
   const trial = new Trial({
-    chosen, root: compiled.root, folder, python, given, debug: options.debug === true, isQuiet: options.json === true, xcomMaxBytes: config.LEOFLOW_XCOM_MAX_BYTES,
+    chosen, root: compiled.root, folder, ...environment, given, debug: options.debug === true, isQuiet: options.json === true, xcomMaxBytes: config.LEOFLOW_XCOM_MAX_BYTES,
     startAgent: context.startAgent, say: context.err, stop: context.stop,
   });
   try {

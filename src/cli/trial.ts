@@ -1,8 +1,8 @@
 // Tries tasks out in the foreground: each in a process of its own that has the terminal, planned in memory, with nothing kept.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { AttemptService, ExecutionReport, ExecutionSpec } from '#contract/attempt.ts';
+import type { AttemptService, ExecutionReport, ExecutionSpec, ImportSecrets } from '#contract/attempt.ts';
 import type { AttemptId, ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
@@ -29,6 +29,7 @@ export interface TrialPlace {
   readonly root: string;
   readonly folder: string;
   readonly python: string;
+  readonly nodeModules: string | null;
   readonly given: Given;
   readonly debug: boolean;
   /** Standard output is for the result: what tasks print goes to standard error. */
@@ -72,6 +73,7 @@ export class Trial {
       mkdirSync(dirname(target), { recursive: true });
       writeFileSync(target, content);
     }
+    if (this.#place.nodeModules !== null) symlinkSync(this.#place.nodeModules, join(folder, 'version', 'node_modules'));
     this.#agent = await this.#place.startAgent(socket, this.#service());
     writeFileSync(join(folder, 'agent.json'), JSON.stringify({ socket }));
   }
@@ -185,7 +187,17 @@ export class Trial {
   #home(): Readonly<Record<string, unknown>> {
     const { folder, root } = this.#place;
     const isPython = this.#dag.fileloc.endsWith('.py');
-    return { root: isPython ? root : join(folder, 'version'), dag_file: this.#dag.fileloc, dag_id: this.#dag.dag_id, path: isPython ? [] : [root], address_file: join(folder, 'agent.json') };
+    return { root: isPython ? root : join(folder, 'version'), dag_file: this.#dag.fileloc, dag_id: this.#dag.dag_id, path: [...(isPython ? [] : [root]), ...(this.#dag.import_paths ?? []).map((path) => join(root, path))], address_file: join(folder, 'agent.json'), import_secrets: this.#importSecrets() };
+  }
+
+  #importSecrets(): ImportSecrets {
+    const { given } = this.#place;
+    const { variables = [], connections = [] } = this.#dag.import_reads ?? {};
+    const found = <T>(names: readonly string[], find: (name: string) => T | null): Record<string, T> => Object.fromEntries(names.flatMap((name) => {
+      const value = find(name);
+      return value === null ? [] : [[name, value] as const];
+    }));
+    return { variables: found(variables, given.findVariable), connections: found(connections, given.findConnection) };
   }
 
   #specOf(trial: TrialRun, { instance, token, id }: { readonly instance: Instance; readonly token: string; readonly id: ExecutionId }): ExecutionSpec {

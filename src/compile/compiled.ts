@@ -1,4 +1,6 @@
 // What every front end takes and gives: a file in, checked DAGs with their sources and all problems out.
+import type { ImportSecrets } from '#contract/attempt.ts';
+import type { WarmParsers } from './warm-parsers.ts';
 import type { Dag } from '#contract/dag.ts';
 
 /** One file for a front end. `python` is an interpreter’s path, `environment` all that user code sees of this process. */
@@ -8,8 +10,18 @@ export interface CompileRequest {
   /** Path of the DAG file below `root`. */
   readonly file: string;
   readonly python: string;
+  /** Folders that code is imported from after `root`, whole paths. */
+  readonly importPaths: readonly string[];
+  /** Where packages of Node are found that the project folder itself does not hold; null: nowhere else. */
+  readonly nodeModules: string | null;
+  /** Where bytecode of the parser’s own modules is kept; null: nowhere. */
+  readonly bytecode: string | null;
+  /** Parsers that are warm; null: each file gets a new one. */
+  readonly parsers: WarmParsers | null;
   readonly environment: Readonly<Record<string, string>>;
   readonly importTimeoutSeconds: number;
+  /** What the file may read while it is imported, besides its environment. */
+  readonly secrets: ImportSecrets;
 }
 
 /** A checked DAG and the files that its tasks import: paths and order as in `dag.sources`, contents as digested there. */
@@ -23,20 +35,33 @@ export interface CompileProblem {
   readonly file: string;
   /** From 1; null when the file as a whole is meant. */
   readonly line: number | null;
+  /** From 1; null where it is not known. */
+  readonly column: number | null;
   readonly message: string;
   /** What to do next. */
   readonly hint: string | null;
+  /** The source line with what is meant in it, as a compiler shows it. */
+  readonly excerpt?: string;
+  /** The parser’s word for what is wrong, such as unsupported_import; for programs. */
+  readonly kind?: string;
 }
+
+/** A variable by its key, or a connection by its id. */
+export interface NeededSecret { readonly kind: 'variable' | 'connection'; readonly name: string }
 
 /** One file may hold several DAGs or none; `problems` refuse, `warnings` do not. */
 export interface Compiled {
   readonly dags: readonly CompiledDag[];
   readonly problems: readonly CompileProblem[];
   readonly warnings: readonly CompileProblem[];
+  /** Variables and connections that the file asked for while it was imported, and that nobody gave it. */
+  readonly needed?: readonly NeededSecret[];
+  /** Files below the project that were read beside the DAG file, sound or not: who watches it watches them. */
+  readonly read?: readonly string[];
 }
 
-/** `file:line: message` and the hint on a line of its own. */
+/** `file:line:column: message`, as much of the place as is known; then the excerpt, and the hint on a line of its own. */
 export function renderProblem(problem: CompileProblem): string {
-  const place = problem.line === null ? problem.file : `${problem.file}:${problem.line}`;
-  return `${place}: ${problem.message}${problem.hint === null || problem.hint === '' ? '' : `\n  → ${problem.hint}`}`;
+  const place = [problem.file, problem.line, problem.line === null ? null : problem.column].filter((part) => part !== null).join(':');
+  return `${place}: ${problem.message}${problem.excerpt === undefined ? '' : `\n\n${problem.excerpt}\n`}${problem.hint === null || problem.hint === '' ? '' : `\n  → ${problem.hint}`}`;
 }

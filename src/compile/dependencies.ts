@@ -14,8 +14,9 @@ export interface Dependencies {
   readonly problems: readonly CompileProblem[];
 }
 
-/** Names under which the two files travel. */
+/** The name under which package.json travels. */
 export const MANIFEST = 'package.json';
+/** The name under which its lock file travels. */
 export const LOCK = 'package-lock.json';
 const MAX_DEPTH = 5;
 

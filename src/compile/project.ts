@@ -44,6 +44,11 @@ export class Project {
     });
   }
 
+  /** Folders that the nearest file which says so imports from besides its own, whole paths. */
+  importPathsOf(file: string): readonly string[] {
+    return this.layersOf(file).reduce<readonly string[]>((paths, { folder, settings }) => settings.import_paths?.map((path) => resolve(folder, path)) ?? paths, []);
+  }
+
   /** Which runtime the nearest file that says so wants. */
   runtimeOf(file: string): ProjectRuntime {
     return this.layersOf(file).reduce<ProjectRuntime>((runtime, layer) => layer.settings.runtime ?? runtime, 'auto');
@@ -53,6 +58,17 @@ export class Project {
 /** The project of a folder. Throws `invalid_value` with everything that is wrong in the settings for all of it. */
 export function readProject(root: string): Project {
   return new Project(root);
+}
+
+/**
+ * Where paths of a version start: the folder of the DAG files, or the nearest one above it that also holds every folder they import from.
+ * @returns also the folder of the DAG files as seen from there, with `/` at its end unless it is the root itself
+ */
+export function rootOf(folder: string): { readonly root: string; readonly prefix: string } {
+  const own = resolve(folder);
+  let root = own;
+  for (const path of readProject(own).importPathsOf('.')) while (path !== root && !path.startsWith(`${root}${sep}`) && dirname(root) !== root) root = dirname(root);
+  return { root, prefix: root === own ? '' : `${relative(root, own).split(sep).join('/')}/` };
 }
 
 /** From the folder that holds the repository down to the one above `root`. Without a repository there is none: nothing outside may change a DAG. */
@@ -72,7 +88,7 @@ export interface ProjectValue { readonly key: string; readonly value: unknown; r
 export interface DagView { readonly settings: DagSettings; readonly values: readonly ProjectValue[] }
 
 const LISTS_THAT_ADD = new Set(['tags']);
-const OF_THE_FOLDER = new Set(['schema_version', 'description', 'include_paths', 'exclude_paths', 'runtime', 'dependencies', 'dags']);
+const OF_THE_FOLDER = new Set(['schema_version', 'description', 'include_paths', 'exclude_paths', 'import_paths', 'runtime', 'dependencies', 'dags']);
 
 /** Merges the layers of a DAG file for one DAG of it: files nearer to it win, and in one file what is said for the DAG by id. */
 export function viewOf(layers: readonly ProjectLayer[], dagId: string | null): DagView {

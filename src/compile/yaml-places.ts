@@ -1,12 +1,14 @@
 // YAML with the place of every value: what is wrong in its syntax, or by a schema, as line and column, all at once.
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { isAlias, isCollection, isMap, isPair, isScalar, LineCounter, parseAllDocuments, type Document, type ParsedNode } from 'yaml';
+import { DURATION_PATTERN, REFERENCE_PATTERN } from '#contract/drawing.ts';
 import { suggest } from '#platform/config.ts';
 
 /** Keys and indexes from the document down to a value. */
 export type ValuePath = readonly (string | number)[];
 /** From 1, as editors count. */
 export interface Place { readonly line: number; readonly column: number }
+/** What is wrong there. */
 export interface PlacedProblem extends Place { readonly message: string }
 
 /** One document of a YAML text. */
@@ -27,9 +29,9 @@ export function readYaml(text: string): { readonly documents: readonly PlacedYam
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const parsed = parseAllDocuments(text.replace(/^\uFEFF/, ''), { lineCounter: lines, uniqueKeys: true, schema: 'core', merge: true });
+  const parsed = parseAllDocuments(text.replace(/^\uFEFF/, ''), { lineCounter: lines, uniqueKeys: true, schema: 'core', merge: true, logLevel: 'error' });
   const documents = Array.isArray(parsed) ? parsed : [];
-  const problems = documents.flatMap((document) => document.errors).map((error) => ({ ...at(error.pos[0]), message: (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '') }));
+  const problems = documents.flatMap((document) => document.errors).map((error) => ({ ...at(error.pos[0]), message: plainMessage(error.message) }));
   if (problems.length > 0) return { documents: [], problems: problems.slice(0, FAR_TOO_MANY) };
   const read: PlacedYaml[] = [];
   for (const document of documents) {
@@ -40,6 +42,11 @@ export function readYaml(text: string): { readonly documents: readonly PlacedYam
     }
   }
   return { documents: problems.length === 0 ? read : [], problems };
+}
+
+function plainMessage(message: string): string {
+  if (/call stack|stack overflow/i.test(message)) return 'nested too deeply';
+  return (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
 }
 
 function offsetOf(document: Document.Parsed, path: ValuePath, of: 'key' | 'value'): number {
@@ -108,6 +115,11 @@ function pathOf(value: unknown, pointer: string): (string | number)[] {
 
 const KINDS: Readonly<Record<string, string>> = { object: 'a mapping', array: 'a list', string: 'a text', number: 'a number', integer: 'a whole number', boolean: 'true or false', null: 'nothing' };
 
+/** What texts of a pattern are, for people. */
+const FORMS: Readonly<Record<string, string>> = {
+  [DURATION_PATTERN]: 'must be seconds, or a text such as 30s, 5m, 2h, 1h30m, 1d', [REFERENCE_PATTERN]: 'must name a function: file.py#function',
+};
+
 function describe(error: ErrorObject): string {
   const params = error.params as Readonly<Record<string, unknown>>;
   switch (error.keyword) {
@@ -123,6 +135,7 @@ function describe(error: ErrorObject): string {
       return `must be one of ${known.join(', ')}${suggest(String(error.data), known)}`;
     }
     case 'anyOf': return `must be ${kindsOf(error.schema)}`;
+    case 'pattern': return FORMS[String(params['pattern'])] ?? error.message ?? error.keyword;
     case 'minimum': return `must be at least ${String(params['limit'])}`;
     case 'maximum': return `must be at most ${String(params['limit'])}`;
     case 'exclusiveMinimum': return `must be more than ${String(params['limit'])}`;

@@ -107,6 +107,34 @@ export interface XComRequest {
   readonly include_prior_dates?: boolean;
 }
 
+/** A connection as a task gets it, in Airflow's words; `extra` is JSON text. */
+export interface ConnectionValue {
+  readonly conn_id: string;
+  readonly conn_type: string | null;
+  readonly description: string | null;
+  readonly host: string | null;
+  readonly login: string | null;
+  readonly password: string | null;
+  readonly schema: string | null;
+  readonly port: number | null;
+  readonly extra: string | null;
+}
+
+/** Values by key and id, for a file that asks for them while it is imported. */
+export interface ImportSecrets {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly connections: Readonly<Record<string, ConnectionValue>>;
+}
+
+/** What an execution may ask about variables. A value is text; what JSON it holds is the reader's business. */
+export type VariableRequest =
+  | { readonly op: 'get'; readonly key: string }
+  | { readonly op: 'set'; readonly key: string; readonly value: string; readonly description: string | null }
+  | { readonly op: 'delete'; readonly key: string };
+
+/** What runs a task's code on this machine: our Python, or the project's Node. Children are parked per kind. */
+export type BodyRuntime = 'python' | 'node';
+
 // ── launcher and fork servers: newline-delimited JSON over unix sockets in the home folder ──────────────────────────
 
 /** What a fork server serves: one DAG version, imported once. */
@@ -121,6 +149,10 @@ export interface ForkServerSpec {
   readonly path: readonly string[];
   readonly python: string;
   readonly env: Readonly<Record<string, string>>;
+  /** What the DAG file reads while it is imported. It is handed over in memory and written nowhere. */
+  readonly import_secrets?: ImportSecrets;
+  /** With bodies in Node: its interpreter, the program that runs one body, and the modules it imports before it parks. */
+  readonly node?: { readonly interpreter: string; readonly runner: string; readonly modules: readonly string[] };
   /** Where it writes what the DAG file prints at import. */
   readonly log_file: string;
   readonly import_timeout_seconds: number;
@@ -156,7 +188,7 @@ export type ToForkServer =
   /** First message of a leader. Raises the epoch; messages of an older one are refused from then on. Parked children of older epochs are ended. */
   | { readonly op: 'hello'; readonly epoch: number; readonly agent_socket: string }
   /** Fork that many children which park on the agent socket. */
-  | { readonly op: 'park'; readonly epoch: number; readonly count: number }
+  | { readonly op: 'park'; readonly epoch: number; readonly count: number; readonly runtime?: BodyRuntime }
   /** Fork a child with the job in hand. A known execution id is refused. */
   | { readonly op: 'run'; readonly epoch: number; readonly spec: ExecutionSpec }
   | { readonly op: 'cancel'; readonly epoch: number; readonly execution_id: ExecutionId; readonly grace_seconds: number };
@@ -179,13 +211,19 @@ export interface ExitedChild {
   readonly signal: number | null;
   /** Killed by the kernel for memory, as far as its evidence shows. */
   readonly oom: boolean;
+  /** Python unless said. */
+  readonly runtime?: BodyRuntime;
 }
 
 /** What the agent API does for a child; the scheduler implements it, the composition root hands it over. */
 export interface AttemptService {
   /** A parked child waits for work. Resolves when it is bound and its execution is durable; null tells it to exit. */
-  park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null>;
+  park(child: { readonly forkServerId: string; readonly pid: number; readonly runtime?: BodyRuntime; readonly gone: AbortSignal }): Promise<ExecutionSpec | null>;
   report(token: string, report: ExecutionReport): Promise<ReportAnswer>;
   /** JSON text of one value (or a JSON list for all map indexes); null when none was ever pushed. Throws `xcom_lost` when recorded but gone. */
   findXCom(token: string, executionId: ExecutionId, request: XComRequest): Promise<string | null>;
+  /** Reads or changes a variable with the rights of the execution's DAG. @returns the value (`get`), null when there is none. Throws `forbidden`. */
+  useVariable(token: string, executionId: ExecutionId, request: VariableRequest): Promise<string | null>;
+  /** Null when there is none. Throws `forbidden` when the DAG may not read it. */
+  findConnection(token: string, executionId: ExecutionId, connId: string): Promise<ConnectionValue | null>;
 }

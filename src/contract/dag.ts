@@ -68,10 +68,10 @@ const TaskBody = T.Union([
   T.Object({ kind: T.Literal('python'), file: T.String({ description: 'path inside sources' }), class: T.String({ description: 'operator class' }) }, strict),
   T.Object({ kind: T.Literal('command'), command: T.Array(T.String(), { minItems: 1 }), env: opt(T.Record(T.String(), T.String())) }, strict),
   T.Object({
-    kind: T.Literal('http'), method: literals(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']), url: T.String(),
+    kind: T.Literal('http'), method: literals(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']), url: T.String(), conn_id: opt(T.String()),
     headers: opt(T.Record(T.String(), T.String())), body: opt(json), timeout_seconds: opt(seconds), success_status_codes: opt(T.Array(T.Integer())),
   }, strict),
-  T.Object({ kind: T.Literal('node'), module: T.String(), export: T.String() }, strict),
+  T.Object({ kind: T.Literal('node'), module: T.String({ description: 'path inside sources' }), export: T.String({ description: 'name of an export, or of a task that the module draws' }) }, strict),
 ]);
 type TaskBody = Static<typeof TaskBody>;
 
@@ -188,6 +188,19 @@ export const Dag = T.Object({
   task_groups: opt(T.Array(TaskGroup)),
   edge_labels: opt(T.Array(T.Object({ from: key, to: key, label: T.String() }, strict))),
   tasks: T.Array(Task),
+  /** Variables and connections that its file reads while it is imported: whoever imports it is given them. */
+  import_reads: opt(T.Object({ variables: opt(T.Array(T.String())), connections: opt(T.Array(T.String())) }, strict)),
+  /** Folders inside sources that code is imported from, besides the top. */
+  import_paths: opt(T.Array(T.String())),
+  /** What leoflow.yaml says about where its code runs: an environment per content, built once and shared between versions. */
+  environment: opt(T.Object({
+    python: opt(T.Object({ version: opt(T.String()), requirements: T.Array(T.String()), constraints: opt(T.Array(T.String())) }, strict)),
+    node: opt(T.Object({ manifest: T.String({ description: 'path of package.json inside sources' }), lock: opt(T.String()) }, strict)),
+  }, strict)),
+  /** Variables and connections its tasks may read, as names or patterns with *. Absent: all, as in Airflow. */
+  access: opt(T.Object({ variables: opt(T.Array(T.String())), connections: opt(T.Array(T.String())) }, strict)),
+  /** Ended runs are deleted after this time; 0 keeps them. Absent: as the server's setting says. */
+  retention_days: opt(T.Integer({ minimum: 0, maximum: 36_500 })),
   xcom: opt(T.Object({ max_bytes: opt(T.Integer({ minimum: 1 })), ttl_seconds: opt(seconds) }, strict)),
   staging: opt(T.Object({ enabled: T.Boolean(), size: opt(T.String()), storage_class: opt(T.String()) }, strict)),
   /** The real Task SDK's own serialization, verbatim. The planner never reads it. */

@@ -34,6 +34,7 @@ export type Event =
   | { readonly event: 'fork_server.ready'; readonly id: string; readonly dag_id: string; readonly import_ms: number }
   | { readonly event: 'fork_server.failed'; readonly id: string; readonly dag_id: string; readonly error: string }
   | { readonly event: 'fork_server.exited'; readonly id: string; readonly lost: number }
+  | { readonly event: 'environment.progress'; readonly text: string }
   | { readonly event: 'launcher.lost'; readonly reason: string }
   | { readonly event: 'launcher.ready'; readonly pid: number; readonly adopted: number }
   | { readonly event: 'database.unavailable'; readonly error: string }
@@ -48,6 +49,8 @@ export type Event =
   /** The collector of traces does not take them: spans are dropped. Told once until it works again; `dropped` counts what it refused, not what found the queue full. */
   | { readonly event: 'traces.unavailable'; readonly error: string }
   | { readonly event: 'traces.available'; readonly dropped: number }
+  /** Stored secrets are under keys that this server does not have: reading them fails, and with the current one missing nothing is written. */
+  | { readonly event: 'secrets.key_missing'; readonly message: string }
   | { readonly event: 'history.pruned'; readonly runs: number; readonly versions: number }
   | { readonly event: 'http.request'; readonly method: string; readonly route: string; readonly status: number; readonly ms: number }
   | { readonly event: 'auth.failed'; readonly reason: string }
@@ -62,7 +65,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, Level>> = {
   'dag.registered': 'info', 'dag.refused': 'warn', 'run.created': 'info', 'run.moved': 'info', 'task.moved': 'debug',
   'commit.done': 'debug', 'commit.stale': 'warn', 'commit.failed': 'error', 'report.stale': 'warn',
   'execution.lost': 'warn', 'execution.adopted': 'info', 'execution.log_gap': 'error', 'fork_server.ready': 'info', 'fork_server.failed': 'error',
-  'fork_server.exited': 'info', 'launcher.lost': 'error', 'launcher.ready': 'info',
-  'database.unavailable': 'error', 'database.available': 'info', 'history.pruned': 'info', 'traces.unavailable': 'warn', 'traces.available': 'info',
+  'fork_server.exited': 'info', 'environment.progress': 'info', 'launcher.lost': 'error', 'launcher.ready': 'info',
+  'database.unavailable': 'error', 'database.available': 'info', 'secrets.key_missing': 'error', 'history.pruned': 'info', 'traces.unavailable': 'warn', 'traces.available': 'info',
   'xcom_store.unavailable': 'error', 'xcom_store.available': 'info', 'xcom_store.warning': 'warn', 'xcom_store.swept': 'debug', 'http.request': 'debug', 'auth.failed': 'warn', failure: 'error',
 };

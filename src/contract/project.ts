@@ -25,6 +25,7 @@ const TaskSettings = T.Object({
     requests: opt(T.Record(T.String(), T.String())), limits: opt(T.Record(T.String(), T.String())),
   }, { ...strict, description: 'What a container gets, in the words of Kubernetes.' })),
 }, strict);
+/** Settings of one task. */
 export type TaskSettings = Static<typeof TaskSettings>;
 
 /** What may be said for all DAGs of a folder, and for one. */
@@ -43,6 +44,7 @@ const DAG_SETTINGS = {
 };
 
 const DagSettings = T.Object(DAG_SETTINGS, strict);
+/** Settings of one DAG. */
 export type DagSettings = Static<typeof DagSettings>;
 
 /** Which program parses and runs Python DAG files. */
@@ -65,6 +67,7 @@ export const ProjectFile = T.Object({
   description: opt(T.String()),
   include_paths: opt(texts('Only DAG files below these paths or matching these patterns (*, **, ?).')),
   exclude_paths: opt(texts('No DAG files below these paths or matching these patterns.')),
+  import_paths: opt(texts('Folders that code is imported from besides the one of the DAG files, relative to this file. What is imported travels with the version.')),
   runtime: opt(T.Unsafe<ProjectRuntime>({ enum: [...PROJECT_RUNTIMES], description: 'auto: our own runtime when it covers every import.' })),
   dependencies: opt(T.Object({
     python: opt(PythonDependencies),

@@ -5,7 +5,7 @@ import { assessFile, type FileEvidence, type ImportNeed } from './assess-file.ts
 
 const file = (more: Partial<FileEvidence>): FileEvidence => ({ dags: [], problems: [], needs: [], ...more });
 const problem = (kind: string | null, message = 'm', line: number | null = 3): FileEvidence['problems'][number] => ({ kind, message, line });
-const need = (needs: ImportNeed['needs'], what: string, name = what): ImportNeed => ({ needs, what, name, line: 7 });
+const need = (needs: ImportNeed['needs'], what: string, name = what): ImportNeed => ({ needs, what, name, line: 7, file: 'a.py' });
 
 test('a file that compiles runs, whatever it would import elsewhere', () => {
   assert.equal(assessFile(file({ dags: ['d'], needs: [need('sdk', 'x'), need('removed', 'y')] })).verdict, 'runs');
@@ -19,7 +19,7 @@ test('all that is missing is named at once', () => {
 });
 
 test('what Airflow 3 does not have any more cannot run anywhere', () => {
-  assert.deepEqual(assessFile(file({ problems: [problem('unsupported_import')], needs: [need('removed', 'airflow.contrib.hooks'), need('sdk', 'x')] })), { verdict: 'cannot', why: 'not in Airflow 3: airflow.contrib.hooks (line 7)', what: ['airflow.contrib.hooks'] });
+  assert.deepEqual(assessFile(file({ problems: [problem('unsupported_import')], needs: [need('removed', 'airflow.contrib.hooks'), need('sdk', 'x')] })), { verdict: 'cannot', why: 'not in Airflow 3: airflow.contrib.hooks (a.py:7)', what: ['airflow.contrib.hooks'] });
 });
 
 test('other problems are told as they were said', () => {

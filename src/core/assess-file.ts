@@ -7,6 +7,8 @@ export interface ImportNeed {
   readonly what: string;
   readonly name: string;
   readonly line: number;
+  /** The file that imports it: the DAG file, or a module of the project that it uses. */
+  readonly file: string;
 }
 
 /** What is known of a file. `kind` of a problem is the parser's word for it. */
@@ -22,6 +24,7 @@ export interface FileEvidence {
  */
 export type Verdict = 'runs' | 'packages' | 'sdk' | 'value' | 'cannot' | 'none';
 
+/** A verdict with its reasons. */
 export interface Assessment {
   readonly verdict: Verdict;
   /** Why, for people; empty when it runs. */
@@ -36,7 +39,7 @@ export function assessFile({ dags, problems, needs }: FileEvidence): Assessment 
   if (first === undefined) return dags.length > 0 ? { verdict: 'runs', why: '', what: [] } : { verdict: 'none', why: 'it holds no DAG', what: [] };
   const by = (kind: ImportNeed['needs']): readonly ImportNeed[] => needs.filter((need) => need.needs === kind);
   const removed = by('removed');
-  if (removed.length > 0) return { verdict: 'cannot', why: `not in Airflow 3: ${removed.map((need) => `${need.name} (line ${need.line})`).join(', ')}`, what: removed.map((need) => need.name) };
+  if (removed.length > 0) return { verdict: 'cannot', why: `not in Airflow 3: ${removed.map((need) => `${need.name} (${need.file}:${need.line})`).join(', ')}`, what: removed.map((need) => need.name) };
   const kinds = new Set(problems.map((problem) => problem.kind));
   const sdk = [...new Set(by('sdk').map((need) => need.what))];
   const packages = [...new Set(by('package').map((need) => need.what))];

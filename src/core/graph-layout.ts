@@ -9,6 +9,7 @@ export interface Cell { readonly id: string | null; readonly column: number; row
 /** A piece of an edge between neighbouring columns. `source` and `target` are the tasks at its ends. */
 export interface Segment { readonly from: Cell; readonly to: Cell; readonly source: string; readonly target: string }
 
+/** Cells by column, pieces of edges, and how many rows there are. */
 export interface Layout { readonly columns: readonly (readonly Cell[])[]; readonly segments: readonly Segment[]; readonly rows: number }
 
 const SWEEPS = 6;

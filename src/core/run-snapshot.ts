@@ -170,3 +170,14 @@ export function newInstance(task: GraphTask, mapIndex: number): Instance {
     scheduledAt: null, hostname: null, pid: null, renderedMapIndex: null, isNew: true,
   };
 }
+
+/** Instance counts of the tasks that made this mapped instance's index; null when it is not mapped. */
+export function upstreamLengths(snapshot: RunSnapshot, instance: Instance): Record<string, number> | null {
+  if (instance.mapIndex < 0) return null;
+  const lengths: Record<string, number> = { [instance.task.id]: snapshot.tasks[instance.task.index]?.instances.size ?? 0 };
+  for (const index of instance.task.upstream) {
+    const upstream = snapshot.tasks[index];
+    if (upstream !== undefined && upstream.expanded) lengths[upstream.task.id] = upstream.instances.size;
+  }
+  return lengths;
+}

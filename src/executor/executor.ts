@@ -1,5 +1,5 @@
 // What starts executions. Three kinds implement it (process, container, Kubernetes); one conformance suite holds them all.
-import type { ExecutionReport, ExecutionSpec, ExitedChild, ReportedError } from '#contract/attempt.ts';
+import type { BodyRuntime, ExecutionReport, ExecutionSpec, ExitedChild, ImportSecrets, ReportedError } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 
 /** Files and interpreter of a DAG version, ready on this machine. */
@@ -10,6 +10,14 @@ export interface PreparedVersion {
   readonly dagFile: string;
   /** Import folders after `root`. */
   readonly path: readonly string[];
+  /** What its file reads while it is imported. */
+  readonly importSecrets?: ImportSecrets;
+  /** Interpreter of the version's own environment; null: the server's. */
+  readonly python: string | null;
+  /** What its bodies run in. */
+  readonly runtimes: readonly BodyRuntime[];
+  /** Modules that bodies in Node are in: paths below `root`. */
+  readonly nodeModules: readonly string[];
 }
 
 /** A place where one execution will run, known before the commit that makes it durable. */
@@ -46,12 +54,12 @@ export interface Executor {
   readonly kind: string;
   /** Takes over whatever runs on this host under an older epoch. */
   lead(epoch: number, events: ExecutorEvents): Promise<Inventory>;
-  /** A place for an execution of the version, or null: `prepare` was begun, `onReady` or `onFailed` follows. */
-  reserve(versionId: VersionId): Slot | null;
+  /** A place for an execution of the version, or null: `prepare` was begun, `onReady` or `onFailed` follows. Without `runtime` any of its kinds will do. */
+  reserve(versionId: VersionId, runtime?: BodyRuntime): Slot | null;
   /** Ends an execution: its end is told like any other. @returns false when nothing here runs it */
   cancel(executionId: ExecutionId, graceSeconds: number): boolean;
   /** A parked child reports for work; resolves with its job, or null when it should end. */
-  park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null>;
+  park(child: { readonly forkServerId: string; readonly pid: number; readonly runtime?: BodyRuntime; readonly gone: AbortSignal }): Promise<ExecutionSpec | null>;
   /** Why a version's executions cannot start now, null when they can. */
   explain(versionId: VersionId): string | null;
   /** Stops leading. Running executions go on. */

@@ -14,7 +14,7 @@ it('a place that is asked for after the term is null, and nothing is begun for i
   const prepared: VersionId[] = [];
   try {
     const executor = new ProcessExecutor({
-      home, python: 'python3', agentSocket: join(home, 'a.sock'), environment: {}, parked: 0, idleSeconds: 5, importTimeoutSeconds: 5, silentSeconds: 30, reporter: createReporter('error', () => undefined),
+      home, python: 'python3', agentSocket: join(home, 'a.sock'), environment: {}, parked: { python: 0, node: 0 }, idleSeconds: 5, importTimeoutSeconds: 5, silentSeconds: 30, reporter: createReporter('error', () => undefined),
       prepare: (version) => {
         prepared.push(version);
         return Promise.reject(new Error('nobody asks for it'));
@@ -39,8 +39,8 @@ it('a launcher that has no room for a process says nothing about the file: who w
   }));
   await new Promise<void>((resolve) => void launcher.listen(join(home, 'run', 'launcher.sock'), resolve));
   const executor = new ProcessExecutor({
-    home, python: 'python3', agentSocket: join(home, 'a.sock'), environment: {}, parked: 0, idleSeconds: 5, importTimeoutSeconds: 5, silentSeconds: 30, reporter: createReporter('error', () => undefined),
-    prepare: (versionId) => Promise.resolve({ versionId, dagId: 'd', root: home, dagFile: 'dag.py', path: [] }),
+    home, python: 'python3', agentSocket: join(home, 'a.sock'), environment: {}, parked: { python: 0, node: 0 }, idleSeconds: 5, importTimeoutSeconds: 5, silentSeconds: 30, reporter: createReporter('error', () => undefined),
+    prepare: (versionId) => Promise.resolve({ versionId, dagId: 'd', root: home, dagFile: 'dag.py', path: [], python: null, runtimes: ['python'], nodeModules: [] }),
   });
   try {
     const answer = await new Promise<string>((resolve, reject) => {

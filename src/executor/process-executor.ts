@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { ExecutionSpec, ExitedChild, ForkServerSpec, FromForkServer, FromLauncher, ReportedError, RunningForkServer, ToLauncher } from '#contract/attempt.ts';
+import type { BodyRuntime, ExecutionSpec, ExitedChild, FromForkServer, FromLauncher, ReportedError, RunningForkServer, ToLauncher } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
 import { callEvery, monotonicMs, settledWithin, sleep, untilAborted } from '#platform/clock.ts';
@@ -11,18 +11,19 @@ import type { LineSocket } from '#platform/line-socket.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
 import { greetForkServer } from './fork-server-link.ts';
+import { forkServerSpec } from './fork-server-spec.ts';
 import { connectLauncher } from './launcher-link.ts';
 import { forkSlot, parkedSlot } from './process-slots.ts';
 import { Silence } from './silence.ts';
-import { explainWarm, newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, textOf, type Warm } from './warm.ts';
+import { dismissParked, explainWarm, newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, textOf, type Warm } from './warm.ts';
 
-/** `parked` is children kept waiting per DAG version, `idleSeconds` how long a fork server without work lives, `environment` all that user code inherits. */
+/** `parked` is children kept waiting per DAG version and kind, `idleSeconds` how long a fork server without work lives, `environment` all that user code inherits. */
 export interface ProcessExecutorOptions {
   readonly home: string;
   readonly python: string;
   readonly agentSocket: string;
   readonly environment: Readonly<Record<string, string>>;
-  readonly parked: number;
+  readonly parked: Readonly<Record<BodyRuntime, number>>;
   readonly idleSeconds: number;
   readonly importTimeoutSeconds: number;
   /** A launcher or fork server that says nothing for so long is killed, with all that it runs: nothing can be started or ended there. */
@@ -34,7 +35,7 @@ export interface ProcessExecutorOptions {
 
 /** The version itself is at fault: nothing helps but another one. All else (the database, the disk) passes. */
 function isFinal(error: unknown): boolean {
-  return error instanceof AppError && (error.code === 'invalid_dag' || error.code === 'not_found');
+  return error instanceof AppError && (error.code === 'invalid_dag' || error.code === 'not_found' || error.code === 'dependencies_failed' || error.code === 'forbidden');
 }
 
 const SHUTDOWN_MS = 5000;
@@ -97,7 +98,7 @@ export class ProcessExecutor implements Executor {
     return { running };
   }
 
-  reserve(versionId: VersionId): Slot | null {
+  reserve(versionId: VersionId, asked?: BodyRuntime): Slot | null {
     // After the term: somebody was still reading a run.
     if (this.#events === null) return null;
     const warm = this.#warm.get(versionId);
@@ -108,7 +109,10 @@ export class ProcessExecutor implements Executor {
     if (warm.state === 'failed' && warm.error !== null) this.#failSoon(warm, warm.error);
     if (warm.state !== 'ready' || warm.link === null) return null;
     warm.usedAt = monotonicMs();
-    const child = warm.parked.shift();
+    const runtime = asked ?? [...warm.runtimes][0] ?? 'python';
+    // A leader that took over learns here what the version needs.
+    warm.runtimes.add(runtime);
+    const child = warm.parked[runtime].shift();
     const owner = {
       epoch: this.#epoch,
       isUsable: (one: Warm) => one.state === 'ready' && this.#warm.get(one.versionId) === one,
@@ -139,7 +143,7 @@ export class ProcessExecutor implements Executor {
     });
   }
 
-  park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
+  park(child: { readonly forkServerId: string; readonly pid: number; readonly runtime?: BodyRuntime; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
     const warm = this.#find(child.forkServerId);
     return warm === undefined ? Promise.resolve(null) : parkChild(warm, child);
   }
@@ -167,7 +171,7 @@ export class ProcessExecutor implements Executor {
     for (const warm of all) {
       warm.gone.abort();
       warm.link?.close();
-      for (const child of warm.parked) child.give(null);
+      dismissParked(warm);
     }
   }
 
@@ -266,7 +270,6 @@ export class ProcessExecutor implements Executor {
   // ── fork servers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #start(versionId: VersionId): Promise<void> {
-    const { python, environment, home, importTimeoutSeconds } = this.#options;
     const warm = newWarm(randomUUID(), versionId, 'preparing');
     this.#warm.set(versionId, warm);
     try {
@@ -275,13 +278,10 @@ export class ProcessExecutor implements Executor {
       // Stepped down, or the launcher died in between and it was asked for anew.
       if (this.#warm.get(versionId) !== warm) return;
       warm.dagId = version.dagId;
+      for (const runtime of version.runtimes) warm.runtimes.add(runtime);
       warm.state = 'starting';
-      const spec: ForkServerSpec = {
-        id: warm.id, version_id: versionId, dag_id: version.dagId, root: version.root, dag_file: version.dagFile, path: version.path,
-        python, env: environment, log_file: join(home, 'logs', 'imports.log'), import_timeout_seconds: importTimeoutSeconds,
-      };
       if (this.#launcher === null) throw new AppError('python_missing', 'there is no launcher just now');
-      this.#launcher.send({ op: 'start', epoch: this.#epoch, fork_server: spec });
+      this.#launcher.send({ op: 'start', epoch: this.#epoch, fork_server: forkServerSpec(warm.id, version, this.#options) });
     } catch (error) {
       if (this.#warm.get(versionId) !== warm) return;
       const problem = { type: 'PrepareError', message: errorText(error) };
@@ -319,6 +319,7 @@ export class ProcessExecutor implements Executor {
   async #adopt(forkServer: RunningForkServer, importMs = 0): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
     if (this.#events === null) return null;
     const warm = this.#warm.get(forkServer.version_id) ?? newWarm(forkServer.id, forkServer.version_id, 'starting');
+    if (warm.runtimes.size === 0) warm.runtimes.add('python');
     if (warm.link !== null || warm.isGreeting || warm.state === 'ending') return null;
     warm.isGreeting = true;
     // The launcher may hand out the one it had instead of the one asked for.
@@ -390,7 +391,7 @@ export class ProcessExecutor implements Executor {
     const { link } = warm;
     warm.link = null;
     link?.close();
-    for (const child of warm.parked) child.give(null);
+    dismissParked(warm);
     this.#options.reporter.report({ event: 'fork_server.exited', id: warm.id, lost: lost.length });
     this.#lose(lost, reason);
     // Whoever waited for it, and what was lost, wants another.

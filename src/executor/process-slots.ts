@@ -22,7 +22,7 @@ export function parkedSlot(warm: Warm, child: ParkedChild, owner: SlotOwner): Sl
       owner.refill(warm);
     },
     release: () => {
-      if (!child.isGone) warm.parked.unshift(child);
+      if (!child.isGone) warm.parked[child.runtime].unshift(child);
     },
   };
 }

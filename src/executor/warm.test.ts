@@ -11,18 +11,34 @@ const X = 'x' as ExecutionId;
 
 function warmWith(sent: object[]): Warm {
   const warm = newWarm('f', 'v' as VersionId, 'starting');
-  return Object.assign(warm, { state: 'ready', link: { send: (message: object) => sent.push(message), close: () => undefined } } as const);
+  return Object.assign(warm, { state: 'ready', runtimes: new Set(['python']), link: { send: (message: object) => sent.push(message), close: () => undefined } } as const);
 }
 
 it('a child that never came is asked for again', () => {
   const sent: object[] = [];
   const warm = warmWith(sent);
-  refill(warm, { parked: 2, epoch: 3 });
-  refill(warm, { parked: 2, epoch: 3 });
+  refill(warm, { parked: { python: 2, node: 1 }, epoch: 3 });
+  refill(warm, { parked: { python: 2, node: 1 }, epoch: 3 });
   assert.deepEqual(sent, [{ op: 'park', epoch: 3, count: 2 }]);
   assert.deepEqual(noteExited(warm, { pid: 0, execution_id: null, status: 1, signal: null, oom: false }), { kind: 'parked' });
-  refill(warm, { parked: 2, epoch: 3 });
+  refill(warm, { parked: { python: 2, node: 1 }, epoch: 3 });
   assert.deepEqual(sent.slice(1), [{ op: 'park', epoch: 3, count: 1 }]);
+});
+
+it('children of each kind are kept apart, and only of kinds that the version needs', async () => {
+  const sent: object[] = [];
+  const warm = warmWith(sent);
+  warm.runtimes.add('node');
+  refill(warm, { parked: { python: 1, node: 2 }, epoch: 3 });
+  assert.deepEqual(sent, [{ op: 'park', epoch: 3, count: 1 }, { op: 'park', epoch: 3, count: 2, runtime: 'node' }]);
+  const gone = new AbortController();
+  const given = parkChild(warm, { pid: 7, runtime: 'node', gone: gone.signal });
+  assert.deepEqual([warm.parked.python.length, warm.parked.node.length, warm.expected.node], [0, 1, 1]);
+  noteExited(warm, { pid: 8, execution_id: null, status: 1, signal: null, oom: false, runtime: 'node' });
+  assert.deepEqual([warm.expected.python, warm.expected.node], [1, 0]);
+  gone.abort();
+  assert.equal(await given, null);
+  assert.equal(warm.parked.node.length, 0);
 });
 
 it('an execution that is refused runs here no more; a refusal of something else names none', () => {
@@ -51,7 +67,7 @@ it('a child that ends between the choice of it and its job loses the execution, 
     const gone = new AbortController();
     const given = parkChild(warm, { pid: 7, gone: gone.signal });
     const lost: ExecutionId[] = [];
-    const child = warm.parked.shift() ?? assert.fail();
+    const child = warm.parked.python.shift() ?? assert.fail();
     const slot = parkedSlot(warm, child, { epoch: 1, isUsable: () => true, lose: (ids) => void lost.push(...ids), refill: () => undefined });
     if (isConnectionFirst) gone.abort();
     else assert.deepEqual(noteExited(warm, { pid: 7, execution_id: null, status: -1, signal: 9, oom: false }), { kind: 'parked' });
@@ -66,20 +82,20 @@ it('the end of a child that waited is no child that never came', () => {
   for (const isConnectionFirst of [true, false]) {
     const warm = warmWith([]);
     const gone = new AbortController();
-    warm.expected = 2;
+    warm.expected.python = 2;
     void parkChild(warm, { pid: 7, gone: gone.signal });
     if (isConnectionFirst) gone.abort();
     noteExited(warm, { pid: 7, execution_id: null, status: -1, signal: 9, oom: false });
-    assert.deepEqual([warm.expected, warm.parked.length, warm.came.size], [1, 0, 0]);
+    assert.deepEqual([warm.expected.python, warm.parked.python.length, warm.came.size], [1, 0, 0]);
   }
 });
 
 it('a child whose end is told before it parks is given nothing', async () => {
   const warm = warmWith([]);
-  warm.expected = 2;
+  warm.expected.python = 2;
   noteExited(warm, { pid: 7, execution_id: null, status: -1, signal: 9, oom: false });
   assert.equal(await parkChild(warm, { pid: 7, gone: new AbortController().signal }), null);
-  assert.deepEqual([warm.expected, warm.parked.length], [1, 0]);
+  assert.deepEqual([warm.expected.python, warm.parked.python.length], [1, 0]);
 });
 
 it('a child with the pid of one that ended long before is another', () => {
@@ -87,11 +103,11 @@ it('a child with the pid of one that ended long before is another', () => {
   useTimeSource({ monotonicMs: () => now, wallMs: () => now, after: () => () => undefined });
   try {
     const warm = warmWith([]);
-    warm.expected = 2;
+    warm.expected.python = 2;
     noteExited(warm, { pid: 7, execution_id: null, status: -1, signal: 9, oom: false });
     now += 60_000;
     void parkChild(warm, { pid: 7, gone: new AbortController().signal });
-    assert.deepEqual([warm.expected, warm.parked.length, warm.endedEarly.size], [0, 1, 0]);
+    assert.deepEqual([warm.expected.python, warm.parked.python.length, warm.endedEarly.size], [0, 1, 0]);
   } finally {
     useTimeSource(null);
   }

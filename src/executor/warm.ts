@@ -1,5 +1,5 @@
 // A warm DAG version: one fork server with its parked and running children, as this server sees it.
-import type { ExecutionSpec, ExitedChild, FromForkServer, ReportedError, ToForkServer } from '#contract/attempt.ts';
+import type { BodyRuntime, ExecutionSpec, ExitedChild, FromForkServer, ReportedError, ToForkServer } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { monotonicMs } from '#platform/clock.ts';
 import type { LineSocket } from '#platform/line-socket.ts';
@@ -15,13 +15,15 @@ export interface Warm {
   link: LineSocket<ToForkServer> | null;
   /** A second hello would take the fork server away from the first. */
   isGreeting: boolean;
-  readonly parked: ParkedChild[];
+  readonly parked: Record<BodyRuntime, ParkedChild[]>;
+  /** What its bodies run in, as far as this server knows: children of these kinds are kept. */
+  readonly runtimes: Set<BodyRuntime>;
   /** Every child that parked and has not ended, by pid, whatever it does since. */
   readonly came: Map<number, ParkedChild>;
   /** Children whose end was told before they parked, with when: the two come on different connections. */
   readonly endedEarly: Map<number, number>;
   /** Children asked for that have not parked yet. */
-  expected: number;
+  readonly expected: Record<BodyRuntime, number>;
   readonly running: Set<ExecutionId>;
   /** Executions that a parked child was given and has not begun yet, by its pid. */
   readonly bound: Map<number, ExecutionId>;
@@ -38,13 +40,14 @@ const EARLY_MS = 5000;
 /** A child that waits for a job; `give(null)` tells it to exit. */
 export interface ParkedChild {
   readonly pid: number;
+  readonly runtime: BodyRuntime;
   readonly give: (spec: ExecutionSpec | null) => void;
   isGone: boolean;
 }
 
 /** Without children or connection yet. */
 export function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
-  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: [], came: new Map(), endedEarly: new Map(), expected: 0, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
+  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: { python: [], node: [] }, runtimes: new Set(), came: new Map(), endedEarly: new Map(), expected: { python: 0, node: 0 }, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
 }
 
 /** One line of an error. */
@@ -60,15 +63,15 @@ export function explainWarm(warm: Warm): string | null {
 }
 
 /** Keeps a child that waits for work. Resolves with its job, or with null when it should end or is gone. */
-export function parkChild(warm: Warm, { pid, gone }: { readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
+export function parkChild(warm: Warm, { pid, runtime = 'python', gone }: { readonly pid: number; readonly runtime?: BodyRuntime; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
   const endedAt = warm.endedEarly.get(pid);
   warm.endedEarly.delete(pid);
   // Later it is another child that has the same pid.
   if (endedAt !== undefined && monotonicMs() - endedAt < EARLY_MS) return Promise.resolve(null);
-  warm.expected = Math.max(0, warm.expected - 1);
+  warm.expected[runtime] = Math.max(0, warm.expected[runtime] - 1);
   return new Promise((resolve) => {
-    const child: ParkedChild = { pid, give: resolve, isGone: false };
-    warm.parked.push(child);
+    const child: ParkedChild = { pid, runtime, give: resolve, isGone: false };
+    warm.parked[runtime].push(child);
     warm.came.set(pid, child);
     gone.addEventListener('abort', () => {
       dropChild(warm, child);
@@ -80,8 +83,9 @@ export function parkChild(warm: Warm, { pid, gone }: { readonly pid: number; rea
 /** It takes no job any more, although it may have been chosen for one. */
 function dropChild(warm: Warm, child: ParkedChild): void {
   child.isGone = true;
-  const at = warm.parked.indexOf(child);
-  if (at >= 0) warm.parked.splice(at, 1);
+  const parked = warm.parked[child.runtime];
+  const at = parked.indexOf(child);
+  if (at >= 0) parked.splice(at, 1);
 }
 
 /** A parked child is given its job; until it says that it began, its end is the execution's loss. */
@@ -91,12 +95,19 @@ export function giveJob(warm: Warm, child: ParkedChild, spec: ExecutionSpec): vo
   child.give(spec);
 }
 
-/** Asks for the children that are missing. */
-export function refill(warm: Warm, wanted: { readonly parked: number; readonly epoch: number }): void {
-  const missing = wanted.parked - warm.parked.length - warm.expected;
-  if (missing <= 0 || warm.state !== 'ready' || warm.link === null) return;
-  warm.expected += missing;
-  warm.link.send({ op: 'park', epoch: wanted.epoch, count: missing });
+/** Asks for the children that are missing, of each kind that the version needs. */
+export function refill(warm: Warm, wanted: { readonly parked: Readonly<Record<BodyRuntime, number>>; readonly epoch: number }): void {
+  for (const runtime of warm.runtimes) {
+    const missing = wanted.parked[runtime] - warm.parked[runtime].length - warm.expected[runtime];
+    if (missing <= 0 || warm.state !== 'ready' || warm.link === null) continue;
+    warm.expected[runtime] += missing;
+    warm.link.send({ op: 'park', epoch: wanted.epoch, count: missing, ...(runtime === 'python' ? {} : { runtime }) });
+  }
+}
+
+/** Tells every child that waits to end. */
+export function dismissParked(warm: Warm): void {
+  for (const child of [...warm.parked.python, ...warm.parked.node]) child.give(null);
 }
 
 /** An execution began, in the child that was given it or in one forked for it. */
@@ -127,12 +138,12 @@ export function noteExited(warm: Warm, ended: ExitedChild): { readonly kind: 'ex
     return { kind: 'unbegun', executionId: bound };
   }
   if (child !== undefined) dropChild(warm, child);
-  else if (ended.status !== 0) noteNeverCame(warm, ended.pid);
+  else if (ended.status !== 0) noteNeverCame(warm, ended);
   return { kind: 'parked' };
 }
 
-/** @param pid 0 when it could not even be forked */
-function noteNeverCame(warm: Warm, pid: number): void {
-  warm.expected = Math.max(0, warm.expected - 1);
+/** Its pid is 0 when it could not even be forked. */
+function noteNeverCame(warm: Warm, { pid, runtime = 'python' }: ExitedChild): void {
+  warm.expected[runtime] = Math.max(0, warm.expected[runtime] - 1);
   if (pid !== 0) warm.endedEarly.set(pid, monotonicMs());
 }

@@ -1,9 +1,11 @@
 // The command line: arguments in, an exit code out. The one place that turns errors into text and codes.
 import { CommanderError } from 'commander';
+import { startAgentServer } from '#api/agent/agent-server.ts';
 import { createProgram } from '#cli/commands.ts';
 import type { LocalContext } from '#cli/local-context.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { homeFolder, readConfig, wantsColour } from '#platform/config.ts';
+import { createReporter } from '#platform/report.ts';
 import { deleteLogs } from '#logs/file-log-store.ts';
 import { examineRedis } from '#xcom/examine-redis.ts';
 import { openEngine } from './open-engine.ts';
@@ -26,6 +28,7 @@ process.stdout.on('error', () => process.exit(0));
 
 const context: LocalContext = {
   readConfig, homeOf: homeFolder, openEngine, deleteLogs, examineRedis,
+  startAgent: (socketPath, service) => startAgentServer(socketPath, service, createReporter('error', (line) => void process.stderr.write(`${line}\n`))),
   out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text),
   outIsTerminal: process.stdout.isTTY === true, errIsTerminal: process.stderr.isTTY === true, coloured: wantsColour(process.stdout),
   stop: stop.signal, onSecondStop: (run) => void (hurry = run),

@@ -6,9 +6,12 @@ import type { Config } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { DrainEnd } from '#contract/events.ts';
 import type { RunUuid } from '#contract/ids.ts';
+import type { Secrets } from '#contract/secrets.ts';
 import type { ValueStore } from '#contract/value-store.ts';
 import type { Reporter } from '#platform/report.ts';
-import { userEnvironment } from '#platform/config.ts';
+import { fileOfSetting, homeFolder, userEnvironment } from '#platform/config.ts';
+import { type KeySource, openKeys } from '#platform/key-file.ts';
+import { Environments } from '#platform/environments.ts';
 import { placeOf } from '#platform/place.ts';
 import { openTraces } from '#platform/traces.ts';
 import { startAgentServer } from '#api/agent/agent-server.ts';
@@ -19,11 +22,14 @@ import { deleteLogs, logFile } from '#logs/file-log-store.ts';
 import { openRedisValues } from '#xcom/redis-values.ts';
 import { prepareVersion } from '#scheduler/prepare-version.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
+import { createSecrets } from '#secrets/look-up.ts';
+import { openBackend } from '#secrets/open-backend.ts';
 import { type Database, openDatabase } from '#store/database.ts';
 import { readInstallation } from '#store/dead-values.ts';
 import { awaitLeadership } from '#store/leader.ts';
 import { migrate } from '#store/migrate.ts';
 import { listen } from '#store/notifications.ts';
+import { greetKeys } from '#store/secret-keys.ts';
 import { VERSION } from './version.ts';
 
 /** `home` holds sockets, logs and sources; `python` is the interpreter that imports DAG files. `onRunFinished` hears of runs that this server decided, after their commit. */
@@ -45,6 +51,9 @@ export interface DrainRequest { readonly seconds: number; readonly hurry: AbortS
 export interface Engine {
   readonly database: Database;
   readonly scheduler: Scheduler;
+  readonly secrets: Secrets;
+  /** The keys of variables and connections. */
+  readonly keys: KeySource;
   /** Where bytes of XComs lie outside PostgreSQL; null without LEOFLOW_REDIS_URL. */
   readonly values: ValueStore | null;
   /** True from the beginning of a drain: requests belong to another server. */
@@ -61,18 +70,26 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   for (const folder of ['run', 'logs', 'outcomes', 'versions']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   const traces = config.LEOFLOW_OTLP_ENDPOINT === null ? null
     : await openTraces({ endpoint: config.LEOFLOW_OTLP_ENDPOINT, serviceName: config.LEOFLOW_OTLP_SERVICE_NAME ?? 'leoflow', version: VERSION, reporter });
+  // What is wrong with settings is said before anything is opened.
+  const keys = openKeys(config, home, fileOfSetting('LEOFLOW_SECRET_KEYS'));
+  const backend = openBackend(config, fileOfSetting('LEOFLOW_VAULT_TOKEN'));
   await migrate(options.databaseUrl);
   const database = openDatabase(options.databaseUrl);
+  await greetDatabase(database, keys, reporter);
   const values = await openValues(database, config.LEOFLOW_REDIS_URL, reporter);
   const agentAddress = join(home, 'run', `a${process.pid}.sock`);
+  const secrets = createSecrets({ database, keys }, backend);
+  const environments = new Environments(join(homeFolder(config), 'environments'), config.LEOFLOW_ENVIRONMENT_TIMEOUT_SECONDS);
   const executor = new ProcessExecutor({
-    home, python: options.python, agentSocket: agentAddress, environment: userEnvironment(), parked: config.LEOFLOW_PARKED_CHILDREN,
+    home, python: options.python, agentSocket: agentAddress, environment: userEnvironment(), parked: { python: config.LEOFLOW_PARKED_CHILDREN, node: config.LEOFLOW_PARKED_NODE_CHILDREN },
     idleSeconds: config.LEOFLOW_FORK_SERVER_IDLE_SECONDS, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS, silentSeconds: config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS, reporter,
-    prepare: (versionId) => prepareVersion(database, versionId, { folder: join(home, 'versions'), livePath: options.livePath ?? (() => []) }),
+    prepare: (versionId) => prepareVersion(database, versionId, {
+      folder: join(home, 'versions'), livePath: options.livePath ?? (() => []), environments, secrets, python: options.python, say: (text) => reporter.report({ event: 'environment.progress', text: text.trim() }),
+    }),
   });
   const outcomes = new OutcomeFiles(join(home, 'outcomes'), parseReport);
   const scheduler = new Scheduler({
-    config, home, host: hostname(), place: placeOf(home), database, values, reporter, executor, agentAddress,
+    config, home, host: hostname(), place: placeOf(home), database, values, secrets, reporter, executor, agentAddress,
     coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
     folders: { logFile: (execution) => logFile(home, execution), outcomes: outcomes.path }, outcomes,
     onPruned: (executions) => deleteLogs(home, executions),
@@ -82,7 +99,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const agents = await startAgentServer(agentAddress, scheduler, reporter);
   scheduler.start();
   return {
-    database, scheduler, values,
+    database, scheduler, values, keys, secrets,
     get isStopping() { return scheduler.isDraining; },
     drain: (how) => scheduler.drain(how),
     async stop(how) {
@@ -106,6 +123,17 @@ async function openValues(database: Database, url: string | null, reporter: Repo
     return values;
   } catch (error) {
     await values?.close();
+    await database.close();
+    throw error;
+  }
+}
+
+/** A server without a key that rows need runs on: it says so, and refuses what it cannot read or write. */
+async function greetDatabase(database: Database, keys: KeySource, reporter: Reporter): Promise<void> {
+  try {
+    const wrong = await greetKeys(database, keys.read());
+    if (wrong !== null) reporter.report({ event: 'secrets.key_missing', message: wrong });
+  } catch (error) {
     await database.close();
     throw error;
   }

@@ -40,14 +40,14 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
     const { database } = engine;
     const logs = createFileLogStore(request.home);
     return {
-      database,
+      database, secrets: engine.secrets,
       register: (dag, how) => registerDag(database, dag, how),
       report: (event) => reporter.report(event),
       onEvent: (listener) => reporter.listen(listener),
       onRunFinished: (listener) => void finished.push(listener),
       readLog: async (attemptId) => (await logs.readLog(await listExecutionsOf(database.pool, attemptId), { position: LOG_START, maxBytes: LIMITS.maxLogReadBytes })).messages,
       async serve(where) {
-        const api = await serveApi({ where, database, config: request.config, logs, values: engine.values, reporter, version: VERSION, isStopping: () => engine.isStopping });
+        const api = await serveApi({ where, database, config: request.config, logs, values: engine.values, keys: engine.keys, reporter, version: VERSION, isStopping: () => engine.isStopping });
         closers.push(() => api.close());
         return api;
       },

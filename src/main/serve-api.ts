@@ -5,6 +5,7 @@ import type { ValueReader } from '#contract/value-store.ts';
 import { buildApi } from '#api/server.ts';
 import { readSigningKey, signToken } from '#api/auth/tokens.ts';
 import type { LogStore } from '#logs/log-store.ts';
+import type { KeySource } from '#platform/key-file.ts';
 import type { Reporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
 
@@ -22,6 +23,7 @@ interface Parts {
   readonly config: Config;
   readonly logs: LogStore;
   readonly values: ValueReader | null;
+  readonly keys: KeySource;
   readonly reporter: Reporter;
   readonly version: string;
   /** True when this server is being stopped: it is not ready for new requests. */

@@ -23,8 +23,8 @@ const REPORT_LIMIT_MS = 60_000;
 /** What the task writes through its context, as lines of text. What it prints goes its own way. */
 class TerminalLog extends TaskLog {
   override write(level: 'debug' | 'info' | 'warning' | 'error', event: string, more: { readonly error?: unknown } = {}): void {
-    process.stdout.write(`${level.toUpperCase().padEnd(7)} ${event}\n`);
-    if (more.error !== undefined) process.stdout.write(`${stripVTControlCharacters(reportedError(more.error).traceback)}\n`);
+    process.stdout.write(`${level.toUpperCase().padEnd(7)} ${masking.mask(event)}\n`);
+    if (more.error !== undefined) process.stdout.write(`${masking.mask(stripVTControlCharacters(reportedError(more.error).traceback))}\n`);
   }
 }
 

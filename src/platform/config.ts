@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { type Config, SETTINGS, type SettingName } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 
-/** Variables that others own: tests, and the task environment that a nested command may inherit. */
-const FOREIGN = /^LEOFLOW_(TEST|TASK|EXECUTION|CTX|PARSE)_/;
+/** Variables that others own: tests, the task environment that a nested command may inherit, and variables and connections given as such. */
+const FOREIGN = /^LEOFLOW_(TEST|TASK|EXECUTION|CTX|PARSE|VAR|CONN)_/;
 
 type Overrides = Partial<Record<SettingName, string | number | boolean>>;
 
@@ -29,6 +29,18 @@ export function readConfig(overrides: Overrides = {}, env: NodeJS.ProcessEnv = p
   }
   if (problems.length > 0) throw new AppError('invalid_config', problems.join('\n'), { details: problems });
   return values as Config;
+}
+
+/** Every setting with its value and its source: `default`, a variable, or the file that one names. Secrets are masked. */
+export function explainConfig(env: NodeJS.ProcessEnv = process.env): readonly { readonly name: SettingName; readonly value: string | number | boolean | null; readonly from: string }[] {
+  return (Object.keys(SETTINGS) as SettingName[]).map((name) => {
+    const setting = SETTINGS[name];
+    const isSecret = 'secret' in setting;
+    const file = isSecret ? env[`${name}_FILE`] : undefined;
+    const given = file ?? env[name];
+    if (given === undefined || given === '') return { name, value: setting.default, from: 'default' };
+    return { name, value: isSecret ? '***' : given, from: file === undefined ? 'environment' : `${name}_FILE ${file}` };
+  });
 }
 
 function readRaw(name: SettingName, env: NodeJS.ProcessEnv, problems: string[]): string | undefined {
@@ -99,6 +111,17 @@ export function userEnvironment(env: NodeJS.ProcessEnv = process.env): Record<st
   const passed: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) if (value !== undefined && !name.startsWith('LEOFLOW_')) passed[name] = value;
   return passed;
+}
+
+/** The file that a secret setting was read from; null when it was not. */
+export function fileOfSetting(name: SettingName, env: NodeJS.ProcessEnv = process.env): string | null {
+  return env[`${name}_FILE`] ?? null;
+}
+
+/** A variable or connection of this process's environment, by Airflow's prefix or ours: AIRFLOW_VAR_KEY, LEOFLOW_CONN_ID, names upper-cased. */
+export function findSecretVariable(kind: 'VAR' | 'CONN', name: string, env: NodeJS.ProcessEnv = process.env): string | null {
+  const upper = name.toUpperCase();
+  return env[`AIRFLOW_${kind}_${upper}`] ?? env[`LEOFLOW_${kind}_${upper}`] ?? null;
 }
 
 /** True when colours may be written to this stream. */

@@ -143,8 +143,8 @@ export function pipReason(output: string): string[] {
 
 /** npm's own reason in at most three lines. */
 export function npmReason(output: string): string[] {
-  const lines = output.split('\n').filter((line) => /^npm (error|ERR!)/.test(line)).map((line) => line.replace(/^npm (error|ERR!) ?/, '').trim());
-  const said = lines.filter((line) => line !== '' && !/^code |^A complete log|^errno |^syscall /.test(line));
+  const lines = output.split('\n').filter((line) => /^npm (error|ERR!)/.test(line)).map((line) => line.replace(/^npm (error|ERR!) ?/, '').replace(/^(notarget|\d{3}|[A-Z]+) /, '').trim());
+  const said = lines.filter((line) => line !== '' && !/^code |^A complete log|^errno |^syscall |^In most cases/.test(line));
   return said.slice(0, 3);
 }
 

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly gid?: number;
   readonly input?: string;
   readonly signal?: AbortSignal;
+  /** Hears both streams as they come. */
+  readonly onOutput?: (text: string) => void;
 }
 
 /**
@@ -46,6 +48,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     for (const name of ['stdout', 'stderr'] as const) {
       child[name]?.on('data', (chunk: Buffer) => {
         size += chunk.length;
+        options.onOutput?.(chunk.toString('utf8'));
         if (size <= limit) chunks[name].push(chunk);
         else if (!overflowed) {
           overflowed = true;
@@ -63,6 +66,52 @@ export function run(command: string, args: readonly string[], options: RunOption
       clearTimeout(timer);
       options.signal?.removeEventListener('abort', kill);
       resolve({ status, signal, timedOut, overflowed, stdout: Buffer.concat(chunks.stdout).toString('utf8'), stderr: Buffer.concat(chunks.stderr).toString('utf8') });
+    });
+  });
+}
+
+/** A program that is talked to in lines. It ends with its standard input. */
+export interface LineProgram {
+  send(line: string): void;
+  /** Ends its standard input. */
+  end(): void;
+  readonly ended: Promise<void>;
+}
+
+/** Starts a program; each whole line that it prints is handed on, its standard error is dropped. It does not hold this process. Rejects when it cannot be started. */
+export function startLineProgram(command: string, args: readonly string[], options: Pick<RunOptions, 'cwd' | 'env'> & { readonly onLine: (line: string) => void }): Promise<LineProgram> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, [...args], { ...spawnOptions(options), stdio: ['pipe', 'pipe', 'ignore'] });
+    let rest: Buffer[] = [];
+    child.stdout?.on('data', (chunk: Buffer) => {
+      let from = 0;
+      for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+        options.onLine(Buffer.concat([...rest, chunk.subarray(from, end)]).toString('utf8'));
+        rest = [];
+        from = end + 1;
+      }
+      if (from < chunk.length) rest.push(chunk.subarray(from));
+    });
+    child.stdin?.on('error', () => undefined);
+    const ended = new Promise<void>((done) => child.on('close', () => done()));
+    child.on('error', reject);
+    child.on('spawn', () => resolve({ send: (line) => void child.stdin?.write(`${line}\n`), end: () => void child.stdin?.end(), ended }));
+  });
+}
+
+/**
+ * Runs a program with this process's terminal as its own: its output is not read, and the keyboard is its. Rejects when it cannot be started.
+ * @param options `output`: both of its streams go to that one of ours; without it each goes to its own
+ */
+export function runAttached(command: string, args: readonly string[], options: Pick<RunOptions, 'cwd' | 'env' | 'signal'> & { readonly output?: 'stderr' }): Promise<Pick<Finished, 'status' | 'signal'>> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, [...args], { ...spawnOptions(options), stdio: ['inherit', options.output === undefined ? 1 : 2, 2] });
+    const end = (): void => void child.kill('SIGTERM');
+    options.signal?.addEventListener('abort', end, { once: true });
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      options.signal?.removeEventListener('abort', end);
+      resolve({ status, signal });
     });
   });
 }

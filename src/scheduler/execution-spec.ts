@@ -2,7 +2,7 @@
 import type { Config } from '#contract/config.ts';
 import type { ExecutionSpec } from '#contract/attempt.ts';
 import type { ExecutionId } from '#contract/ids.ts';
-import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import { type Instance, type RunSnapshot, upstreamLengths } from '#core/run-snapshot.ts';
 import { nextRun } from '#core/timetable.ts';
 import { traceparentOf } from '#core/trace-ids.ts';
 import { isoOf } from '#platform/clock.ts';
@@ -86,15 +86,4 @@ function inputValues({ instance, snapshot, values }: SpecParts): Record<string, 
     found[`${input.task_id}/${input.key}`] = value;
   }
   return found;
-}
-
-/** Instance counts of the tasks that made this mapped instance's index. */
-function upstreamLengths(snapshot: RunSnapshot, instance: Instance): Record<string, number> | null {
-  if (instance.mapIndex < 0) return null;
-  const lengths: Record<string, number> = { [instance.task.id]: snapshot.tasks[instance.task.index]?.instances.size ?? 0 };
-  for (const index of instance.task.upstream) {
-    const upstream = snapshot.tasks[index];
-    if (upstream !== undefined && upstream.expanded) lengths[upstream.task.id] = upstream.instances.size;
-  }
-  return lengths;
 }

@@ -46,7 +46,7 @@ export class LaunchTasks {
         admission.release(candidate);
         continue;
       }
-      const slot = options.executor.reserve(candidate.run.versionId);
+      const slot = options.executor.reserve(candidate.run.versionId, candidate.instance.task.task.body.kind === 'node' ? 'node' : 'python');
       if (slot === null) this.#waitForVersion(candidate);
       else this.#start(candidate, slot);
     }

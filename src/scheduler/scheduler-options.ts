@@ -1,6 +1,7 @@
 // What a server's scheduling side is given: settings, its place, the outside world, and who hears of what.
 import type { Config } from '#contract/config.ts';
 import type { RunUuid } from '#contract/ids.ts';
+import type { Secrets } from '#contract/secrets.ts';
 import type { SpanListener } from '#contract/spans.ts';
 import type { ValueStore } from '#contract/value-store.ts';
 import type { Reporter } from '#platform/report.ts';
@@ -34,6 +35,8 @@ export interface SchedulerOptions {
   readonly agentAddress: string;
   readonly folders: SpecFolders;
   readonly outcomes: Outcomes;
+  /** Where variables and connections of tasks come from. */
+  readonly secrets: Secrets;
   /** Where bytes of XComs lie outside PostgreSQL; null or missing: in it. */
   readonly values?: ValueStore | null;
   /** Executions whose rows were deleted because they are old: their logs may go as well. */

@@ -1,6 +1,6 @@
 // A server's scheduling side: waits to lead, leads until the lock is lost, and starts over. Followers only wait.
 import { join } from 'node:path';
-import type { AttemptService, ExecutionReport, ExecutionSpec, ReportAnswer, XComRequest } from '#contract/attempt.ts';
+import type { AttemptService, ConnectionValue, ExecutionReport, ExecutionSpec, ReportAnswer, VariableRequest, XComRequest } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import type { DrainEnd } from '#contract/events.ts';
 import type { ExecutionId, RunUuid } from '#contract/ids.ts';
@@ -23,6 +23,7 @@ import { History } from './history.ts';
 import { answerLate } from './late-reports.ts';
 import { RunEngine } from './run-engine.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
+import { findConnection, useVariable } from './secret-access.ts';
 
 /** How long a stepping down leader waits for the commit in flight, and a new one for its first notice connection. */
 const LAST_COMMIT_MS = 2000;
@@ -343,15 +344,29 @@ export class Scheduler implements AttemptService {
     return answerLate(this.#options, token, report);
   }
 
-  async findXCom(token: string, executionId: ExecutionId, request: XComRequest): Promise<string | null> {
+  /** The open execution that a token names. Throws `stale` when it was closed. */
+  #contextOf(token: string, executionId: ExecutionId): NonNullable<ReturnType<RunEngine['runOf']>> {
     const { engine } = this.#current();
     const live = engine.authenticate(executionId, token);
     const context = live === null ? null : engine.runOf(live);
     if (context === null) throw new AppError('stale', 'this execution was closed');
+    return context;
+  }
+
+  async findXCom(token: string, executionId: ExecutionId, request: XComRequest): Promise<string | null> {
+    const context = this.#contextOf(token, executionId);
     const { task_id: taskId, key, map_index: mapIndex, run_id: runId, dag_id: dagId, include_prior_dates: withPriorRuns } = request;
     const recent = runId === undefined && dagId === undefined && mapIndex !== null && withPriorRuns !== true ? context.values.find({ taskId, key, mapIndex }) : null;
     if (recent !== null) return recent;
     return findXComValue(this.#options.database.pool, { run: context.run.id, dagId: dagId ?? context.run.dagId, runId: runId ?? null, taskId, key, mapIndex, withPriorRuns: withPriorRuns === true }, this.#options.values ?? null);
+  }
+
+  async useVariable(token: string, executionId: ExecutionId, request: VariableRequest): Promise<string | null> {
+    return useVariable(this.#options.secrets, this.#contextOf(token, executionId).run.graph.dag, request);
+  }
+
+  async findConnection(token: string, executionId: ExecutionId, connId: string): Promise<ConnectionValue | null> {
+    return findConnection(this.#options.secrets, this.#contextOf(token, executionId).run.graph.dag, connId);
   }
 
   /** What only the leader knows about a waiting instance. */

@@ -3,7 +3,8 @@ import { constants } from 'node:os';
 import type { ExecutionReport, ExitedChild, ReportAnswer } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ExecutionId } from '#contract/ids.ts';
-import { type Outcome, recordOutcome } from '#core/plan-run.ts';
+import { recordOutcome } from '#core/plan-run.ts';
+import { outcomeOf } from '#core/report-outcome.ts';
 import { type Instance, recordLength } from '#core/run-snapshot.ts';
 import { sleep } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
@@ -243,14 +244,5 @@ export class TakeReports {
     const early = this.#early ?? [];
     this.#early = null;
     await Promise.all(early.map((end) => end()));
-  }
-}
-
-function outcomeOf(report: ExecutionReport): Outcome {
-  switch (report.outcome) {
-    case 'success': return { kind: 'success', skips: report.skips ?? null };
-    case 'skipped': return { kind: 'skipped' };
-    case 'up_for_reschedule': return { kind: 'up_for_reschedule', afterMs: (report.reschedule_in_seconds ?? 60) * 1000 };
-    case 'failed': return { kind: 'failed', cause: report.cause ?? 'user_error', noRetry: report.no_retry === true, reason: report.error === undefined ? null : `${report.error.type}: ${report.error.message}`.slice(0, 2000).toWellFormed() };
   }
 }

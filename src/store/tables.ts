@@ -61,6 +61,12 @@ export interface Tables {
   users: { tenant: Defaulted<string>; username: string; password_hash: string; role: string; created_at: Defaulted<Time> };
   login_failures: { subject: string; at: Defaulted<Time> };
   server_secrets: { name: string; value: Buffer; created_at: Defaulted<Time> };
+  secret_keys: { key_id: string; is_current: Defaulted<boolean>; check_value: Buffer; created_at: Defaulted<Time> };
+  variables: { id: Generated<number>; tenant: Defaulted<string>; key: string; value: Buffer | null; description: string | null; updated_at: Defaulted<Time> };
+  connections: {
+    id: Generated<number>; tenant: Defaulted<string>; conn_id: string; conn_type: string; description: string | null; host: string | null; schema: string | null;
+    login: string | null; password: Buffer | null; port: number | null; extra: Buffer | null; updated_at: Defaulted<Time>;
+  };
   import_errors: { id: Generated<number>; tenant: Defaulted<string>; bundle: string; filename: string; stack_trace: string; at: Defaulted<Time> };
   audit_log: {
     id: Generated<number>; tenant: Defaulted<string>; at: Defaulted<Time>; event: string; owner: string | null; dag_id: string | null; task_id: string | null;

@@ -6,13 +6,13 @@ import { type CompiledDag } from '#compile/compiled.ts';
 import { compilePython } from '#compile/from-python.ts';
 import { registerDag } from '#main/register-dag.ts';
 import { monotonicMs, sleep, wallMs } from '#platform/clock.ts';
-import { userEnvironment } from '#platform/config.ts';
 import { killProcess } from '#platform/exec.ts';
 import { type Database, isUnavailable, openDatabase } from '#store/database.ts';
 import { childrenOf, processesOf } from '../support/processes.ts';
 import type { Cluster } from './cluster.ts';
 import { Ledger, Load, type Mix } from './load.ts';
 import { type Program, Proxy, PYTHON, startServer } from './programs.ts';
+import { BARE_REQUEST } from '../support/compile-request.ts';
 
 const DAGS = join(import.meta.dirname, 'dags');
 const SHAPE = join(import.meta.dirname, 'shape.json');
@@ -52,7 +52,7 @@ function forkServerNameOf(pid: number): string | null {
 async function compileDags(): Promise<readonly CompiledDag[]> {
   const dags: CompiledDag[] = [];
   for (const file of ['chaos.py', 'broken.py', 'exits.py']) {
-    const done = await compilePython({ root: DAGS, file, python: PYTHON, environment: userEnvironment(), importTimeoutSeconds: 30 });
+    const done = await compilePython({ root: DAGS, file, python: PYTHON, ...BARE_REQUEST });
     if (done.problems.length > 0) throw new Error(JSON.stringify(done.problems));
     dags.push(...done.dags);
   }

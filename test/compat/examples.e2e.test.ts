@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { AppError } from '#contract/errors.ts';
 import type { CompiledDag } from '#compile/compiled.ts';
-import { compilePython } from '#compile/from-python.ts';
-import { compileRequest } from '#cli/compile-files.ts';
+import { ProjectCompiler } from '#cli/project-compiler.ts';
 import type { OpenEngine } from '#cli/engine-port.ts';
 import { findPython } from '#cli/python-command.ts';
 import { runOnce } from '#cli/run-once.ts';
@@ -44,7 +43,7 @@ before(async () => {
     const root = join(WHEEL, 'airflow', 'example_dags', folder);
     for (const file of readdirSync(root).filter((name) => name.endsWith('.py') && name !== '__init__.py')) {
       // A file that the shim does not cover says so; what is covered is in `dags`.
-      dags.push(...(await compilePython(compileRequest(config, python, { root, file }))).dags);
+      dags.push(...(await new ProjectCompiler(root, { config, python }).compile(file)).dags);
     }
   }
 });

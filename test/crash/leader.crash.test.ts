@@ -14,6 +14,7 @@ import type { Database } from '#store/database.ts';
 import { withDatabase } from '../support/database.ts';
 import { processesOf } from '../support/processes.ts';
 import { findContradictions, parseLedger } from './reconcile.ts';
+import { BARE_REQUEST } from '../support/compile-request.ts';
 
 const SERVER = join(import.meta.dirname, 'server-process.ts');
 const DAGS = join(import.meta.dirname, 'dags');
@@ -98,7 +99,7 @@ async function withScene(work: (scene: Scene) => Promise<void>): Promise<void> {
 }
 
 async function trigger(database: Database): Promise<string> {
-  const compiled = await compilePython({ root: DAGS, file: 'fifty_tasks.py', python: 'python3', environment: userEnvironment(), importTimeoutSeconds: 30 });
+  const compiled = await compilePython({ root: DAGS, file: 'fifty_tasks.py', python: 'python3', ...BARE_REQUEST });
   const [one] = compiled.dags;
   assert.ok(one, JSON.stringify(compiled.problems));
   await registerVersion(database, { dag: one.dag, sources: one.sources, bundle: 'crash', active: true, parseMs: null, next: null, timetable: { summary: null, description: null } });

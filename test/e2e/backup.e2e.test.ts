@@ -17,6 +17,7 @@ import { registerVersion } from '#store/dag-versions.ts';
 import type { Database } from '#store/database.ts';
 import { migrate } from '#store/migrate.ts';
 import { withDatabase } from '../support/database.ts';
+import { BARE_REQUEST } from '../support/compile-request.ts';
 
 const SERVER = join(import.meta.dirname, '..', 'crash', 'server-process.ts');
 const LIMIT_MS = 40_000;
@@ -85,7 +86,7 @@ async function rowsOf(client: Pick<pg.Client, 'query'>, text: string, values: re
 }
 
 async function register(database: Database): Promise<void> {
-  const compiled = await compilePython({ root: join(import.meta.dirname, 'dags'), file: 'backup_load.py', python: 'python3', environment: userEnvironment(), importTimeoutSeconds: 30 });
+  const compiled = await compilePython({ root: join(import.meta.dirname, 'dags'), file: 'backup_load.py', python: 'python3', ...BARE_REQUEST });
   assert.equal(compiled.dags.length, 2, JSON.stringify(compiled.problems));
   for (const { dag, sources } of compiled.dags) await registerVersion(database, { dag, sources, bundle: 'backup', active: true, parseMs: null, next: null, timetable: { summary: null, description: null } });
 }

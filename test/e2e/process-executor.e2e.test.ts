@@ -134,7 +134,7 @@ describe('leftovers', () => {
   });
 
   it('a thousand executions leave neither files nor processes', async () => {
-    await using p = await ProcessesUnderTest.open({ parked: 2 });
+    await using p = await ProcessesUnderTest.open();
     const version = p.version(TASKS);
     await p.finish(version, 'ok');
     const [server = 0] = processesOf(p.home).forkServers;

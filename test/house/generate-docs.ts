@@ -1,10 +1,12 @@
-// Writes the generated documents: errors, config, events, the map of files and the JSON Schema of dag.json. `--check` only compares.
+// Writes the generated documents: errors, config, events, the map of files and the JSON Schemas of dag.json, dag.yaml and leoflow.yaml. `--check` only compares.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LIMITS, SETTINGS } from '#contract/config.ts';
 import { Dag, plainSchema } from '#contract/dag.ts';
+import { yamlSchema } from '#compile/yaml-schema.ts';
 import { ERRORS } from '#contract/errors.ts';
 import { EVENT_LEVELS, type EventName } from '#contract/events.ts';
+import { ProjectFile } from '#contract/project.ts';
 import { findCaption, listCaptioned } from './caption-of-file.ts';
 import { readText, ROOT } from './project.ts';
 
@@ -116,11 +118,21 @@ export function renderDagSchema(): string {
   return `${JSON.stringify(plainSchema(Dag), null, 2)}\n`;
 }
 
+/** docs/api/dag-yaml-1.0.json: what editors check and complete a dag.yaml by. On one line: it holds no references and is long. */
+export function renderYamlSchema(): string {
+  return `${JSON.stringify(yamlSchema())}\n`;
+}
+
+/** docs/api/leoflow-yaml-1.0.json: what editors check and complete a leoflow.yaml by. */
+export function renderProjectSchema(): string {
+  return `${JSON.stringify(plainSchema(ProjectFile), null, 2)}\n`;
+}
+
 /** Every generated document by its path from the root. */
 export function renderAll(): Map<string, string> {
   return new Map([
     ['docs/errors.md', renderErrors()], ['docs/config.md', renderConfig()], ['docs/events.md', renderEvents()],
-    ['docs/map.md', renderMap()], ['docs/api/dag-schema.json', renderDagSchema()],
+    ['docs/map.md', renderMap()], ['docs/api/dag-schema.json', renderDagSchema()], ['docs/api/dag-yaml-1.0.json', renderYamlSchema()], ['docs/api/leoflow-yaml-1.0.json', renderProjectSchema()],
   ]);
 }
 

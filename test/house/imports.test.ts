@@ -16,12 +16,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: BASE,
   xcom: BASE,
   logs: BASE,
+  secrets: [...BASE, 'store'],
   executor: BASE,
   devloop: BASE,
+  sdk: ['contract'],
+  node: ['contract', 'sdk'],
   scheduler: [...BASE, 'store', 'executor'],
   api: [...BASE, 'store', 'xcom', 'logs'],
   cli: [...BASE, 'compile', 'devloop', 'store'],
-  main: [...BASE, 'compile', 'store', 'xcom', 'logs', 'executor', 'devloop', 'scheduler', 'api', 'cli'],
+  main: [...BASE, 'compile', 'store', 'secrets', 'xcom', 'logs', 'executor', 'devloop', 'sdk', 'node', 'scheduler', 'api', 'cli'],
 };
 
 function checkSpecifier(path: string, specifier: string): string | null {

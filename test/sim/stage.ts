@@ -7,6 +7,7 @@ import { useTimeSource } from '#platform/clock.ts';
 import { readConfig } from '#platform/config.ts';
 import { createReporter } from '#platform/report.ts';
 import { Scheduler } from '#scheduler/scheduler.ts';
+import { NO_SECRETS } from '../support/no-secrets.ts';
 import { Ledger } from './ledger.ts';
 import { People } from './people.ts';
 import { Random } from './random.ts';
@@ -82,7 +83,7 @@ export class Stage {
     const scheduler = this.world.as(node, () => new Scheduler({
       config, home: this.#home, host: 'sim', place: 'sim#home', database: store, reporter, executor, agentAddress: `${node.name}.sock`, outcomes: this.machine.outcomes(node), onPruned: () => undefined,
       coordination: { awaitLeadership: (address, stop) => this.database.awaitLeadership(node, address, stop), listen: (handlers) => this.database.listen(node, handlers) },
-      folders: { logFile: (id) => `${id}.log`, outcomes: 'outcomes' },
+      folders: { logFile: (id) => `${id}.log`, outcomes: 'outcomes' }, secrets: NO_SECRETS,
     }));
     const door = { node, scheduler, executor };
     this.#servers.add(door);

@@ -12,7 +12,9 @@ import { createFileLogStore } from '#logs/file-log-store.ts';
 import { readConfig } from '#platform/config.ts';
 import { createReporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
+import type { KeySource } from '#platform/key-file.ts';
 import { testDatabase } from './database.ts';
+import { testKeys } from './keys.ts';
 
 export interface Asked {
   readonly status: number;
@@ -24,6 +26,7 @@ export interface Asked {
 export interface TestApi {
   readonly app: FastifyInstance;
   readonly database: Database;
+  readonly keys: KeySource;
   readonly home: string;
   readonly events: readonly Event[];
   /** Asks as an admin unless a role (or null for nobody) is given. Paths start below /api/v2 unless they start with `!`. */
@@ -44,14 +47,15 @@ export async function testApi(overrides: Parameters<typeof readConfig>[0] = {}):
   const database = await testDatabase();
   const home = mkdtempSync(join(tmpdir(), 'leoflow-api-'));
   const config = readConfig(overrides, {});
+  const keys = testKeys();
   const events: Event[] = [];
   const reporter = createReporter('error', () => undefined);
   reporter.listen((event) => events.push(event));
-  const app = await buildApi({ database, config, logs: createFileLogStore(home), reporter, version: '0.0.0-test' });
+  const app = await buildApi({ database, config, logs: createFileLogStore(home), keys, reporter, version: '0.0.0-test' });
   const key = await readSigningKey(database, config);
   opened.push({ app, home });
   return {
-    app, database, home, events,
+    app, database, keys, home, events,
     async ask(method, path, more = {}) {
       const role = more.role === undefined ? 'admin' : more.role;
       const authorization = role === null ? {} : { authorization: `Bearer ${await signToken(key, { name: `the ${role}`, role }, 60)}` };

@@ -20,6 +20,7 @@ import { createRun } from '#store/dag-runs.ts';
 import type { Database } from '#store/database.ts';
 import { awaitLeadership } from '#store/leader.ts';
 import { listen } from '#store/notifications.ts';
+import { NO_SECRETS } from './no-secrets.ts';
 import { withDatabase } from './database.ts';
 import { addDag } from './rows.ts';
 
@@ -170,7 +171,7 @@ export class EngineUnderTest implements AsyncDisposable {
     const scheduler = new Scheduler({
       config: readConfig(this.#overrides, {}), home: this.home, host: hostname(), place: `${hostname()}#home`, onSpan: (span) => void this.spans.push(span), database, reporter: this.#reporter, executor, values: this.#values, agentAddress: join(this.home, 'agent.sock'),
       coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
-      folders: { logFile: (id) => join(this.home, `${id}.log`), outcomes: this.#outcomes.path }, outcomes: this.#outcomes, onPruned: () => undefined,
+      folders: { logFile: (id) => join(this.home, `${id}.log`), outcomes: this.#outcomes.path }, outcomes: this.#outcomes, onPruned: () => undefined, secrets: NO_SECRETS,
     });
     this.#servers.push({ scheduler, executor, unplug: () => void (isPlugged = false) });
     scheduler.start();

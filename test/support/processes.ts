@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgentServer, type AgentServer } from '#api/agent/agent-server.ts';
-import type { ExecutionReport, ExecutionSpec, ExitedChild, ReportedError } from '#contract/attempt.ts';
+import type { BodyRuntime, ConnectionValue, ExecutionReport, ExecutionSpec, ExitedChild, ReportedError } from '#contract/attempt.ts';
 import { type AttemptId, type ExecutionId, makeUuidV7, type RunUuid, type VersionId } from '#contract/ids.ts';
 import type { Inventory, Slot } from '#executor/executor.ts';
 import { ProcessExecutor } from '#executor/process-executor.ts';
@@ -35,6 +35,8 @@ export class ProcessesUnderTest implements AsyncDisposable {
   readonly marks: string;
   readonly told: Told = { ready: [], failed: [], exited: [], lost: [] };
   readonly reports: ExecutionReport[] = [];
+  /** What tasks find when they ask for a connection. */
+  readonly connections = new Map<string, ConnectionValue>();
   readonly #overrides: Partial<ConstructorParameters<typeof ProcessExecutor>[0]>;
   readonly #sources = new Map<VersionId, string>();
   readonly #watchers = new Set<() => void>();
@@ -63,7 +65,7 @@ export class ProcessesUnderTest implements AsyncDisposable {
 
   #make(socket: string): ProcessExecutor {
     return new ProcessExecutor({
-      home: this.home, python: 'python3', agentSocket: join(this.home, 'run', socket), environment: { ...userEnvironment(), MARKS: this.marks }, parked: 2, idleSeconds: 300, importTimeoutSeconds: 20, silentSeconds: 15,
+      home: this.home, python: 'python3', agentSocket: join(this.home, 'run', socket), environment: { ...userEnvironment(), MARKS: this.marks }, parked: { python: 2, node: 1 }, idleSeconds: 300, importTimeoutSeconds: 20, silentSeconds: 15,
       reporter: this.reporter,
       prepare: (versionId) => {
         const error = this.prepareErrors.shift();
@@ -71,7 +73,7 @@ export class ProcessesUnderTest implements AsyncDisposable {
         const root = join(this.home, 'versions', versionId);
         mkdirSync(root, { recursive: true });
         writeFileSync(join(root, 'dag.py'), this.#sources.get(versionId) ?? assert.fail('an unknown version'));
-        return Promise.resolve({ versionId, dagId: 'd', root, dagFile: 'dag.py', path: [] });
+        return Promise.resolve({ versionId, dagId: 'd', root, dagFile: 'dag.py', path: [], python: null, runtimes: ['python'], nodeModules: [] });
       },
       ...this.#overrides,
     });
@@ -88,6 +90,8 @@ export class ProcessesUnderTest implements AsyncDisposable {
         return Promise.resolve({ kind: 'recorded' });
       },
       findXCom: () => Promise.resolve(null),
+      useVariable: () => Promise.resolve(null),
+      findConnection: (_token, _execution, connId) => Promise.resolve(this.connections.get(connId) ?? null),
     }, this.reporter));
     this.#epoch += 1;
     const note = <T>(list: T[], ...items: readonly T[]): void => {
@@ -101,10 +105,15 @@ export class ProcessesUnderTest implements AsyncDisposable {
     writeFileSync(join(this.home, 'run', 'agent.json'), JSON.stringify({ socket: path }));
   }
 
-  /** Another server takes the home folder over. */
-  async takeOver(): Promise<void> {
+  /** The server is gone, and nobody answers until another one takes over. */
+  async abandon(): Promise<void> {
     this.executor.stepDown();
     await this.#agents.pop()?.close();
+  }
+
+  /** Another server takes the home folder over. */
+  async takeOver(): Promise<void> {
+    await this.abandon();
     this.executor = this.#make('b.sock');
     await this.#lead('b.sock');
   }
@@ -122,10 +131,10 @@ export class ProcessesUnderTest implements AsyncDisposable {
   }
 
   /** A place for the version, as soon as there is one. Like the engine it asks again when told to. */
-  async slot(version: VersionId): Promise<Slot> {
+  async slot(version: VersionId, runtime: BodyRuntime = 'python'): Promise<Slot> {
     for (;;) {
       const asked = this.told.ready.length;
-      const slot = this.executor.reserve(version);
+      const slot = this.executor.reserve(version, runtime);
       if (slot !== null) return slot;
       await this.until(() => this.told.ready.length > asked || this.told.failed.some((one) => one.versionId === version), 'the version is ready');
       const failed = this.told.failed.find((one) => one.versionId === version);
@@ -134,9 +143,9 @@ export class ProcessesUnderTest implements AsyncDisposable {
   }
 
   /** A parked child's place, once one has parked. */
-  async parkedSlot(version: VersionId): Promise<Slot & { pid: number }> {
+  async parkedSlot(version: VersionId, runtime: BodyRuntime = 'python'): Promise<Slot & { pid: number }> {
     for (const deadline = Date.now() + LIMIT_MS; Date.now() < deadline; ) {
-      const slot = await this.slot(version);
+      const slot = await this.slot(version, runtime);
       if (slot.pid !== null) return { ...slot, pid: slot.pid };
       slot.release();
       await new Promise((resolve) => setImmediate(resolve));

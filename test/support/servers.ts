@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compilePython } from '#compile/from-python.ts';
-import { userEnvironment } from '#platform/config.ts';
 import { killProcess } from '#platform/exec.ts';
 import { registerVersion } from '#store/dag-versions.ts';
 import { createRun } from '#store/dag-runs.ts';
@@ -11,6 +10,7 @@ import type { Database } from '#store/database.ts';
 import { type Running, startLeoflow, temporaryFolder } from './cli.ts';
 import { testDatabase } from './database.ts';
 import { processesOf } from './processes.ts';
+import { BARE_REQUEST } from './compile-request.ts';
 
 const LIMIT_MS = 30_000;
 
@@ -51,7 +51,7 @@ export class ServersUnderTest implements AsyncDisposable {
     mkdirSync(root, { recursive: true });
     const head = 'import os, time\nfrom airflow.sdk import dag, task\ndef path(name):\n    return os.path.join(os.environ["MARKS"], name)\ndef mark(name, text="1"):\n    with open(path(name) + ".new", "w") as file:\n        file.write(str(text))\n    os.rename(path(name) + ".new", path(name))\ndef wait(name):\n    while not os.path.exists(path(name)):\n        time.sleep(0.01)\n';
     writeFileSync(join(root, 'd.py'), `${head}@dag(schedule=None)\ndef d():\n${tasks}\n\nd()\n`);
-    const compiled = await compilePython({ root, file: 'd.py', python: 'python3', environment: userEnvironment(), importTimeoutSeconds: 30 });
+    const compiled = await compilePython({ root, file: 'd.py', python: 'python3', ...BARE_REQUEST });
     const [one] = compiled.dags;
     assert.ok(one, JSON.stringify(compiled.problems));
     await registerVersion(this.database, { dag: one.dag, sources: one.sources, bundle: 'test', active: true, parseMs: null, next: null, timetable: { summary: null, description: null } });

@@ -14,6 +14,7 @@ import traceback
 from typing import Any
 
 from leoflow.agent import attempt
+from leoflow.dagmodel import secrets
 from leoflow.run.load import load_dag
 from leoflow.run.task import run_task
 
@@ -41,6 +42,7 @@ def main() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Lines("%(levelname)-7s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    secrets.hand_over(home.get("import_secrets"))
     dag = load_dag(home["root"], home["dag_file"], home["dag_id"], home["path"])
     server = attempt.Server(None, "", home["address_file"])
     server.token = spec["token"]

@@ -4,9 +4,11 @@ import json
 import os
 import sys
 import time
+from _thread import get_ident
 
 from leoflow.agent import wire
 from leoflow.agent.processes import EXECUTION_MARKER, name_execution
+from leoflow.dagmodel.errors import AirflowException
 from leoflow.run import logs
 from leoflow.run.handlers import IGNORE, INT, TERM, set_handler
 from leoflow.run.task import run_task
@@ -14,6 +16,10 @@ from leoflow.run.task import run_task
 PARK = "/agent/v1/park"
 REPORT = "/agent/v1/report"
 XCOM = "/agent/v1/xcom"
+VARIABLE = "/agent/v1/variable"
+CONNECTION = "/agent/v1/connection"
+#: Whoever looks a variable up waits at most this long for a server to come back.
+LOOK_UP_SECONDS = 600
 #: A report is tried for this long: an outage of the control plane must not turn finished work into failed work.
 REPORT_LIMIT_SECONDS = 24 * 3600
 #: The longest wait between two tries: when the database is back, its first second decides how soon work goes on.
@@ -26,6 +32,10 @@ class TaskCancelled(KeyboardInterrupt):
     """Raised in user code when the execution is cancelled (SIGTERM)."""
 
 
+def _whoami() -> tuple[int, int]:
+    return os.getpid(), get_ident()
+
+
 class Server:
     """The control plane as an execution sees it. Reconnects to whoever leads now."""
 
@@ -33,6 +43,7 @@ class Server:
         self._sock = sock
         self._address = address
         self._address_file = address_file
+        self._owner = _whoami()
         self.token = ""
 
     def post(self, path: str, body: dict, limit_seconds: float, keep=None) -> dict:
@@ -40,6 +51,8 @@ class Server:
 
         `keep` is called once with the bytes of the request: while a short one is on its way, before a long one.
         """
+        if _whoami() != self._owner:
+            return self._post_beside(path, body, limit_seconds)
         payload = wire.encode_body(body)
         kept = [keep is None]
 
@@ -62,6 +75,10 @@ class Server:
                     raise
             except (OSError, ValueError):
                 self.close()
+            except BaseException:
+                # A time-out or a cancel in the middle: what still comes would be taken for the answer of the next request.
+                self.close()
+                raise
             keep_once()
             if time.monotonic() + delay > deadline:
                 raise TimeoutError(f"no server answered for {limit_seconds:.0f} s")
@@ -71,6 +88,15 @@ class Server:
             asked = self._address
             if self._current_address() != asked:
                 self.close()
+
+    def _post_beside(self, path: str, body: dict, limit_seconds: float) -> dict:
+        """Ask over a connection of its own: a thread or process of user code must not read the answers of another."""
+        server = Server(None, self._address, self._address_file)
+        server.token = self.token
+        try:
+            return server.post(path, body, limit_seconds)
+        finally:
+            server.close()
 
     def park(self, child: dict) -> dict:
         """Wait for work, for as long as it takes. Raises OSError when the server goes away first."""
@@ -95,8 +121,8 @@ class Server:
         return self._address
 
 
-class XComs:
-    """Values of other tasks, as `run_task` asks for them."""
+class TaskApi:
+    """Values of other tasks, variables and connections, as `run_task` asks for them."""
 
     def __init__(self, server: Server, spec: dict):
         self._server = server
@@ -116,7 +142,32 @@ class XComs:
             request["dag_id"] = dag_id
         if prior:
             request["include_prior_dates"] = True
-        return self._server.post(XCOM, request, 600)["value"]
+        return self._server.post(XCOM, request, LOOK_UP_SECONDS)["value"]
+
+    def find_variable(self, key):
+        """The text of a variable; None when there is none."""
+        return self._ask(VARIABLE, {"op": "get", "key": key})["value"]
+
+    def change_variable(self, key, request):
+        """Set (`{"op": "set", "value", "description"}`) or delete (`{"op": "delete"}`) a variable."""
+        self._ask(VARIABLE, {**request, "key": key})
+
+    def find_connection(self, conn_id):
+        """The fields of a connection; None when there is none."""
+        return self._ask(CONNECTION, {"conn_id": conn_id})["connection"]
+
+    def _ask(self, path, request):
+        try:
+            return self._server.post(path, {**request, "execution_id": self._execution}, LOOK_UP_SECONDS)
+        except wire.HttpError as error:
+            raise AirflowException(_detail_of(error)) from None
+
+
+def _detail_of(error: wire.HttpError) -> str:
+    try:
+        return json.loads(error.body)["detail"]
+    except (ValueError, KeyError, TypeError):
+        return str(error)
 
 
 def live(dag, server: Server, spec: dict) -> None:
@@ -124,7 +175,7 @@ def live(dag, server: Server, spec: dict) -> None:
     server.token = spec["token"]
     _prepare(spec)
     own = os.getpid()
-    report = run_task(dag, spec, XComs(server, spec))
+    report = run_task(dag, spec, TaskApi(server, spec))
     if os.getpid() != own:
         # A process that user code forked came back from it, too. Only the one that began speaks for the execution.
         os._exit(0)
@@ -147,11 +198,13 @@ def exec_fresh(fork_server: dict, spec: dict) -> None:
 
 def main() -> None:
     """One execution in a fresh interpreter, its job on the file descriptor named."""
+    from leoflow.dagmodel import secrets
     from leoflow.run.load import load_dag
 
     with os.fdopen(int(sys.argv[1]), "rb") as file:
         job = json.load(file)
     home = job["fork_server"]
+    secrets.hand_over(home.get("import_secrets"))
     dag = load_dag(home["root"], home["dag_file"], home["dag_id"], home["path"])
     live(dag, Server(None, "", home["address_file"]), job["spec"])
     os._exit(0)

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from leoflow.agent import attempt, processes, wire
+from leoflow.agent import attempt, node_child, processes, wire
 
 #: Without a leader and without work for this long, it ends itself.
 ORPHAN_SECONDS = 600
@@ -30,11 +30,12 @@ CANCELLED_LIMIT = 10_000
 class Child:
     """A forked child. `execution_id` is None while it is parked. After `is_gone` its pid may be another's."""
 
-    __slots__ = ("pid", "execution_id", "kill_at", "is_gone")
+    __slots__ = ("pid", "execution_id", "runtime", "kill_at", "is_gone")
 
-    def __init__(self, pid: int, execution_id: str | None):
+    def __init__(self, pid: int, execution_id: str | None, runtime: str):
         self.pid = pid
         self.execution_id = execution_id
+        self.runtime = runtime
         self.kill_at = None
         self.is_gone = False
 
@@ -52,7 +53,7 @@ class ForkServer:
         self.running: dict[str, int] = {}
         self.seen: dict[str, None] = {}
         self.cancelled: dict[str, float] = {}
-        self.unparked = 0
+        self.unparked = {"python": 0, "node": 0}
         self.leader: wire.Lines | None = None
         self.leader_seen = time.monotonic()
         self.alive_due = 0.0
@@ -126,7 +127,7 @@ class ForkServer:
         self._handle_all(messages[1:])
 
     def _hello(self, message: dict) -> None:
-        self.unparked = 0
+        self.unparked = dict.fromkeys(self.unparked, 0)
         if message["epoch"] > self.epoch:
             self._settle_parked()
         self.epoch = message["epoch"]
@@ -178,7 +179,7 @@ class ForkServer:
                 continue
             if message["op"] == "park":
                 for _ in range(message["count"]):
-                    self._fork_parked()
+                    self._fork_parked(message.get("runtime", "python"))
             elif message["op"] == "run":
                 answers.append(self._fork_job(message["spec"]))
             elif message["op"] == "cancel":
@@ -193,22 +194,22 @@ class ForkServer:
 
     # ── children ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _fork_parked(self) -> None:
+    def _fork_parked(self, runtime: str) -> None:
+        sock = None
         try:
-            sock = wire.connect(self.agent_socket)
-        except OSError:
-            self.unparked += 1
-            return
-        try:
+            # Node connects by itself, when it is ready.
+            sock = wire.connect(self.agent_socket) if runtime == "python" else None
             pid = os.fork()
         except OSError:
-            sock.close()
-            self.unparked += 1
+            if sock is not None:
+                sock.close()
+            self.unparked[runtime] += 1
             return
         if pid == 0:
-            self._in_child(sock, None)
-        sock.close()
-        self.children[pid] = Child(pid, None)
+            self._in_child(sock, None, runtime)
+        if sock is not None:
+            sock.close()
+        self.children[pid] = Child(pid, None, runtime)
 
     def _fork_job(self, spec: dict) -> dict:
         execution = spec["execution_id"]
@@ -219,13 +220,14 @@ class ForkServer:
         except OSError as error:
             # No room for another process just now. It was not begun, and those that run are not touched.
             return {"op": "refused", "epoch": self.epoch, "execution_id": execution, "reason": f"no process could be forked: {error.strerror}"}
+        runtime = "node" if node_child.runs_in_node(self.spec, self.dag, spec) else "python"
         if pid == 0:
-            self._in_child(None, spec)
-        child = self.children[pid] = Child(pid, None)
+            self._in_child(None, spec, runtime)
+        child = self.children[pid] = Child(pid, None, runtime)
         self._begin(child, execution)
         return {"op": "begun", "execution_id": execution, "pid": pid}
 
-    def _in_child(self, sock, spec: dict | None) -> None:
+    def _in_child(self, sock, spec: dict | None, runtime: str) -> None:
         """Never returns: whatever happens, the child must not run the fork server's loop."""
         status = 1
         try:
@@ -234,10 +236,14 @@ class ForkServer:
             self._close_in_child()
             os.setsid()
             processes.die_with_parent(self.own_pid)
+            if runtime == "node" and spec is None:
+                node_child.exec_parked(self.spec, self.agent_socket, self.begun_write)
             gc.enable()
             server = attempt.Server(sock, self.agent_socket, self.address_file)
             if spec is None:
                 spec = self._park(server)
+            if spec is not None and node_child.runs_in_node(self.spec, self.dag, spec):
+                node_child.exec_with_job(self.spec, self.agent_socket, spec)
             if spec is not None and self.threaded:
                 attempt.exec_fresh(self.spec, spec)
             if spec is not None:
@@ -325,7 +331,7 @@ class ForkServer:
             oom = processes.memory_kills() > self.ooms
             self.ooms += oom
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
-        return [{"pid": pid, "execution_id": child.execution_id, "status": code, "signal": killed, "oom": oom}]
+        return [{"pid": pid, "execution_id": child.execution_id, "status": code, "signal": killed, "oom": oom, "runtime": child.runtime}]
 
     def _cancel(self, execution: str, grace_seconds: float) -> None:
         pid = self.running.get(execution)
@@ -358,9 +364,11 @@ class ForkServer:
 
     def _tell_unparked(self) -> None:
         """Children that were asked for and never came. Told at leisure: whoever hears of it asks again."""
-        count, self.unparked = self.unparked, 0
-        if count > 0:
-            self._send({"op": "exited", "children": [{"pid": 0, "execution_id": None, "status": 1, "signal": None, "oom": False}] * count})
+        counts, self.unparked = self.unparked, dict.fromkeys(self.unparked, 0)
+        for runtime, count in counts.items():
+            if count > 0:
+                never = {"pid": 0, "execution_id": None, "status": 1, "signal": None, "oom": False, "runtime": runtime}
+                self._send({"op": "exited", "children": [never] * count})
 
     own_pid = 0
 
@@ -408,9 +416,11 @@ def _last_words(error: BaseException) -> None:
 
 def _import_dag(spec: dict):
     from leoflow.agent.rehearsal import rehearse
+    from leoflow.dagmodel import secrets
     from leoflow.run.load import load_dag
 
     gc.disable()
+    secrets.hand_over(spec.get("import_secrets"))
     dag = load_dag(spec["root"], spec["dag_file"], spec["dag_id"], spec["path"])
     gc.collect()
     rehearse(dag)

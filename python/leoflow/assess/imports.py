@@ -1,82 +1,144 @@
-"""What a file imports, and who has it: our shim, the real Task SDK, a provider, another package, or nobody any more."""
+"""What a file imports, when, and what else of its text Airflow 3 would refuse: read from its syntax, nothing is run."""
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
-import sys
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from leoflow.shim.finder import PACKAGES
-from leoflow.shim.names import MODULES
-
-#: Providers whose name has two parts: apache-airflow-providers-common-sql holds airflow.providers.common.sql.
-_FAMILIES = frozenset({"alibaba", "apache", "atlassian", "cncf", "common", "dbt", "microsoft"})
-#: Parts of a provider's own tree: what stands before them names the provider.
-_INNER = frozenset({"hooks", "operators", "sensors", "transfers", "triggers", "links", "utils", "notifications", "decorators", "secrets", "log", "executors", "assets", "models", "version"})
+#: Arguments that DAG took before Airflow 3, and does not take any more.
+_REMOVED_ARGUMENTS = frozenset({"schedule_interval", "timetable", "concurrency", "default_view", "orientation", "fail_stop", "full_filepath", "task_ids", "last_loaded", "sla_miss_callback"})
+_GUARDS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
-def imports_of(source: str, file: str) -> list[tuple[str, int]]:
-    """Dotted names with their line, in the order of the text. `from a import b` gives `a.b`; what `if TYPE_CHECKING` guards is left out.
+@dataclass(frozen=True)
+class Found:
+    """An import, as a dotted name; or, by `kind`, an argument of DAG that is gone, or a variable that is read at import."""
 
-    Raises `SyntaxError`.
+    name: str
+    line: int
+    #: Inside a function: not needed to import the file.
+    late: bool = False
+    #: Where a relative import starts; None for an absolute one.
+    folder: str | None = None
+    kind: str = "import"
+
+
+def read_file(source: bytes | str, file: str, is_missing: Callable[[str], bool]) -> list[Found]:
+    """Everything found, in the order of the text. `from a import b` gives `a.b`; what `if TYPE_CHECKING` guards is left out.
+
+    Of `try: import … except ImportError:` only the side that would be taken counts: `is_missing` says whether a dotted name can be had.
+    Raises `SyntaxError` or `ValueError`.
     """
-    found: list[tuple[str, int]] = []
-    _visit(ast.parse(source, file), found)
-    return found
+    reader = _Reader(file, is_missing)
+    reader.visit(ast.parse(source, file))
+    return reader.found
 
 
-def _visit(node: ast.AST, found: list[tuple[str, int]]) -> None:
-    if isinstance(node, ast.Import):
-        found.extend((alias.name, node.lineno) for alias in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module != "__future__":
-        found.extend((f"{node.module}.{alias.name}" if alias.name != "*" else f"{node.module}", node.lineno) for alias in node.names)
-    elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+class _Reader(ast.NodeVisitor):
+    def __init__(self, file: str, is_missing: Callable[[str], bool]) -> None:
+        self._file, self._is_missing = file, is_missing
+        self.found: list[Found] = []
+        self._late = False
+        # Names that stand for something of Airflow, with what they stand for.
+        self._airflow: dict[str, str] = {}
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self._add(alias.name, node.lineno)
+            if alias.name.partition(".")[0] == "airflow":
+                self._airflow[alias.asname or "airflow"] = alias.name if alias.asname else "airflow"
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        if node.module == "__future__":
+            return
+        folder = None
+        if node.level > 0:
+            folder = os.path.normpath(os.path.join(os.path.dirname(self._file), *[os.pardir] * (node.level - 1)))
+        for alias in node.names:
+            name = ".".join(part for part in (node.module, None if alias.name == "*" else alias.name) if part)
+            if name:
+                self._add(name, node.lineno, folder=folder)
+            if folder is None and node.module.partition(".")[0] == "airflow":
+                self._airflow[alias.asname or alias.name] = name
+
+    def visit_If(self, node: ast.If) -> None:
+        if "TYPE_CHECKING" not in ast.dump(node.test):
+            self.generic_visit(node)
+            return
         for child in node.orelse:
-            _visit(child, found)
-        return
-    for child in ast.iter_child_nodes(node):
-        _visit(child, found)
+            self.visit(child)
 
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
+        for child in (*getattr(node, "decorator_list", ()), node.args):
+            self.visit(child)
+        before, self._late = self._late, True
+        for child in [node.body] if isinstance(node, ast.Lambda) else node.body:
+            self.visit(child)
+        self._late = before
 
-class Judge:
-    """Knows the modules of Airflow 3.2, the shim's names, and what can be imported here."""
+    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
 
-    def __init__(self, root: str) -> None:
-        self._root = root
-        with open(os.path.join(os.path.dirname(__file__), "airflow_3_2_modules.txt"), encoding="utf-8") as file:
-            self._airflow = frozenset(line.strip() for line in file if not line.startswith("#"))
+    def visit_Try(self, node: ast.Try) -> None:
+        guards = [handler for handler in node.handlers if _guards_imports(handler)]
+        if not guards:
+            self.generic_visit(node)
+            return
+        before = len(self.found)
+        for child in node.body:
+            self.visit(child)
+        missing = {one for one in self.found[before:] if one.kind == "import" and one.folder is None and self._is_missing(one.name)}
+        if missing:
+            self.found[before:] = [one for one in self.found[before:] if one not in missing]
+        for child in [*(guards if missing else node.orelse), *node.finalbody]:
+            self.visit(child)
 
-    def judge(self, name: str) -> dict[str, Any] | None:
-        """What an import needs besides the standard library, the project and the shim; None when nothing."""
-        top = name.partition(".")[0]
-        if top == "airflow":
-            return self._judge_airflow(name)
-        if top in sys.stdlib_module_names or top == "leoflow" or self._is_local(top):
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        parts, inner = [node.attr], node.value
+        while isinstance(inner, ast.Attribute):
+            parts.append(inner.attr)
+            inner = inner.value
+        # `import airflow.models` and then `airflow.models.DagModel` asks for as much as `from airflow.models import DagModel`.
+        module = self._airflow.get(inner.id) if isinstance(inner, ast.Name) else None
+        if module is not None and all(part.islower() for part in module.split(".")) and not module.startswith("airflow.sdk.timezone"):
+            self._add(_module_and_name([*module.split("."), *reversed(parts)]), node.lineno)
+        elif not isinstance(inner, ast.Name):
+            self.visit(inner)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        called = self._airflow.get(node.func.id, "") if isinstance(node.func, ast.Name) else ""
+        if called.rpartition(".")[2] in ("DAG", "dag"):
+            for keyword in node.keywords:
+                if keyword.arg in _REMOVED_ARGUMENTS:
+                    self._add(keyword.arg, keyword.value.lineno, kind="argument")
+        variable = self._variable_read(node)
+        if variable is not None:
+            self._add(variable, node.lineno, kind="variable")
+        self.generic_visit(node)
+
+    def _variable_read(self, node: ast.Call) -> str | None:
+        """The key of `Variable.get("key")` without a default."""
+        function = node.func
+        is_get = isinstance(function, ast.Attribute) and function.attr == "get" and isinstance(function.value, ast.Name)
+        if not is_get or self._airflow.get(function.value.id, "").rpartition(".")[2] != "Variable":
             return None
-        try:
-            if importlib.util.find_spec(top) is not None:
-                return None
-        except (ImportError, ValueError):
-            pass
-        return {"needs": "package", "what": top}
+        has_default = len(node.args) > 1 or any(keyword.arg in ("default", "default_var") for keyword in node.keywords)
+        key = node.args[0] if node.args else None
+        return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) and not has_default else None
 
-    def _judge_airflow(self, name: str) -> dict[str, Any] | None:
-        module, _, attribute = name.rpartition(".")
-        if name in PACKAGES or attribute in MODULES.get(module, ()):
-            return None
-        parts = name.split(".")
-        if parts[:2] == ["airflow", "providers"] and len(parts) > 2:
-            return {"needs": "sdk", "what": _distribution(parts[2:])}
-        if module in self._airflow or name in self._airflow:
-            return {"needs": "sdk", "what": name}
-        return {"needs": "removed", "what": name}
-
-    def _is_local(self, top: str) -> bool:
-        return any(os.path.exists(os.path.join(self._root, path)) for path in (top, f"{top}.py"))
+    def _add(self, name: str, line: int, folder: str | None = None, kind: str = "import") -> None:
+        self.found.append(Found(name, line, self._late, folder, kind))
 
 
-def _distribution(parts: list[str]) -> str:
-    named = parts[:2] if parts[0] in _FAMILIES and len(parts) > 1 and parts[1] not in _INNER else parts[:1]
-    return "-".join(["apache-airflow-providers", *named]).replace("_", "-")
+def _guards_imports(handler: ast.ExceptHandler) -> bool:
+    """Whether a failed import goes on here; one that raises again helps nobody."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    caught = any(kind is None or (isinstance(kind, ast.Name) and kind.id in _GUARDS) for kind in kinds)
+    return caught and not any(isinstance(statement, ast.Raise) for statement in handler.body)
+
+
+def _module_and_name(parts: list[str]) -> str:
+    """As much of a chain as an import could name: modules are lower case, and what is asked of a name is no import."""
+    end = next((index + 1 for index, part in enumerate(parts) if not part.islower()), len(parts))
+    return ".".join(parts[:end])

@@ -44,6 +44,14 @@ class AirflowConfigException(AirflowException):
     """The configuration is wrong."""
 
 
+class AirflowRuntimeError(Exception):
+    """The server's answer to a running task was no. `error` has its kind and what it says."""
+
+    def __init__(self, error: str, detail: dict[str, Any] | None = None) -> None:
+        super().__init__(f"{error}: {detail}")
+        self.error, self.detail = error, detail
+
+
 class AirflowSensorTimeout(AirflowException):
     """A sensor waited longer than its timeout."""
 

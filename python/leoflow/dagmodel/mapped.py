@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from leoflow.dagmodel import stack
+from leoflow.dagmodel import recording, stack
 from leoflow.dagmodel.arguments import OPERATOR_ARGUMENTS, STORED_AS, coerce_arguments, validate_key
 from leoflow.dagmodel.dependency import DAGNode, wire
 from leoflow.dagmodel.errors import UnsupportedFeature
@@ -95,6 +95,8 @@ class MappedOperator(DAGNode):
         self, operator_class: type, expand_input: Product | Rows, partial_kwargs: dict[str, Any], *,
         strict: bool, fills_op_kwargs: bool = False,
     ) -> None:
+        if recording.enabled:
+            recording.note(self, partial_kwargs)
         kwargs = dict(partial_kwargs)
         dag = kwargs.pop("dag", None) or stack.current_dag()
         group = kwargs.pop("task_group", None) or stack.current_group(dag)

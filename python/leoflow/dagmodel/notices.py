@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -17,9 +20,23 @@ class Notice:
     line: int
     message: str
     hint: str = ""
+    # Keys down to the entry of a drawing, where no line of the author's code says it.
+    place: tuple[Any, ...] | None = None
 
 
 _notices: list[Notice] = []
+_place: tuple[Any, ...] | None = None
+
+
+@contextmanager
+def drawing_at(place: tuple[Any, ...]) -> Iterator[None]:
+    """Warnings inside are about this entry of a drawing."""
+    global _place
+    outer, _place = _place, place
+    try:
+        yield
+    finally:
+        _place = outer
 
 
 def author_location() -> tuple[str, int]:
@@ -37,7 +54,7 @@ def author_location() -> tuple[str, int]:
 def warn(message: str, hint: str = "") -> None:
     """Record a warning about the author's line that is being executed."""
     file, line = author_location()
-    _notices.append(Notice(file, line, message, hint))
+    _notices.append(Notice(file, line, message, hint, _place if line == 0 else None))
 
 
 def take_notices() -> list[Notice]:

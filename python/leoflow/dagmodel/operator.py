@@ -9,7 +9,7 @@ from abc import ABCMeta
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from leoflow.dagmodel import stack
+from leoflow.dagmodel import recording, stack
 from leoflow.dagmodel.arguments import OPERATOR_ARGUMENTS, STORED_AS, coerce_arguments, validate_key
 from leoflow.dagmodel.dependency import DAGNode, wire
 from leoflow.dagmodel.errors import AirflowException
@@ -53,6 +53,8 @@ def _apply_defaults(init: Callable[..., None], more_names: Iterable[str]) -> Cal
             raise TypeError("Use keyword arguments when initializing operators")
         outermost = "_defaults" not in self.__dict__
         if outermost:
+            if recording.enabled:
+                recording.note(self, kwargs)
             self.__dict__["_defaults"] = self._collect_defaults(kwargs)
         defaults = self.__dict__["_defaults"]
         for name in fillable:

@@ -126,7 +126,7 @@ class DagParam:
     def __init__(self, dag: Any, name: str, default: Any = NOTSET) -> None:
         if is_arg_set(default):
             dag.params[name] = default
-        self._name = name
+        self.name = name
 
     def iter_references(self) -> tuple[()]:
         """A param comes from no task."""
@@ -134,4 +134,4 @@ class DagParam:
 
     def resolve(self, context: Mapping[str, Any]) -> Any:
         """The value of the run at hand."""
-        return context["params"][self._name]
+        return context["params"][self.name]

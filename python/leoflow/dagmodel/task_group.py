@@ -107,7 +107,9 @@ class TaskGroup(DAGNode):
 
     def child_id(self, label: str) -> str:
         """A child's id in the DAG."""
-        return f"{self.group_id}.{label}" if self.prefix_group_id and self.group_id else label
+        # Asked once: each asks the group around, and twice at every level would double the work with each.
+        group_id = self.group_id if self.prefix_group_id else None
+        return f"{group_id}.{label}" if group_id else label
 
     def add(self, node: Any) -> Any:
         """Put a task into the group.

@@ -14,16 +14,16 @@ def check_dag(dag: DAG) -> list[Fault]:
     faults = []
     cycle = find_cycle(dag)
     if cycle:
-        faults.append(_fault(dag, f"tasks of DAG {dag.dag_id!r} wait for each other: {' → '.join(cycle)}", "Remove one of the edges.", "cycle"))
+        faults.append(_fault(dag, f"tasks of DAG {dag.dag_id!r} wait for each other: {' → '.join(cycle)}", "Remove one of the edges.", "cycle", cycle[0]))
     for task in dag.tasks:
         try:
             check_teardown_rule(task)
         except AirflowException as error:
-            faults.append(_fault(dag, f"task {task.task_id!r}: {error}", "Remove trigger_rule.", "bad_task"))
+            faults.append(_fault(dag, f"task {task.task_id!r}: {error}", "Remove trigger_rule.", "bad_task", task.task_id))
         if dag.fail_fast and not task.is_teardown and task.trigger_rule != TriggerRule.ALL_SUCCESS:
             faults.append(_fault(
                 dag, f"task {task.task_id!r} has trigger rule {task.trigger_rule.value!r}; a fail_fast DAG allows only 'all_success'",
-                "Remove the trigger rule or fail_fast.", "bad_task",
+                "Remove the trigger rule or fail_fast.", "bad_task", task.task_id,
             ))
     if dag.timetable.can_be_scheduled:
         try:
@@ -36,8 +36,8 @@ def check_dag(dag: DAG) -> list[Fault]:
     return faults
 
 
-def _fault(dag: DAG, message: str, hint: str, kind: str) -> Fault:
-    return Fault(dag.fileloc, dag.line, message, hint, kind)
+def _fault(dag: DAG, message: str, hint: str, kind: str, task_id: str | None = None) -> Fault:
+    return Fault(dag.fileloc, dag.line, message, hint, kind, task_id=task_id)
 
 
 def find_cycle(dag: DAG) -> list[str] | None:

@@ -37,12 +37,19 @@ def emit_labels(dag: DAG) -> list[dict[str, str]] | None:
     return labels or None
 
 
+def runtime_of(tasks: list[dict[str, Any]]) -> str:
+    """What runs the tasks' code: Node when it runs all of it, else our own Python."""
+    kinds = {task["body"]["kind"] for task in tasks} - {"empty"}
+    return "node" if kinds == {"node"} else "leoflow"
+
+
 def emit_dag(dag: DAG, file: str) -> dict[str, Any]:
     """The whole document, `sources` still empty.
 
     file: path of the DAG file inside its project, with /
     """
     callbacks = [name for name in ("success", "failure") if getattr(dag, f"on_{name}_callback")]
+    tasks = [emit_task(task, file) for task in dag.tasks]
     return without_none({
         "schema_version": "1.0",
         "dag_id": dag.dag_id,
@@ -53,7 +60,7 @@ def emit_dag(dag: DAG, file: str) -> dict[str, Any]:
         "owner_links": filled(dag.owner_links),
         "tags": filled(sorted(dag.tags)),
         "fileloc": file,
-        "runtime": "leoflow",
+        "runtime": runtime_of(tasks),
         "sources": [],
         "timetable": dag.timetable.to_json(),
         "timezone": unless(zone_name(dag.timezone), "UTC"),
@@ -73,5 +80,5 @@ def emit_dag(dag: DAG, file: str) -> dict[str, Any]:
         "callbacks": filled(callbacks),
         "task_groups": filled([emit_group(group) for group in dag.task_group_dict.values()]),
         "edge_labels": emit_labels(dag),
-        "tasks": [emit_task(task, file) for task in dag.tasks],
+        "tasks": tasks,
     })

@@ -8,6 +8,7 @@ from leoflow.dagmodel.arguments import DEFAULT_RETRY_DELAY
 from leoflow.dagmodel.assets import reference
 from leoflow.dagmodel.mapped import argument_names
 from leoflow.dagmodel.moments import instant
+from leoflow.dagmodel.node_tasks import NodeFunction
 from leoflow.dagmodel.operator import BaseOperator
 from leoflow.dagmodel.sensor import BaseSensorOperator
 from leoflow.dagmodel.skipping import SkipMixin
@@ -58,6 +59,7 @@ def emit_task(task: Any, file: str) -> dict[str, Any]:
         "callbacks": filled(callbacks),
         "ui_color": unless(task.ui_color, BaseOperator.ui_color),
         "ui_fgcolor": unless(task.ui_fgcolor, BaseOperator.ui_fgcolor),
+        "env": filled(getattr(task, "process_env", None)),
     })
 
 
@@ -95,7 +97,14 @@ def _body(task: Any, file: str) -> dict[str, Any]:
     runs_code = bool(task.on_execute_callback or task.on_success_callback or task.inlets or task.outlets)
     if task.operator_class.__dict__.get("inherits_from_empty_operator") and not runs_code:
         return {"kind": "empty"}
-    return {"kind": "python", "file": file, "class": task.operator_class.__name__}
+    function = getattr(task, "python_callable", None)
+    own = function.to_body() if isinstance(function, NodeFunction) else _own_body(task)
+    return own or {"kind": "python", "file": file, "class": task.operator_class.__name__}
+
+
+def _own_body(task: Any) -> dict[str, Any] | None:
+    to_body = getattr(task.operator_class, "to_body", None)
+    return to_body(task) if to_body is not None else None
 
 
 def _inputs(task: Any) -> list[dict[str, str]] | None:

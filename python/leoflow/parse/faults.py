@@ -27,13 +27,19 @@ class Fault:
     message: str
     hint: str
     kind: str
+    column: int | None = None
+    # In a drawing: number of the DAG, then keys down to what is meant.
+    place: tuple[Any, ...] | None = None
+    task_id: str | None = None
 
     def to_json(self, root: str) -> dict[str, Any]:
         """The fault in the parser's document, its file below the root."""
         file = self.file
         if os.path.isabs(file) and os.path.realpath(file).startswith(root + os.sep):
             file = os.path.relpath(os.path.realpath(file), root).replace(os.sep, "/")
-        return {"file": file, "line": self.line, "message": self.message, "hint": self.hint, "kind": self.kind}
+        document = {"file": file, "line": self.line, "message": self.message, "hint": self.hint, "kind": self.kind}
+        more = {"column": self.column, "place": None if self.place is None else list(self.place)}
+        return {**document, **{key: value for key, value in more.items() if value is not None}}
 
 
 _KINDS: tuple[tuple[type[BaseException], str, str], ...] = (
@@ -51,7 +57,8 @@ def fault_of(error: BaseException, root: str, dag_file: str) -> Fault:
     if isinstance(error, UnsupportedImport):
         return Fault(error.file, error.line, f"{error.import_name} is not covered by runtime leoflow", error.hint, "unsupported_import")
     if isinstance(error, SyntaxError):
-        return Fault(error.filename or dag_file, error.lineno or 1, f"{type(error).__name__}: {error.msg}", "Correct the syntax.", "syntax_error")
+        message = f"{type(error).__name__}: {error.msg}"
+        return Fault(error.filename or dag_file, error.lineno or 1, message, "Correct the syntax.", "syntax_error", error.offset or None)
     file, line = _author_line(error, root, dag_file)
     if isinstance(error, UnsupportedFeature):
         return Fault(file, line, f"{error.feature} is not supported by runtime leoflow", error.hint, "unsupported_feature")

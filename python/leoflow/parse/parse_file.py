@@ -6,16 +6,21 @@ import hashlib
 import os
 import platform
 import sys
+from dataclasses import replace
 from typing import Any
 
-from leoflow.dagmodel import stack
+from leoflow.dagmodel import masking, secrets, stack
 from leoflow.dagmodel.dag import DAG
-from leoflow.dagmodel.notices import PACKAGE_ROOT, take_notices
+from leoflow.dagmodel.notices import PACKAGE_ROOT, Notice, take_notices
+from leoflow.draw.drawer import Drawn
+from leoflow.draw.file import draw_all
+from leoflow.draw.problems import DrawingError
+from leoflow.draw.references import References
 from leoflow.parse.check import check_dag
 from leoflow.parse.emit import emit_dag
 from leoflow.parse.faults import Fault, fault_of
 from leoflow.parse.template_files import template_files
-from leoflow.run.load import dags_of, execute_file, module_name
+from leoflow.run.load import dags_of, execute_file, module_name, prepare
 
 _FOREIGN = {"site-packages", "dist-packages", "node_modules", "__pycache__"}
 
@@ -37,22 +42,78 @@ def parse_file(file: str, root: str, dag_id: str | None = None, path: list[str] 
         faults = _collect(dags, relative, dag_id, document)
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         faults = [fault_of(error, root, relative)]
-        document["dags"] = []
-    modules = _local_modules(root, relative, before)
-    for emitted, dag in zip(document["dags"], document.pop("_drawn", [])):
-        emitted["sources"] = _sources(root, [relative, *modules, *template_files(dag, root)])
+        document["dags"], document["_drawn"] = [], []
+    _finish(document, root, relative, _local_modules(root, relative, before))
     document["errors"] = [fault.to_json(root) for fault in faults]
-    document["warnings"] = [
-        Fault(notice.file, notice.line, notice.message, notice.hint, "warning").to_json(root) for notice in take_notices()
-    ]
+    document["warnings"] = [_warning(notice).to_json(root) for notice in take_notices()]
+    return _closed(document)
+
+
+def parse_drawings(file: str, root: str, drawings: list[dict[str, Any]], path: list[str] | None = None) -> dict[str, Any]:
+    """The same document for drawings of a file, with the place of each task as `places`: per DAG, id to keys.
+
+    file: the file that holds the drawings, as a path from the root; path: more folders to import from
+    """
+    root = os.path.realpath(root)
+    relative = _relative(file, root)
+    document: dict[str, Any] = {"dags": [], "errors": [], "warnings": [], "python": platform.python_version(), "modules": [], "places": {}}
+    before = set(sys.modules)
+    take_notices()
+    references = References(prepare(root, path or []), relative)
+    faults: list[Fault] = []
+    for index, drawing in enumerate(drawings):
+        (drawn,) = draw_all(root, relative, [drawing], references)
+        found = [_drawing_fault(error, root, relative, index) for error in drawn.errors]
+        if not found:
+            document["places"][drawn.dag.dag_id] = {task_id: [index, *path] for task_id, path in drawn.places.items()}
+            found = [_placed(fault, index, drawn) for fault in _collect([drawn.dag], relative, None, document)]
+        faults.extend(found)
+        document["warnings"].extend(
+            replace(_warning(notice), file=relative, place=(index, *(notice.place or ()))).to_json(root) for notice in take_notices()
+        )
+    _finish(document, root, relative, [*_local_modules(root, relative, before), *references.files])
+    document["errors"] = [fault.to_json(root) for fault in dict.fromkeys(faults)]
+    return _closed(document)
+
+
+def _closed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with what the file asked for and did not get, and without the secrets that it did get: people see it."""
+    document["needed"] = secrets.take_needed()
+    return masking.mask_all(document)
+
+
+def _drawing_fault(error: DrawingError, root: str, file: str, index: int) -> Fault:
+    """At the author's own line when their code raised it, else at the place in the drawing."""
+    fault = Fault(file, 0, error.message, error.hint, error.kind, place=(index, *error.path))
+    if error.cause is None:
+        return fault
+    found = fault_of(error.cause, root, file)
+    own = os.path.realpath(os.path.join(root, found.file))
+    if found.line > 0 and own.startswith(root + os.sep) and "site-packages" not in own and own != os.path.join(root, file):
+        return found
+    return replace(fault, message=error.message if found.kind == "import_error" else found.message, hint=found.hint, kind=found.kind)
+
+
+def _placed(fault: Fault, index: int, drawn: Drawn) -> Fault:
+    path = drawn.places.get(fault.task_id, ()) if fault.task_id is not None else ()
+    return replace(fault, place=(index, *path))
+
+
+def _warning(notice: Notice) -> Fault:
+    return Fault(notice.file, notice.line, notice.message, notice.hint, "warning")
+
+
+def _finish(document: dict[str, Any], root: str, file: str, modules: list[str]) -> None:
+    """Say what each DAG's sources are, and which modules all of them imported."""
+    for emitted, dag in zip(document["dags"], document.pop("_drawn", [])):
+        emitted["sources"] = _sources(root, [file, *modules, *template_files(dag, root)])
     document["modules"] = modules
-    return document
 
 
 def _collect(dags: list[DAG], file: str, dag_id: str | None, document: dict[str, Any]) -> list[Fault]:
     """Emit every sound DAG into the document; answer what is wrong with the others."""
     faults: list[Fault] = []
-    drawn: list[DAG] = []
+    drawn: list[DAG] = document.setdefault("_drawn", [])
     seen: dict[str, DAG] = {}
     for dag in dags:
         if dag.dag_id in seen:
@@ -69,7 +130,6 @@ def _collect(dags: list[DAG], file: str, dag_id: str | None, document: dict[str,
     if not dags:
         wanted = f"no DAG {dag_id!r}" if dag_id else "no DAG"
         faults.append(Fault(file, 1, f"the file holds {wanted}", "Assign the DAG to a name of the module, or call the @dag function.", "no_dag"))
-    document["_drawn"] = drawn
     return faults
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from leoflow.dagmodel.accessors import ConnectionAccessor, make_var
 from leoflow.dagmodel.errors import UnsupportedFeature
 from leoflow.dagmodel.moments import as_pendulum
 from leoflow.run import macros
@@ -83,7 +84,7 @@ def _key_text(context: TaskContext) -> str:
 
 
 _ALWAYS: dict[str, Callable[[Any], Any]] = {
-    "conn": lambda c: Refusal("conn (a connection in a template or callable)", "Pass secrets as environment variables."),
+    "conn": lambda c: ConnectionAccessor(),
     "dag_run": lambda c: DagRunView(c["dag"].dag_id, c.run),
     "expanded_ti_count": lambda c: c["ti"].expanded_count(),
     "inlet_events": lambda c: Refusal("inlet_events", _ASSETS),
@@ -94,7 +95,7 @@ _ALWAYS: dict[str, Callable[[Any], Any]] = {
     "prev_start_date_success": lambda c: None,
     "task_instance_key_str": _key_text,
     "triggering_asset_events": lambda c: Refusal("triggering_asset_events", _ASSETS),
-    "var": lambda c: Refusal("var (a variable in a template or callable)", "Pass the value as a param or an environment variable."),
+    "var": lambda c: make_var(),
 }
 # Airflow has these only when the run has a logical date.
 _DATED: dict[str, Callable[[Any], Any]] = {

@@ -19,6 +19,7 @@ from leoflow.dagmodel.dag import DAG
 from leoflow.dagmodel.errors import DagNotFound
 from leoflow.dagmodel.operator import logger_of
 from leoflow.dagmodel.setup_teardown import forget_scopes
+from leoflow.draw.file import DRAWN_SUFFIXES, read_drawn
 from leoflow.run.push import mapped_over
 from leoflow.run.templates import environment_of, holds_template
 from leoflow.shim.finder import install
@@ -32,11 +33,9 @@ def module_name(dag_file: str) -> str:
     return f"leoflow_dag_{hashlib.sha256(dag_file.encode()).hexdigest()[:8]}_{stem}"
 
 
-def execute_file(root: str, dag_file: str, path: Iterable[str] = ()) -> ModuleType:
-    """Run a DAG file as a module. What it raises goes through.
+def prepare(root: str, path: Iterable[str] = ()) -> str:
+    """Make this process ready for the DAG files of a project: the shim, an empty stack, the import path. Answers the absolute root.
 
-    root: the project's folder
-    dag_file: path inside it, with /
     path: more folders to import from, after the root
     """
     install()
@@ -48,6 +47,21 @@ def execute_file(root: str, dag_file: str, path: Iterable[str] = ()) -> ModuleTy
         if folder in sys.path:
             sys.path.remove(folder)
         sys.path.insert(0, folder)
+    return root
+
+
+def execute_file(root: str, dag_file: str, path: Iterable[str] = ()) -> ModuleType:
+    """Run a DAG file as a module. What it raises goes through.
+
+    root: the project's folder
+    dag_file: path inside it, with /
+    path: more folders to import from, after the root
+    """
+    return run_file(prepare(root, path), dag_file)
+
+
+def run_file(root: str, dag_file: str) -> ModuleType:
+    """Run a file of a prepared project as a module."""
     name, file = module_name(dag_file), os.path.join(root, *dag_file.split("/"))
     spec = importlib.util.spec_from_file_location(name, file)
     module = importlib.util.module_from_spec(spec)
@@ -73,8 +87,10 @@ def load_dag(root: str, dag_file: str, dag_id: str, path: Iterable[str] = ()) ->
     Raises `DagNotFound` when the file has no such DAG, and whatever the file raises.
     """
     stack.set_parsing_context(dag_id, None)
-    module = execute_file(root, dag_file, path)
-    dags = dags_of(module)
+    if dag_file.endswith(DRAWN_SUFFIXES):
+        dags = read_drawn(prepare(root, path), dag_file, dag_id)
+    else:
+        dags = dags_of(execute_file(root, dag_file, path))
     for dag in dags:
         if dag.dag_id == dag_id:
             warm(dag)
@@ -98,6 +114,7 @@ def warm(dag: DAG) -> None:
         if _wants_templates(task):
             _try_import("pendulum")
             _try_import("jinja2")
+            _try_import("leoflow.dagmodel.connections")
             environment_of(dag, native=bool(dag.render_template_as_native_obj))
 
 

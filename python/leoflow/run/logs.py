@@ -10,6 +10,7 @@ import traceback
 from time import time as now
 from typing import Any
 
+from leoflow.dagmodel import masking
 from leoflow.run.clock import text_of
 from leoflow.run.json_text import make_encoder, quote
 
@@ -40,6 +41,8 @@ def cut(text: str, limit: int) -> str:
 def make_line(level: str, logger: str, event: str, more: dict[str, Any] | None = None, at: float | None = None) -> bytes:
     """One line of the log, at most `MAX_LINE_BYTES` with its newline."""
     moment = text_of(now() if at is None else at)
+    if masking.pattern is not None:
+        event, more = masking.mask(event), masking.mask_all(more)
     if len(event) < _SURELY_FITS and (more is None or more.keys() == _PLACE):
         place = "" if more is None else f',"filename":{quote(more["filename"])},"lineno":{more["lineno"]}'
         line = f'{{"timestamp":"{moment}","level":"{level}","logger":{quote(logger)},"event":{quote(event)}{place}}}\n'
@@ -114,7 +117,7 @@ class LineWriter(io.TextIOBase):
         else:
             self._rest += text
             if len(self._rest) > MAX_LINE_BYTES:
-                self.flush_rest()
+                self._cut_rest()
         return len(text)
 
     def flush_rest(self) -> None:
@@ -122,6 +125,13 @@ class LineWriter(io.TextIOBase):
         if self._rest:
             rest, self._rest = self._rest, ""
             write(make_line(self._level, self._logger, rest))
+
+    def _cut_rest(self) -> None:
+        """Write a line that grows too long, but for the end of it where a secret may have begun."""
+        kept = max(0, masking.longest - 1)
+        text = masking.mask(self._rest) if kept else self._rest
+        self._rest = text[len(text) - kept:] if kept else ""
+        write(make_line(self._level, self._logger, text[: len(text) - kept]))
 
     def writable(self) -> bool:
         """True."""
@@ -178,7 +188,7 @@ def _describe(error: BaseException, is_cause: bool) -> dict[str, Any]:
     members = getattr(error, "exceptions", None) if isinstance(getattr(error, "exceptions", None), tuple) else None
     return {
         "exc_type": type(error).__name__,
-        "exc_value": cut(_text(error), 8_192),
+        "exc_value": cut(masking.mask(_text(error)), 8_192),
         "exc_notes": [str(note) for note in getattr(error, "__notes__", ())],
         "syntax_error": _syntax(error) if isinstance(error, SyntaxError) else None,
         "is_cause": is_cause,

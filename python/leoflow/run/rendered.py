@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from leoflow.dagmodel import masking
+
 # Airflow's max_templated_field_length.
 MAX_FIELD_CHARS = 4_096
 _SCALARS = (str, int, float, bool, type(None))
@@ -14,16 +16,17 @@ def rendered_fields(operator: Any) -> dict[str, Any]:
     """Every template field by name."""
     fields: dict[str, Any] = {}
     for name in operator.template_fields:
-        fields[name] = _shown(getattr(operator, name, None))
+        value = getattr(operator, name, None)
+        fields[name] = masking.MASK if isinstance(value, str) and masking.is_sensitive(name) else _shown(value)
     return fields
 
 
 def _shown(value: Any) -> Any:
     if type(value) in _SCALARS:
-        return _cut(value) if isinstance(value, str) else _finite(value)
+        return _cut(masking.mask(value)) if isinstance(value, str) else _finite(value)
     if not value and isinstance(value, (list, tuple, dict)):
         return {} if isinstance(value, dict) else []
-    plain = _plain(value, 0)
+    plain = masking.mask_all(_plain(value, 0))
     text = str(plain)
     return plain if len(text) <= MAX_FIELD_CHARS else _cut(text)
 
@@ -44,7 +47,7 @@ def _plain(value: Any, depth: int) -> Any:
         if isinstance(value, dict):
             shown: dict[str, Any] = {}
             for key, item in value.items():
-                shown[str(key)] = _plain(item, depth + 1)
+                shown[str(key)] = masking.MASK if isinstance(item, str) and masking.is_sensitive(key) else _plain(item, depth + 1)
             return shown
         if isinstance(value, (list, tuple)):
             return [_plain(item, depth + 1) for item in value]

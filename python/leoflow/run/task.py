@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from time import time as now
 from typing import Any
 
-from leoflow.dagmodel import stack
+from leoflow.dagmodel import masking, stack
 from leoflow.dagmodel.errors import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -41,7 +41,8 @@ MAX_MESSAGE_CHARS, MAX_TRACEBACK_CHARS = 4_096, 32_768
 def run_task(dag: Any, spec: dict[str, Any], api: Any) -> dict[str, Any]:
     """Run the task that `spec` (an ExecutionSpec) names and answer its ExecutionReport.
 
-    api: has `find_xcom(task_id, key, map_index|None, run_id=None, dag_id=None, prior=False)`, which answers JSON text or None
+    api: has `find_xcom(task_id, key, map_index|None, run_id=None, dag_id=None, prior=False)`, which answers JSON text or None; `find_variable(key)`,
+        `change_variable(key, request)` and `find_connection(conn_id)`, which answers the fields of a connection or None
     """
     started = now()
     report: dict[str, Any] = {"execution_id": spec["execution_id"], "started_at": text_of(started)}
@@ -182,7 +183,7 @@ class _Run:
             text = template
             if holds_template(template):
                 text = environment_of(self.dag, native=False).from_string(template).render(self.context.for_templates())
-            report["rendered_map_index"] = self.ti.rendered_map_index = text
+            report["rendered_map_index"] = self.ti.rendered_map_index = masking.mask(text)
         except Exception as error:
             log.error("map_index_template could not be rendered", exc_info=error)
             if report["outcome"] == "success":
@@ -216,8 +217,8 @@ def _failure(error: BaseException) -> dict[str, Any]:
         "cause": cause,
         "error": {
             "type": type(error).__name__,
-            "message": _printable(message[:MAX_MESSAGE_CHARS]),
-            "traceback": _printable("".join(traceback.format_exception(error))[-MAX_TRACEBACK_CHARS:]),
+            "message": _printable(masking.mask(message)[:MAX_MESSAGE_CHARS]),
+            "traceback": _printable(masking.mask("".join(traceback.format_exception(error)))[-MAX_TRACEBACK_CHARS:]),
         },
     }
     if isinstance(error, (AirflowFailException, AirflowSensorTimeout, UnsupportedFeature)):

@@ -15,13 +15,14 @@ from leoflow.shim.names import HINTS, MODULES, target
 
 AIRFLOW_VERSION = "3.2.1"
 _WAY_OUT = "do it in a @task that calls the library itself; running it through the real Task SDK is not part of this version."
-_PACKAGES = {".".join(name.split(".")[:n]) for name in MODULES for n in range(1, name.count(".") + 2)}
+PACKAGES = {".".join(name.split(".")[:n]) for name in MODULES for n in range(1, name.count(".") + 2)}
 
 
 def refuse(name: str) -> UnsupportedImport:
     """The error for an import name that the shim has not, placed at the author's line."""
     file, line = author_location()
-    hint = HINTS.get(name.rpartition(".")[2], "Remove the import, or")
+    other = "Take host, login and password from BaseHook.get_connection, and" if name.startswith("airflow.providers.") else "Remove the import, or"
+    hint = HINTS.get(name.rpartition(".")[2], other)
     return UnsupportedImport(name, file, line, f"{hint} {_WAY_OUT}")
 
 
@@ -35,7 +36,7 @@ class ShimFinder:
         """
         if name != "airflow" and not name.startswith("airflow."):
             return None
-        if name not in _PACKAGES:
+        if name not in PACKAGES:
             raise refuse(name)
         return ModuleSpec(name, self, is_package=True)
 

@@ -1,5 +1,5 @@
 // What agents send, parsed at the edge: user code may have put anything into it.
-import type { ExecutionReport, ReportedError, ReportedXCom, SkipDecision, XComRequest } from '#contract/attempt.ts';
+import type { BodyRuntime, ExecutionReport, ReportedError, ReportedXCom, SkipDecision, VariableRequest, XComRequest } from '#contract/attempt.ts';
 import { LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import { type ExecutionId, isUuid } from '#contract/ids.ts';
@@ -26,10 +26,10 @@ function executionIdOf(value: unknown): ExecutionId {
 }
 
 /** Body of `park`. */
-export function parsePark(body: unknown): { forkServerId: string; pid: number } {
+export function parsePark(body: unknown): { forkServerId: string; pid: number; runtime: BodyRuntime } {
   const fields = fieldsOf(body, 'a park');
   if (typeof fields['pid'] !== 'number') throw invalid('a park without pid');
-  return { forkServerId: textOf(fields['fork_server'], 'a fork server'), pid: fields['pid'] };
+  return { forkServerId: textOf(fields['fork_server'], 'a fork server'), pid: fields['pid'], runtime: fields['runtime'] === 'node' ? 'node' : 'python' };
 }
 
 /** Body of `xcom`. */
@@ -46,6 +46,32 @@ export function parseXComRequest(body: unknown): { executionId: ExecutionId; req
       ...(fields['include_prior_dates'] === true ? { include_prior_dates: true } : {}),
     },
   };
+}
+
+const MAX_NAME_LENGTH = 250;
+
+/** A name as it is stored: what is too long or holds NUL names nothing, and is not cut into something else. */
+function nameOf(value: unknown, what: string): string {
+  if (typeof value !== 'string' || value === '' || value.length > MAX_NAME_LENGTH || value.includes('\u0000') || !value.isWellFormed()) throw invalid(`${what} that is empty, longer than ${MAX_NAME_LENGTH} characters or no proper text`);
+  return value;
+}
+
+/** Body of `variable`. */
+export function parseVariableRequest(body: unknown): { executionId: ExecutionId; request: VariableRequest } {
+  const fields = fieldsOf(body, 'a variable request');
+  const executionId = executionIdOf(fields['execution_id']);
+  const key = nameOf(fields['key'], 'the key of a variable');
+  const { op, value, description = null } = fields;
+  if (op === 'get' || op === 'delete') return { executionId, request: { op, key } };
+  if (op !== 'set') throw invalid(`an unknown request ${JSON.stringify(op)} about the variable ${key}`);
+  if (typeof value !== 'string' || !value.isWellFormed()) throw invalid(`a value of the variable ${key} that is no proper text`);
+  return { executionId, request: { op, key, value, description: description === null ? null : textOf(description, 'a description') } };
+}
+
+/** Body of `connection`. */
+export function parseConnectionRequest(body: unknown): { executionId: ExecutionId; connId: string } {
+  const fields = fieldsOf(body, 'a connection request');
+  return { executionId: executionIdOf(fields['execution_id']), connId: nameOf(fields['conn_id'], 'the id of a connection') };
 }
 
 const OUTCOMES = ['success', 'failed', 'skipped', 'up_for_reschedule'] as const;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AttemptService } from '#contract/attempt.ts';
 import { createReporter } from '#platform/report.ts';
+import { parseConnectionRequest, parseVariableRequest } from './agent-messages.ts';
 import { startAgentServer } from './agent-server.ts';
 
 const REPORT = { execution_id: '0190a0a0-0000-7000-8000-000000000001', outcome: 'success', started_at: '2026-01-01T00:00:00Z', ended_at: '2026-01-01T00:00:00Z' };
@@ -32,4 +33,15 @@ test('a report that the database refuses for what is in it is not asked for agai
     await server.close();
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test('what agents ask about variables and connections is checked at the edge', () => {
+  const id = REPORT.execution_id;
+  assert.deepEqual(parseVariableRequest({ execution_id: id, op: 'set', key: 'k', value: 'v' }), { executionId: id, request: { op: 'set', key: 'k', value: 'v', description: null } });
+  assert.deepEqual(parseVariableRequest({ execution_id: id, op: 'delete', key: 'k' }).request, { op: 'delete', key: 'k' });
+  assert.deepEqual(parseConnectionRequest({ execution_id: id, conn_id: 'c/d' }), { executionId: id, connId: 'c/d' });
+  const wrong = [{ op: 'get', key: '' }, { op: 'get', key: 'x'.repeat(251) }, { op: 'get', key: 'a\0' }, { op: 'get', key: 5 }, { op: 'list', key: 'k' }, { op: 'set', key: 'k', value: 5 }, { op: 'set', key: 'k', value: '\ud800' }];
+  for (const fields of wrong) assert.throws(() => parseVariableRequest({ execution_id: id, ...fields }), /the agent sent/);
+  assert.throws(() => parseVariableRequest({ execution_id: 'x', op: 'get', key: 'k' }), /no execution id/);
+  assert.throws(() => parseConnectionRequest({ execution_id: id }), /the id of a connection/);
 });

@@ -7,7 +7,7 @@ import { LIMITS } from '#contract/config.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { isRefusal } from '#store/database.ts';
-import { parsePark, parseReport, parseXComRequest } from './agent-messages.ts';
+import { parseConnectionRequest, parsePark, parseReport, parseVariableRequest, parseXComRequest } from './agent-messages.ts';
 
 /** Listening until `close`, which cuts open calls (parked children learn it that way) and removes the socket file. */
 export interface AgentServer {
@@ -28,6 +28,14 @@ const CALLS: Readonly<Record<string, Handler>> = {
   '/agent/v1/xcom': async (service, { token, body }) => {
     const { executionId, request } = parseXComRequest(body);
     return { value: await service.findXCom(token, executionId, request) };
+  },
+  '/agent/v1/variable': async (service, { token, body }) => {
+    const { executionId, request } = parseVariableRequest(body);
+    return { value: await service.useVariable(token, executionId, request) };
+  },
+  '/agent/v1/connection': async (service, { token, body }) => {
+    const { executionId, connId } = parseConnectionRequest(body);
+    return { connection: await service.findConnection(token, executionId, connId) };
   },
 };
 

@@ -1,0 +1,85 @@
+// Parsers that have imported everything already and fork for each file: many files, or one that is saved again and again.
+import { callLater } from '#platform/clock.ts';
+import { type Finished, type LineProgram, startLineProgram } from '#platform/exec.ts';
+
+/** One parse, as `run` of platform/exec.ts takes it. */
+export interface ParseJob {
+  readonly argv: readonly string[];
+  /** A parser's hash seed is that of its start: each seed has a parser of its own. */
+  readonly hashSeed: string;
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly input: string | null;
+  readonly timeoutMs: number;
+  readonly maxOutputBytes: number;
+}
+
+interface Answer { readonly id: string; readonly status: number | null; readonly signal: number | null; readonly stdout: string; readonly stderr: string; readonly overflowed: boolean }
+/** Null: the parser ended before it answered. */
+type Take = (answer: Answer | null) => void;
+interface Warm { readonly program: Promise<LineProgram>; readonly waiting: Map<string, Take> }
+
+/** One warm parser per interpreter and hash seed, started when it is first needed. `close` ends them. */
+export class WarmParsers {
+  readonly #start: { readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> };
+  readonly #warm = new Map<string, Warm>();
+  #next = 0;
+
+  /** @param start arguments and environment of the parser that serves */
+  constructor(start: { readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> }) {
+    this.#start = start;
+  }
+
+  /** Parses one file. Null when there is no warm parser to do it: it could not be started, or it ended. */
+  async run(python: string, job: ParseJob): Promise<Omit<Finished, 'signal'> & { readonly signal: number | null } | null> {
+    const warm = this.#warm.get(`${python} ${job.hashSeed}`) ?? this.#begin(python, job.hashSeed);
+    let program: LineProgram;
+    try {
+      program = await warm.program;
+    } catch {
+      return null;
+    }
+    this.#next += 1;
+    const id = String(this.#next);
+    let timedOut = false;
+    const callOff = callLater(job.timeoutMs, () => {
+      timedOut = true;
+      program.send(JSON.stringify({ kill: id }));
+    });
+    const answer = await new Promise<Answer | null>((resolve) => {
+      warm.waiting.set(id, resolve);
+      program.send(JSON.stringify({ id, argv: job.argv, cwd: job.cwd, environment: job.environment, input: job.input, limit: job.maxOutputBytes }));
+    });
+    callOff();
+    return answer === null ? null : { ...answer, timedOut };
+  }
+
+  #begin(python: string, hashSeed: string): Warm {
+    const key = `${python} ${hashSeed}`;
+    const waiting = new Map<string, Take>();
+    const program = startLineProgram(python, this.#start.args, {
+      env: { ...this.#start.environment, PYTHONHASHSEED: hashSeed }, onLine: (line) => {
+        const answer = JSON.parse(line) as Answer;
+        waiting.get(answer.id)?.(answer);
+        waiting.delete(answer.id);
+      },
+    });
+    const warm = { program, waiting };
+    this.#warm.set(key, warm);
+    const forget = (): void => {
+      if (this.#warm.get(key) === warm) this.#warm.delete(key);
+      for (const take of waiting.values()) take(null);
+    };
+    program.then(({ ended }) => ended.then(forget), forget);
+    return warm;
+  }
+
+  /** Ends every parser and waits for it. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#warm.values()].map(async ({ program }) => {
+      const started = await program.catch(() => null);
+      started?.end();
+      await started?.ended;
+    }));
+  }
+}

@@ -1,0 +1,182 @@
+// One task instance in this process, from its job to everything its report says besides the times.
+import type { ConnectionValue, ExecutionReport, ExecutionSpec } from '#contract/attempt.ts';
+import type { Context } from '#sdk/context.ts';
+import { isMapped, mappedGroupsOf, readDrawing, type DrawnGraph, type TaskNode } from '#sdk/drawn-dag.ts';
+import { findBody } from '#sdk/find-body.ts';
+import { makeContext, paramValues } from '#sdk/make-context.ts';
+import type { TaskFunction } from '#sdk/registry.ts';
+import { ResolveValues, type ValueSource } from '#sdk/resolve-values.ts';
+import { type BodyEnd, PushedValues, runBody } from '#sdk/run-body.ts';
+import type { AgentClient } from './agent-client.ts';
+import { callBack, type CallbackOwner, type Happened } from './callbacks.ts';
+import { reportedError } from './error-text.ts';
+import { findModule, type ModuleLoader, readDrawnFile } from './load-module.ts';
+import type { Masking } from './masking.ts';
+import type { TaskLog } from './task-log.ts';
+import { watchBody, type WatchedEnd } from './watch-body.ts';
+
+/** One execution and whom it talks to. */
+export interface Execution {
+  readonly home: { readonly root: string; readonly dag_file: string; readonly dag_id: string };
+  readonly spec: ExecutionSpec;
+  readonly client: AgentClient;
+  readonly modules: ModuleLoader;
+  readonly log: TaskLog;
+  readonly masking: Masking;
+}
+
+type Outcome = Omit<ExecutionReport, 'execution_id' | 'started_at' | 'ended_at'>;
+
+const VALUE_LIMIT_MS = 600_000;
+const MAX_FIELD_CHARS = 4_096;
+
+/** The module does not import, or has no such function: nothing of the task's own ran. */
+class NotReady extends Error {
+  override readonly name = 'ImportError';
+}
+
+/** Runs the task. Never rejects. */
+export async function executeTask(execution: Execution): Promise<Outcome> {
+  const { spec, log, masking } = execution;
+  const state: State = { pushed: new PushedValues(), fields: null, owner: null };
+  // Whatever comes of it is found again below.
+  await findTask(execution).catch(() => undefined);
+  const end = await watchBody({ timeoutSeconds: spec.execution_timeout_seconds ?? null, note: (event, error) => log.write('error', event, { error }) }, (signal) => runOnce(execution, signal, state));
+  const outcome = outcomeOf(end, log);
+  if (state.owner !== null && end.outcome !== 'up_for_reschedule') await callBack(happened(end, state.owner, spec), state.owner, end.outcome === 'failed' ? end.thrown : undefined);
+  const xcoms = state.pushed.list();
+  return { ...masking.maskAll(outcome), ...(xcoms.length === 0 ? {} : { xcoms }), ...(state.fields === null ? {} : { rendered_fields: masking.maskAll(state.fields) }) };
+}
+
+/** What the body left behind. `owner`: as soon as there is a context to call back with. */
+interface State { readonly pushed: PushedValues; fields: Record<string, unknown> | null; owner: CallbackOwner | null }
+
+/** The task and its function. Imports the module, before anything watches the body. */
+async function findTask({ home, spec, modules }: Execution): Promise<{ readonly graph: DrawnGraph; readonly task: TaskNode; readonly body: TaskFunction }> {
+  const graph = readDrawing(readDrawnFile(home.root, home.dag_file, home.dag_id));
+  const task = graph.tasks.get(spec.task_id);
+  if (task === undefined) throw new NotReady(`the DAG ${home.dag_id} has no task ${spec.task_id} in this version`);
+  const [module = '', name = ''] = String(task.entry['node']).split('#');
+  const loaded = await modules.load(findModule(home.root, home.dag_file, module));
+  if (loaded.kind === 'failed') throw Object.assign(new NotReady(loaded.error.message), { cause: loaded.error.cause, stack: loaded.error.stack });
+  return { graph, task, body: findBody(loaded.exported, { dagId: home.dag_id, name, module }) };
+}
+
+async function runOnce(execution: Execution, signal: AbortSignal, state: State): Promise<BodyEnd> {
+  const { spec, log } = execution;
+  const { graph, task, body } = await findTask(execution);
+  const context = contextOf(execution, { graph, task, signal, pushed: state.pushed });
+  const values = new ResolveValues({ graph, task, mapIndex: spec.map_index }, sourceOf(execution));
+  const given = await values.arguments();
+  state.fields = shownFields(given);
+  state.owner = { task, context, home: execution.home, modules: execution.modules, log };
+  await callBack('execute', state.owner);
+  const first = spec.first_start === undefined ? null : Date.parse(spec.first_start);
+  return runBody({
+    graph, task, mapIndex: spec.map_index, body, given, context, pushed: state.pushed, maxBytes: spec.xcom_max_bytes, firstStart: first,
+    now: () => performance.timeOrigin + performance.now(), wait: (ms) => waitFor(ms, signal), note: (event) => log.write('info', event, { logger: 'task' }),
+  });
+}
+
+/** A failure that is tried again is a retry. */
+function happened(end: WatchedEnd, { task }: CallbackOwner, spec: ExecutionSpec): Happened {
+  if (end.outcome !== 'failed') return end.outcome === 'skipped' ? 'skipped' : 'success';
+  return Number(task.entry['retries'] ?? 0) > 0 && spec.try_number <= spec.max_tries && !end.noRetry ? 'retry' : 'failure';
+}
+
+function waitFor(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    }, { once: true });
+  });
+}
+
+function outcomeOf(end: WatchedEnd, log: TaskLog): Outcome {
+  switch (end.outcome) {
+    case 'success': return { outcome: 'success', ...(end.skips === undefined ? {} : { skips: end.skips }) };
+    case 'skipped':
+      log.write('info', `Skipping task. ${end.reason}`, { logger: 'task' });
+      return { outcome: 'skipped' };
+    case 'up_for_reschedule':
+      log.write('info', 'Rescheduling task, marking task as UP_FOR_RESCHEDULE', { logger: 'task' });
+      return { outcome: 'up_for_reschedule', reschedule_in_seconds: end.seconds };
+    case 'failed': {
+      const error = reportedError(end.thrown);
+      log.write('error', `Task failed: ${error.message}`, { logger: 'task', error: end.thrown });
+      const cause = end.cause ?? (end.thrown instanceof NotReady ? 'config' : 'user_error');
+      return { outcome: 'failed', cause, error, ...(end.noRetry ? { no_retry: true } : {}), ...(end.exitCode === undefined ? {} : { exit_code: end.exitCode }) };
+    }
+  }
+}
+
+function contextOf(execution: Execution, of: { readonly graph: DrawnGraph; readonly task: TaskNode; readonly signal: AbortSignal; readonly pushed: PushedValues }): Context {
+  const { spec, client, log, masking } = execution;
+  const { graph, task } = of;
+  const execution_id = spec.execution_id;
+  const conf = (typeof spec.run.conf === 'object' && spec.run.conf !== null ? spec.run.conf : {}) as Readonly<Record<string, unknown>>;
+  const ask = (path: string, body: object): Promise<unknown> => client.post(path, { execution_id, ...body }, { limitMs: VALUE_LIMIT_MS });
+  const facts = {
+    dag_id: spec.dag_id, run_id: spec.run.run_id, task_id: spec.task_id, map_index: spec.map_index, try_number: spec.try_number, max_tries: spec.max_tries,
+    logical_date: spec.run.logical_date, data_interval_start: spec.run.data_interval_start, data_interval_end: spec.run.data_interval_end, conf, params: paramValues(graph, task, conf),
+  };
+  return makeContext(facts, {
+    signal: of.signal, pushed: of.pushed,
+    writeLog: (level, event, more) => log.write(level, event, { logger: 'task', ...more }),
+    findXCom: (request) => {
+      const { map_index: _, ...wish } = request;
+      return findXCom(execution, wish);
+    },
+    useVariable: async (request) => {
+      const { value } = (await ask('/agent/v1/variable', request)) as { readonly value: string | null };
+      masking.addNamed(value ?? request.value, request.key);
+      return value;
+    },
+    findConnection: async (connId) => {
+      const { connection } = (await ask('/agent/v1/connection', { conn_id: connId })) as { readonly connection: ConnectionValue | null };
+      masking.add(connection?.password);
+      masking.addNamed(connection?.extra);
+      return connection;
+    },
+    hasInstances: (taskId) => {
+      const other = graph.tasks.get(taskId);
+      return other === undefined || isMapped(other.entry) || mappedGroupsOf(other).length > 0;
+    },
+  });
+}
+
+interface XComWish { readonly task_id: string; readonly key: string; readonly index: number | null; readonly run_id?: string; readonly dag_id?: string; readonly include_prior_dates?: boolean }
+
+/** JSON text of one value, or of a list of all indexes; what the job brought along is not asked for. */
+async function findXCom({ spec, client }: Execution, { index, ...wish }: XComWish): Promise<string | null> {
+  const isOwn = wish.run_id === undefined && wish.dag_id === undefined && wish.include_prior_dates !== true;
+  const name = `${wish.task_id}/${wish.key}${index === null || index === -1 ? '' : `/${index}`}`;
+  const given = isOwn ? spec.xcoms?.[name] : undefined;
+  if (given !== undefined) return given;
+  const answer = await client.post('/agent/v1/xcom', { execution_id: spec.execution_id, ...wish, map_index: index }, { limitMs: VALUE_LIMIT_MS });
+  return (answer as { readonly value: string | null }).value;
+}
+
+function sourceOf(execution: Execution): ValueSource {
+  return {
+    findOne: (task_id, key, index) => findXCom(execution, { task_id, key, index }),
+    findAll: (task_id, key) => findXCom(execution, { task_id, key, index: null }),
+    findFunction: async (reference) => {
+      const [module = '', name = ''] = reference.split('#');
+      const loaded = await execution.modules.load(findModule(execution.home.root, execution.home.dag_file, module));
+      if (loaded.kind === 'failed') throw loaded.error;
+      const found = loaded.exported[name];
+      if (typeof found !== 'function') throw new Error(`${module} exports no function ${name}, through which values are mapped`);
+      return found as (value: unknown) => unknown;
+    },
+  };
+}
+
+/** The arguments as people are shown them, cut to a length. */
+function shownFields(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  if (Object.keys(given).length === 0) return {};
+  const text = JSON.stringify(given);
+  return { op_kwargs: text.length <= MAX_FIELD_CHARS ? given : `Truncated. ${text.slice(0, MAX_FIELD_CHARS - 20)}...` };
+}
