@@ -11,6 +11,7 @@ import { type Instance, upstreamLengths } from '#core/run-snapshot.ts';
 import { TrialRun } from '#core/trial-run.ts';
 import { isoOf, sleep, wallMs } from '#platform/clock.ts';
 import { userEnvironment } from '#platform/config.ts';
+import { ownNode } from '#platform/environments.ts';
 import { runAttached } from '#platform/exec.ts';
 import type { CompiledDag } from '#compile/compiled.ts';
 import type { ViewedXCom } from './run-view.ts';
@@ -180,7 +181,7 @@ export class Trial {
   }
 
   #nodeChild(job: string): ChildProgram {
-    return { command: process.execPath, args: [...(this.#place.debug ? ['--inspect-brk=127.0.0.1:9229'] : []), NODE_PROGRAM, job], env: userEnvironment() };
+    return { command: (this.#place.nodeModules === null ? null : ownNode(this.#place.nodeModules)) ?? process.execPath, args: [...(this.#place.debug ? ['--inspect-brk=127.0.0.1:9229'] : []), NODE_PROGRAM, job], env: userEnvironment() };
   }
 
   /** Python files are run where they lie, so that a debugger shows them; others beside their compiled form. */

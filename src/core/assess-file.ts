@@ -1,14 +1,16 @@
 // What it would take to run a DAG file here: a verdict from what it imports and from what compiling it said.
 
-/** One import that neither the standard library, the project nor our own runtime has. */
+/** Something that the text of a file needs and neither the standard library, the project nor our own runtime has. */
 export interface ImportNeed {
-  readonly needs: 'sdk' | 'removed' | 'package';
-  /** The distribution or module that would answer. */
+  readonly needs: 'sdk' | 'removed' | 'package' | 'variable';
+  /** The distribution, module, argument or variable that would answer. */
   readonly what: string;
   readonly name: string;
   readonly line: number;
-  /** The file that imports it: the DAG file, or a module of the project that it uses. */
+  /** The file that asks for it: the DAG file, or a module of the project that it uses. */
   readonly file: string;
+  /** Inside a function: a task asks for it, not the import. */
+  readonly late: boolean;
 }
 
 /** What is known of a file. `kind` of a problem is the parser's word for it. */
@@ -16,6 +18,8 @@ export interface FileEvidence {
   readonly dags: readonly string[];
   readonly problems: readonly { readonly kind: string | null; readonly line: number | null; readonly message: string }[];
   readonly needs: readonly ImportNeed[];
+  /** Nothing in it can make a DAG: functions for other files. */
+  readonly definesOnly: boolean;
 }
 
 /**
@@ -27,29 +31,47 @@ export type Verdict = 'runs' | 'packages' | 'sdk' | 'value' | 'cannot' | 'none';
 /** A verdict with its reasons. */
 export interface Assessment {
   readonly verdict: Verdict;
-  /** Why, for people; empty when it runs. */
+  /** Why, for people; empty when it runs and nothing is to be said. */
   readonly why: string;
   /** Distributions, packages, modules or names behind the verdict. */
   readonly what: readonly string[];
 }
 
-/** Decides on one file. What compiling it said counts; imports only say what else would be missing after the first. */
-export function assessFile({ dags, problems, needs }: FileEvidence): Assessment {
+/** Decides on one file. What compiling it said counts; its text only says what else would be missing after the first. */
+export function assessFile({ dags, problems, needs, definesOnly }: FileEvidence): Assessment {
   const [first] = problems;
-  if (first === undefined) return dags.length > 0 ? { verdict: 'runs', why: '', what: [] } : { verdict: 'none', why: 'it holds no DAG', what: [] };
-  const by = (kind: ImportNeed['needs']): readonly ImportNeed[] => needs.filter((need) => need.needs === kind);
-  const removed = by('removed');
-  if (removed.length > 0) return { verdict: 'cannot', why: `not in Airflow 3: ${removed.map((need) => `${need.name} (${need.file}:${need.line})`).join(', ')}`, what: removed.map((need) => need.name) };
+  if (first === undefined && dags.length > 0) return assessTasks(needs);
+  if (definesOnly || problems.every((problem) => problem.kind === 'no_dag')) return { verdict: 'none', why: 'it holds no DAG', what: [] };
+  if (first === undefined) throw new Error('a file without DAGs has a problem');
+  // A function may well be called while the file is imported: then compiling says so.
+  const counted = needs.filter((need) => !need.late || first.message.includes(need.name) || first.message.includes(`'${need.what}'`));
+  const removed = counted.filter((need) => need.needs === 'removed');
+  if (removed.length > 0) return { verdict: 'cannot', why: `not in Airflow 3: ${removed.map((need) => `${need.name} (${need.file}:${need.line})`).join(', ')}`, what: whatOf(removed) };
+  return assessProblems(problems, counted);
+}
+
+function assessProblems(problems: FileEvidence['problems'], needs: readonly ImportNeed[]): Assessment {
+  const by = (kind: ImportNeed['needs']): readonly string[] => whatOf(needs.filter((need) => need.needs === kind));
+  const [sdk, packages, variables] = [by('sdk'), by('package'), by('variable')];
   const kinds = new Set(problems.map((problem) => problem.kind));
-  const sdk = [...new Set(by('sdk').map((need) => need.what))];
-  const packages = [...new Set(by('package').map((need) => need.what))];
-  const said = `${first.line === null ? '' : `line ${first.line}: `}${first.message.split('\n')[0]}`;
-  if (kinds.has('unsupported_import') || kinds.has('unsupported_feature') || (kinds.has('missing_module') && sdk.length > 0)) {
-    const why = sdk.length > 0 ? `${sdk.join(', ')}${packages.length > 0 ? `, and the packages ${packages.join(', ')}` : ''}` : said;
-    return { verdict: 'sdk', why, what: [...sdk, ...packages] };
+  const said = problems.slice(0, 1).map(({ line, message }) => `${line === null ? '' : `line ${line}: `}${message.split('\n')[0]}`).join('');
+  const values = variables.length === 0 ? [] : [`at import the ${variables.length === 1 ? 'variable' : 'variables'} ${variables.join(', ')}`];
+  const lacksAttribute = problems.some(({ message }) => /^AttributeError: module 'airflow\b/.test(message)) && sdk.length > 0;
+  if (kinds.has('unsupported_import') || kinds.has('unsupported_feature') || lacksAttribute || (kinds.has('missing_module') && sdk.length > 0)) {
+    const why = sdk.length > 0 ? [sdk.join(', '), ...(packages.length > 0 ? [`the packages ${packages.join(', ')}`] : []), ...values].join(', and ') : said;
+    return { verdict: 'sdk', why, what: [...sdk, ...packages, ...variables] };
   }
-  if (kinds.has('missing_module')) return { verdict: 'packages', why: packages.length > 0 ? packages.join(', ') : said, what: packages };
-  if (kinds.has('missing_value')) return { verdict: 'value', why: said, what: [] };
-  if (problems.every((problem) => problem.kind === 'no_dag')) return { verdict: 'none', why: 'it holds no DAG', what: [] };
+  if (kinds.has('missing_module')) return { verdict: 'packages', why: packages.length > 0 ? [packages.join(', '), ...values].join(', and ') : said, what: [...packages, ...variables] };
+  if (kinds.has('missing_value')) return { verdict: 'value', why: said, what: variables };
   return { verdict: 'cannot', why: said, what: [] };
+}
+
+/** It compiles. What its tasks import is not known to be needed, and worth knowing. */
+function assessTasks(needs: readonly ImportNeed[]): Assessment {
+  const what = whatOf(needs.filter((need) => need.late && need.needs !== 'variable'));
+  return { verdict: 'runs', why: what.length === 0 ? '' : `tasks that import ${what.join(', ')} would fail`, what };
+}
+
+function whatOf(needs: readonly ImportNeed[]): readonly string[] {
+  return [...new Set(needs.map((need) => need.what))];
 }

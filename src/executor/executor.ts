@@ -16,6 +16,8 @@ export interface PreparedVersion {
   readonly python: string | null;
   /** What its bodies run in. */
   readonly runtimes: readonly BodyRuntime[];
+  /** The project's own Node, when its packages bring one; null: the server's. */
+  readonly node: string | null;
   /** Modules that bodies in Node are in: paths below `root`. */
   readonly nodeModules: readonly string[];
 }

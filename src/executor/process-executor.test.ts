@@ -40,7 +40,7 @@ it('a launcher that has no room for a process says nothing about the file: who w
   await new Promise<void>((resolve) => void launcher.listen(join(home, 'run', 'launcher.sock'), resolve));
   const executor = new ProcessExecutor({
     home, python: 'python3', agentSocket: join(home, 'a.sock'), environment: {}, parked: { python: 0, node: 0 }, idleSeconds: 5, importTimeoutSeconds: 5, silentSeconds: 30, reporter: createReporter('error', () => undefined),
-    prepare: (versionId) => Promise.resolve({ versionId, dagId: 'd', root: home, dagFile: 'dag.py', path: [], python: null, runtimes: ['python'], nodeModules: [] }),
+    prepare: (versionId) => Promise.resolve({ versionId, dagId: 'd', root: home, dagFile: 'dag.py', path: [], python: null, node: null, runtimes: ['python'], nodeModules: [] }),
   });
   try {
     const answer = await new Promise<string>((resolve, reject) => {

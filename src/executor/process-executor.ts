@@ -30,7 +30,7 @@ export interface ProcessExecutorOptions {
   readonly silentSeconds: number;
   readonly reporter: Reporter;
   /** Brings a version's sources to this machine. */
-  readonly prepare: (versionId: VersionId) => Promise<PreparedVersion>;
+  readonly prepare: (versionId: VersionId, say: (text: string) => void) => Promise<PreparedVersion>;
 }
 
 /** The version itself is at fault: nothing helps but another one. All else (the database, the disk) passes. */
@@ -273,7 +273,7 @@ export class ProcessExecutor implements Executor {
     const warm = newWarm(randomUUID(), versionId, 'preparing');
     this.#warm.set(versionId, warm);
     try {
-      const version = await this.#options.prepare(versionId);
+      const version = await this.#options.prepare(versionId, (text) => void (warm.doing = text));
       await this.#connecting;
       // Stepped down, or the launcher died in between and it was asked for anew.
       if (this.#warm.get(versionId) !== warm) return;

@@ -11,6 +11,8 @@ export interface Warm {
   /** `ending`: told to go, its end follows. */
   state: 'preparing' | 'starting' | 'ready' | 'failed' | 'ending';
   dagId: string;
+  /** What its preparation is at, for people. */
+  doing: string | null;
   error: ReportedError | null;
   link: LineSocket<ToForkServer> | null;
   /** A second hello would take the fork server away from the first. */
@@ -47,7 +49,7 @@ export interface ParkedChild {
 
 /** Without children or connection yet. */
 export function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
-  return { id, versionId, state, dagId: '', error: null, link: null, isGreeting: false, parked: { python: [], node: [] }, runtimes: new Set(), came: new Map(), endedEarly: new Map(), expected: { python: 0, node: 0 }, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
+  return { id, versionId, state, dagId: '', doing: null, error: null, link: null, isGreeting: false, parked: { python: [], node: [] }, runtimes: new Set(), came: new Map(), endedEarly: new Map(), expected: { python: 0, node: 0 }, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
 }
 
 /** One line of an error. */
@@ -58,7 +60,7 @@ export function textOf(error: ReportedError): string {
 /** Why no execution of the version can start now, null when one can. */
 export function explainWarm(warm: Warm): string | null {
   if (warm.state === 'ready') return null;
-  if (warm.error === null) return 'its Python process is starting';
+  if (warm.error === null) return warm.state === 'preparing' && warm.doing !== null ? `its environment is being built: ${warm.doing}` : 'its Python process is starting';
   return warm.state === 'failed' ? `the DAG file does not import: ${textOf(warm.error)}` : `its Python process could not be started and is tried again: ${textOf(warm.error)}`;
 }
 

@@ -83,8 +83,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const executor = new ProcessExecutor({
     home, python: options.python, agentSocket: agentAddress, environment: userEnvironment(), parked: { python: config.LEOFLOW_PARKED_CHILDREN, node: config.LEOFLOW_PARKED_NODE_CHILDREN },
     idleSeconds: config.LEOFLOW_FORK_SERVER_IDLE_SECONDS, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS, silentSeconds: config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS, reporter,
-    prepare: (versionId) => prepareVersion(database, versionId, {
-      folder: join(home, 'versions'), livePath: options.livePath ?? (() => []), environments, secrets, python: options.python, say: (text) => reporter.report({ event: 'environment.progress', text: text.trim() }),
+    prepare: (versionId, tell) => prepareVersion(database, versionId, {
+      folder: join(home, 'versions'), livePath: options.livePath ?? (() => []), environments, secrets, python: options.python, say: (text) => {
+        tell(text.trim());
+        reporter.report({ event: 'environment.progress', text: text.trim() });
+      },
     }),
   });
   const outcomes = new OutcomeFiles(join(home, 'outcomes'), parseReport);

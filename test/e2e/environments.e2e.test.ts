@@ -64,14 +64,14 @@ describe('Python packages', () => {
 });
 
 describe('Node packages', () => {
-  test('are there for the file and for its tasks', { timeout: 240_000 }, async () => {
+  test('are there for the file and for its tasks, and a Node among them runs the tasks', { timeout: 240_000 }, async () => {
     const folder = project('node', {
-      'leoflow.yaml': 'dependencies: {node: package.json}\n', 'package.json': '{"name": "n", "private": true, "type": "module", "dependencies": {"is-odd": "3.0.1"}}\n',
-      'odd.js': "import isOdd from 'is-odd';\nimport { dag, task } from 'leoflow';\nexport const odd = dag('odd', {}, () => { task('ask', () => isOdd(7))(); });\n",
+      'leoflow.yaml': 'dependencies: {node: package.json}\n', 'package.json': JSON.stringify({ name: 'n', private: true, type: 'module', dependencies: { 'is-odd': '3.0.1', [`node-linux-${process.arch}`]: '24.20.0' } }),
+      'odd.js': "import isOdd from 'is-odd';\nimport { dag, task } from 'leoflow';\nexport const odd = dag('odd', {}, () => { task('ask', () => [isOdd(7), process.version])(); });\n",
     });
     const done = await leoflow(home.path, ['run', join(folder, 'odd.js')], { timeoutMs: 200_000 });
     assert.equal(done.code, 0, `${done.err}${done.out}`);
-    assert.match(done.out, /ask\.return_value = true/);
+    assert.match(done.out, /ask\.return_value = \[true,"v24\.20\.0"\]/);
     assert.match(done.err, /building a Node environment[\s\S]*ready after/);
   });
 

@@ -51,7 +51,7 @@ export class NodeVersions implements AsyncDisposable {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), content);
     }
-    this.#prepared.set(id, { versionId: id, dagId: 'd', root, dagFile: 'dag.ts', path: [], python: null, runtimes: ['node'], nodeModules: ['dag.ts'] });
+    this.#prepared.set(id, { versionId: id, dagId: 'd', root, dagFile: 'dag.ts', path: [], python: null, node: null, runtimes: ['node'], nodeModules: ['dag.ts'] });
     return id;
   }
 

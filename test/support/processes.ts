@@ -73,7 +73,7 @@ export class ProcessesUnderTest implements AsyncDisposable {
         const root = join(this.home, 'versions', versionId);
         mkdirSync(root, { recursive: true });
         writeFileSync(join(root, 'dag.py'), this.#sources.get(versionId) ?? assert.fail('an unknown version'));
-        return Promise.resolve({ versionId, dagId: 'd', root, dagFile: 'dag.py', path: [], python: null, runtimes: ['python'], nodeModules: [] });
+        return Promise.resolve({ versionId, dagId: 'd', root, dagFile: 'dag.py', path: [], python: null, node: null, runtimes: ['python'], nodeModules: [] });
       },
       ...this.#overrides,
     });

@@ -8,27 +8,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 #: Arguments that DAG took before Airflow 3, and does not take any more.
-_REMOVED_ARGUMENTS = frozenset({"schedule_interval", "timetable", "concurrency", "default_view", "orientation", "fail_stop", "full_filepath", "task_ids", "last_loaded", "sla_miss_callback"})
+_REMOVED_ARGUMENTS = frozenset({"schedule_interval", "timetable", "concurrency", "default_view", "orientation", "fail_stop", "full_filepath"})
 _GUARDS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
 @dataclass(frozen=True)
 class Found:
-    """An import, as a dotted name; or, by `kind`, an argument of DAG that is gone, or a variable that is read at import."""
+    """An import, as a dotted name: of a `module`, or of a `name` that a module may have. Or an `attribute` of the package airflow, an `argument` of DAG that is gone, a `variable` that is read."""
 
+    kind: str
     name: str
     line: int
     #: Inside a function: not needed to import the file.
     late: bool = False
     #: Where a relative import starts; None for an absolute one.
     folder: str | None = None
-    kind: str = "import"
 
 
-def read_file(source: bytes | str, file: str, is_missing: Callable[[str], bool]) -> list[Found]:
+def read_file(source: bytes | str, file: str, is_missing: Callable[[Found], bool]) -> list[Found]:
     """Everything found, in the order of the text. `from a import b` gives `a.b`; what `if TYPE_CHECKING` guards is left out.
 
-    Of `try: import … except ImportError:` only the side that would be taken counts: `is_missing` says whether a dotted name can be had.
+    Of `try: import … except ImportError:` only the side that would be taken counts: `is_missing` says whether an import fails here.
     Raises `SyntaxError` or `ValueError`.
     """
     reader = _Reader(file, is_missing)
@@ -37,18 +37,19 @@ def read_file(source: bytes | str, file: str, is_missing: Callable[[str], bool])
 
 
 class _Reader(ast.NodeVisitor):
-    def __init__(self, file: str, is_missing: Callable[[str], bool]) -> None:
+    def __init__(self, file: str, is_missing: Callable[[Found], bool]) -> None:
         self._file, self._is_missing = file, is_missing
         self.found: list[Found] = []
         self._late = False
-        # Names that stand for something of Airflow, with what they stand for.
-        self._airflow: dict[str, str] = {}
+        # What names of Airflow stand for: those of modules, and those taken from modules.
+        self._modules: dict[str, str] = {}
+        self._names: dict[str, str] = {}
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
-            self._add(alias.name, node.lineno)
+            self._add("module", alias.name, node.lineno)
             if alias.name.partition(".")[0] == "airflow":
-                self._airflow[alias.asname or "airflow"] = alias.name if alias.asname else "airflow"
+                self._modules[alias.asname or "airflow"] = alias.name if alias.asname else "airflow"
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         if node.module == "__future__":
@@ -59,9 +60,9 @@ class _Reader(ast.NodeVisitor):
         for alias in node.names:
             name = ".".join(part for part in (node.module, None if alias.name == "*" else alias.name) if part)
             if name:
-                self._add(name, node.lineno, folder=folder)
+                self._add("module" if alias.name == "*" else "name", name, node.lineno, folder)
             if folder is None and node.module.partition(".")[0] == "airflow":
-                self._airflow[alias.asname or alias.name] = name
+                self._names[alias.asname or alias.name] = name
 
     def visit_If(self, node: ast.If) -> None:
         if "TYPE_CHECKING" not in ast.dump(node.test):
@@ -88,7 +89,7 @@ class _Reader(ast.NodeVisitor):
         before = len(self.found)
         for child in node.body:
             self.visit(child)
-        missing = {one for one in self.found[before:] if one.kind == "import" and one.folder is None and self._is_missing(one.name)}
+        missing = {one for one in self.found[before:] if one.kind in ("module", "name") and self._is_missing(one)}
         if missing:
             self.found[before:] = [one for one in self.found[before:] if one not in missing]
         for child in [*(guards if missing else node.orelse), *node.finalbody]:
@@ -99,36 +100,36 @@ class _Reader(ast.NodeVisitor):
         while isinstance(inner, ast.Attribute):
             parts.append(inner.attr)
             inner = inner.value
-        # `import airflow.models` and then `airflow.models.DagModel` asks for as much as `from airflow.models import DagModel`.
-        module = self._airflow.get(inner.id) if isinstance(inner, ast.Name) else None
-        if module is not None and all(part.islower() for part in module.split(".")) and not module.startswith("airflow.sdk.timezone"):
-            self._add(_module_and_name([*module.split("."), *reversed(parts)]), node.lineno)
+        module = self._modules.get(inner.id) if isinstance(inner, ast.Name) else None
+        if module is not None:
+            self._add("attribute", ".".join([module, *reversed(parts)]), node.lineno)
         elif not isinstance(inner, ast.Name):
             self.visit(inner)
 
     def visit_Call(self, node: ast.Call) -> None:
-        called = self._airflow.get(node.func.id, "") if isinstance(node.func, ast.Name) else ""
+        called = self._names.get(node.func.id, "") if isinstance(node.func, ast.Name) else ""
         if called.rpartition(".")[2] in ("DAG", "dag"):
             for keyword in node.keywords:
                 if keyword.arg in _REMOVED_ARGUMENTS:
-                    self._add(keyword.arg, keyword.value.lineno, kind="argument")
+                    self._add("argument", keyword.arg, keyword.value.lineno)
         variable = self._variable_read(node)
         if variable is not None:
-            self._add(variable, node.lineno, kind="variable")
+            self._add("variable", variable, node.lineno)
         self.generic_visit(node)
 
     def _variable_read(self, node: ast.Call) -> str | None:
         """The key of `Variable.get("key")` without a default."""
         function = node.func
-        is_get = isinstance(function, ast.Attribute) and function.attr == "get" and isinstance(function.value, ast.Name)
-        if not is_get or self._airflow.get(function.value.id, "").rpartition(".")[2] != "Variable":
+        if not (isinstance(function, ast.Attribute) and function.attr == "get" and isinstance(function.value, ast.Name)):
+            return None
+        if self._names.get(function.value.id, "").rpartition(".")[2] != "Variable":
             return None
         has_default = len(node.args) > 1 or any(keyword.arg in ("default", "default_var") for keyword in node.keywords)
         key = node.args[0] if node.args else None
         return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) and not has_default else None
 
-    def _add(self, name: str, line: int, folder: str | None = None, kind: str = "import") -> None:
-        self.found.append(Found(name, line, self._late, folder, kind))
+    def _add(self, kind: str, name: str, line: int, folder: str | None = None) -> None:
+        self.found.append(Found(kind, name, line, self._late, folder))
 
 
 def _guards_imports(handler: ast.ExceptHandler) -> bool:
@@ -136,9 +137,3 @@ def _guards_imports(handler: ast.ExceptHandler) -> bool:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     caught = any(kind is None or (isinstance(kind, ast.Name) and kind.id in _GUARDS) for kind in kinds)
     return caught and not any(isinstance(statement, ast.Raise) for statement in handler.body)
-
-
-def _module_and_name(parts: list[str]) -> str:
-    """As much of a chain as an import could name: modules are lower case, and what is asked of a name is no import."""
-    end = next((index + 1 for index, part in enumerate(parts) if not part.islower()), len(parts))
-    return ".".join(parts[:end])
