@@ -1,9 +1,8 @@
 // Assesses the files of a folder: reads what they import, compiles each, and finds folders near by that their modules lie in.
 import { existsSync, globSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Config } from '#contract/config.ts';
+import { type Config, LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
-import { LIMITS } from '#contract/config.ts';
 import { type Assessment, assessFile, type FileEvidence, type ImportNeed } from '#core/assess-file.ts';
 import { userEnvironment } from '#platform/config.ts';
 import { run } from '#platform/exec.ts';
@@ -12,8 +11,10 @@ import { ProjectCompiler } from './project-compiler.ts';
 
 /** One file with its verdict and the ids of its DAGs. */
 export interface AssessedFile extends Assessment { readonly file: string; readonly dags: readonly string[] }
+
 /** `importPaths`: folders that modules of the files were found in, beside `root`, and that a leoflow.yaml has to name. */
 export interface AssessedFolder { readonly root: string; readonly importPaths: readonly string[]; readonly rows: readonly AssessedFile[] }
+
 /** `python` is an interpreter's path; `onFile` hears of each file before it is compiled, and may throw. */
 export interface AssessTools { readonly config: Config; readonly python: string; readonly say: (text: string) => void; readonly onFile: (file: string, done: number, all: number) => void }
 
@@ -23,7 +24,7 @@ const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
 const PARALLEL = 2;
 const SCAN_MS = 120_000;
 /** Whole environments lie there: what they hold is no part of a project. */
-const FOREIGN = new Set(['site-packages', 'dist-packages', 'lib', 'Lib']);
+const FOREIGN = new Set(['site-packages', 'dist-packages']);
 
 /** Every DAG file of a folder, or one file, sorted. Throws `file_unreadable` when there is none. */
 export async function assessFolder(dir: string, tools: AssessTools): Promise<AssessedFolder> {

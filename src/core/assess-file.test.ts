@@ -50,4 +50,5 @@ test('other problems are told as they were said', () => {
   assert.equal(assessFile(file({ problems: [problem('unsupported_feature', 'callbacks of X')] })).why, 'line 3: callbacks of X');
   assert.equal(assessFile(file({ problems: [problem('missing_value', 'Variable x')] })).verdict, 'value');
   assert.equal(assessFile(file({ problems: [problem('no_dag')] })).verdict, 'none');
+  assert.equal(assessFile(file({})).verdict, 'none');
 });

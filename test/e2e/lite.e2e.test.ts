@@ -85,12 +85,32 @@ describe('lite', () => {
     writeFileSync(file, `${good}\ndef broken(:\n`);
     type Errors = { import_errors: { filename: string; stack_trace: string }[] };
     const errors = await until(() => api<Errors>('GET', '/api/v2/importErrors'), (answer) => answer.body.import_errors.length === 1);
-    assert.match(errors.body.import_errors[0]?.stack_trace ?? '', /branch_retry_join\.py:\d+: SyntaxError/);
+    assert.match(errors.body.import_errors[0]?.stack_trace ?? '', /branch_retry_join\.py:\d+:\d+: SyntaxError/);
     assert.equal((await runToEnd('branch_retry_join')).state, 'success');
     // The first content again: the same version, current again.
     writeFileSync(file, good);
     await until(() => api<Errors>('GET', '/api/v2/importErrors'), (answer) => answer.body.import_errors.length === 0);
     assert.equal((await api<Versions>('GET', '/api/v2/dags/branch_retry_join/dagVersions')).body.total_entries, 2);
+  });
+
+  test('a run goes on with the version that it began with, whatever is saved meanwhile', async () => {
+    const gate = join(place.path, 'gate');
+    const text = (answer: string): string => `import os, time\nfrom airflow.sdk import DAG, task\nwith DAG("swapped", schedule=None):\n    @task\n    def wait():\n        while not os.path.exists(${JSON.stringify(gate)}): time.sleep(0.02)\n    @task\n    def say(): return "${answer}"\n    wait() >> say()\n`;
+    const path = '/api/v2/dags/swapped/dagRuns';
+    const stateOf = (run: string, task: string) => () => api<{ state: string }>('GET', `${path}/${run}/taskInstances/${task}`);
+    const said = async (run: string): Promise<unknown> => (await api<{ value: unknown }>('GET', `${path}/${run}/taskInstances/say/xcomEntries/return_value`)).body.value;
+    writeFileSync(join(dags, 'swapped.py'), text('old'));
+    await until(() => api('GET', '/api/v2/dags/swapped'), (answer) => answer.status === 200);
+    await api('POST', path, { logical_date: null, dag_run_id: 'before' });
+    await until(stateOf('before', 'wait'), (answer) => answer.body.state === 'running');
+    writeFileSync(join(dags, 'swapped.py'), text('new'));
+    await until(() => api<{ total_entries: number }>('GET', '/api/v2/dags/swapped/dagVersions'), (answer) => answer.body.total_entries === 2);
+    await api('POST', path, { logical_date: null, dag_run_id: 'after' });
+    writeFileSync(gate, '');
+    for (const run of ['before', 'after']) await until(stateOf(run, 'say'), (answer) => answer.body.state === 'success');
+    assert.deepEqual([await said('before'), await said('after')], ['old', 'new']);
+    rmSync(join(dags, 'swapped.py'));
+    await until(() => api<{ dags: { dag_id: string }[] }>('GET', '/api/v2/dags'), (answer) => !answer.body.dags.some((dag) => dag.dag_id === 'swapped'));
   });
 
   test('a new file appears, an imported module is watched, a removed file disappears', async () => {

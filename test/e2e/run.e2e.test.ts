@@ -100,7 +100,7 @@ with DAG("values"):
 describe('what is wrong is said with its place, the next step and an exit code', () => {
   const head = 'from airflow.sdk import dag, DAG\nfrom airflow.operators.empty import EmptyOperator\n';
   const cases: { name: string; text: string; code: number; says: RegExp; env?: Record<string, string> }[] = [
-    { name: 'syntax', text: `${head}def x(:\n`, code: 65, says: /syntax\.py:3: SyntaxError.*\n {2}→ / },
+    { name: 'syntax', text: `${head}def x(:\n`, code: 65, says: /syntax\.py:3:\d+: SyntaxError.*\n {2}→ / },
     { name: 'raises', text: `${head}def f():\n    raise ValueError("no such table")\nf()\n`, code: 65, says: /raises\.py:4: ValueError: no such table/ },
     { name: 'module', text: `${head}import no_such_module_x\n`, code: 65, says: /module\.py:3: No module named 'no_such_module_x'\n {2}→ / },
     { name: 'provider', text: `${head}from airflow.providers.amazon.aws.operators.s3 import S3CreateBucketOperator\n`, code: 65, says: /provider\.py:3: airflow\.providers\.amazon is not covered.*\n {2}→ / },
