@@ -79,6 +79,9 @@ class Needs(Project):
         found = self.needs("from airflow.models import Variable as V\nV.get('a')\nV.get('b', default_var=1)\nV.get('c', None)\nV.get(x)\ndef f(): V.get('d')\n{}.get('e')\n")
         self.assertEqual(found, [("variable", "a", False), ("variable", "d", True)])
 
+    def test_context_that_our_runtime_has_not(self):
+        self.assertEqual(self.needs("def f(*, outlet_events, **context):\n    context['inlet_events']\n"), [("context", "outlet_events", False), ("context", "inlet_events", True)])
+
     def test_encodings_are_those_of_python(self):
         self.assertEqual(self.needs("# coding: latin-1\nimport nobody_a\nx = 'é'\n".encode("latin-1")), [("package", "nobody_a", False)])
         self.assertEqual(self.needs(b"\xef\xbb\xbfimport nobody_a\n"), [("package", "nobody_a", False)])

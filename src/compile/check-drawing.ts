@@ -14,8 +14,8 @@ const KEY = new RegExp(KEY_PATTERN, 'u');
 const KEPT_OF_DAG = ['dag_id', 'default_args'];
 const KEPT_OF_GROUP = ['expand', 'expand_rows', 'prefix_group_id'];
 
-const dagSchema = new PlacedSchema(plainSchema(DrawingFrame));
-const formSchemas = new Map(FORMS.map((form) => [form, new PlacedSchema(plainSchema(ENTRY_FORMS[form]))]));
+const dagSchema = new PlacedSchema(() => plainSchema(DrawingFrame));
+const formSchemas = new Map(FORMS.map((form) => [form, new PlacedSchema(() => plainSchema(ENTRY_FORMS[form]))]));
 
 /** `sound` is what is left when whatever is wrong is taken out; entries that are wrong are null in it. Null: nothing is left. */
 export interface CheckedDrawing { readonly problems: readonly PlacedProblem[]; readonly sound: Drawing | null }

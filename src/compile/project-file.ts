@@ -10,7 +10,7 @@ import { PlacedSchema, type Place, readYaml, type ValuePath } from './yaml-place
 export const PROJECT_FILE = 'leoflow.yaml';
 const MAX_BYTES = 1024 * 1024;
 
-const schema = new PlacedSchema(plainSchema(ProjectFile));
+const schema = new PlacedSchema(() => plainSchema(ProjectFile));
 
 /** A checked leoflow.yaml. */
 export interface ProjectLayer {

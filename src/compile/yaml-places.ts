@@ -68,17 +68,20 @@ function offsetOf(document: Document.Parsed, path: ValuePath, of: 'key' | 'value
 
 /** A schema that says what is wrong in a reader's words. */
 export class PlacedSchema {
-  readonly #validate: ValidateFunction;
+  readonly #schema: () => Record<string, unknown>;
+  #compiled: ValidateFunction | null = null;
 
-  constructor(schema: Record<string, unknown>) {
-    this.#validate = new Ajv2020({ allErrors: true, strict: false, verbose: true }).compile(schema);
+  /** @param schema asked for when the first document is checked: most commands check none */
+  constructor(schema: () => Record<string, unknown>) {
+    this.#schema = schema;
   }
 
   /** All problems of a document, in the order of the text. */
   check(document: PlacedYaml): PlacedProblem[] {
-    if (this.#validate(document.value)) return [];
+    const validate = (this.#compiled ??= new Ajv2020({ allErrors: true, strict: false, verbose: true }).compile(this.#schema()));
+    if (validate(document.value)) return [];
     const seen = new Map<string, PlacedProblem>();
-    for (const error of likely(this.#validate.errors ?? [])) {
+    for (const error of likely(validate.errors ?? [])) {
       const path = pathOf(document.value, error.instancePath);
       const unknown = (error.params as { additionalProperty?: string }).additionalProperty;
       const place = unknown === undefined ? document.placeOf(path) : document.placeOf([...path, unknown], 'key');

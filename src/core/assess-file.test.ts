@@ -13,7 +13,8 @@ test('a file that compiles runs, whatever it would import elsewhere', () => {
 
 test('what functions import does not decide, and is told', () => {
   const late = (one: ImportNeed): ImportNeed => ({ ...one, late: true });
-  assert.deepEqual(assessFile(file({ dags: ['d'], needs: [late(need('package', 'pandas')), late(need('variable', 'v'))] })), { verdict: 'runs', why: 'tasks that import pandas would fail', what: ['pandas'] });
+  assert.deepEqual(assessFile(file({ dags: ['d'], needs: [late(need('package', 'pandas')), late(need('variable', 'v'))] })), { verdict: 'runs', why: 'tasks that need pandas would fail', what: ['pandas'] });
+  assert.deepEqual(assessFile(file({ dags: ['d'], needs: [need('context', 'outlet_events')] })).what, ['outlet_events']);
   assert.equal(assessFile(file({ problems: [problem('missing_module', "No module named 'numpy'")], needs: [need('package', 'numpy'), late(need('removed', 'airflow.contrib'))] })).verdict, 'packages');
   const called = assessFile(file({ problems: [problem('missing_module', "No module named 'numpy'")], needs: [late(need('package', 'numpy')), late(need('package', 'pandas'))] }));
   assert.deepEqual(called, { verdict: 'packages', why: 'numpy', what: ['numpy'] });

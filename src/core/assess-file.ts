@@ -2,8 +2,8 @@
 
 /** Something that the text of a file needs and neither the standard library, the project nor our own runtime has. */
 export interface ImportNeed {
-  readonly needs: 'sdk' | 'removed' | 'package' | 'variable';
-  /** The distribution, module, argument or variable that would answer. */
+  readonly needs: 'sdk' | 'removed' | 'package' | 'variable' | 'context';
+  /** The distribution, module, argument, variable or key of the context. */
   readonly what: string;
   readonly name: string;
   readonly line: number;
@@ -67,10 +67,10 @@ function assessProblems(problems: FileEvidence['problems'], needs: readonly Impo
   return { verdict: 'cannot', why: said, what: [] };
 }
 
-/** It compiles. What its tasks import is not known to be needed, and worth knowing. */
+/** It compiles. What its tasks need is not known to be used, and worth knowing. */
 function assessTasks(needs: readonly ImportNeed[]): Assessment {
-  const what = whatOf(needs.filter((need) => need.late && need.needs !== 'variable'));
-  return { verdict: 'runs', why: what.length === 0 ? '' : `tasks that import ${what.join(', ')} would fail`, what };
+  const what = whatOf(needs.filter((need) => need.needs === 'context' || (need.late && need.needs !== 'variable')));
+  return { verdict: 'runs', why: what.length === 0 ? '' : `tasks that need ${what.join(', ')} would fail`, what };
 }
 
 function whatOf(needs: readonly ImportNeed[]): readonly string[] {

@@ -1,5 +1,5 @@
 // Whether a dag.json may be registered: its schema, then what a schema cannot say. All problems at once, each with its JSON path.
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { Dag, plainSchema } from '#contract/dag.ts';
 import { LIMITS } from '#contract/config.ts';
@@ -16,12 +16,20 @@ export interface Problem {
 /** `dag` is the checked value itself, not a copy. */
 export type CheckedDag = { readonly kind: 'ok'; readonly dag: Dag } | { readonly kind: 'invalid'; readonly problems: readonly Problem[] };
 
-const ajv = new Ajv2020({ allErrors: true, strict: false });
-addFormats.default(ajv, ['date-time']);
-const validate = ajv.compile<Dag>(plainSchema(Dag));
+let compiled: ValidateFunction<Dag> | null = null;
+
+/** Compiled when it is first needed: that takes longer than most commands. */
+function schemaCheck(): ValidateFunction<Dag> {
+  if (compiled !== null) return compiled;
+  const ajv = new Ajv2020({ allErrors: true, strict: false });
+  addFormats.default(ajv, ['date-time']);
+  compiled = ajv.compile<Dag>(plainSchema(Dag));
+  return compiled;
+}
 
 /** Checks an unknown value. @returns the DAG, or every problem found (at most 100) */
 export function checkDag(value: unknown): CheckedDag {
+  const validate = schemaCheck();
   if (!validate(value)) return { kind: 'invalid', problems: schemaProblems(value, validate.errors ?? []).slice(0, 100) };
   const problems = [...checkIds(value), ...checkEdges(value), ...checkGroups(value), ...checkTimetable(value), ...checkMapping(value)];
   return problems.length === 0 ? { kind: 'ok', dag: value } : { kind: 'invalid', problems: problems.slice(0, 100) };

@@ -1,14 +1,11 @@
 // The command line: arguments in, an exit code out. The one place that turns errors into text and codes.
 import { CommanderError } from 'commander';
-import { startAgentServer } from '#api/agent/agent-server.ts';
 import { createProgram } from '#cli/commands.ts';
 import type { LocalContext } from '#cli/local-context.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { homeFolder, readConfig, wantsColour } from '#platform/config.ts';
 import { createReporter } from '#platform/report.ts';
 import { deleteLogs } from '#logs/file-log-store.ts';
-import { examineRedis } from '#xcom/examine-redis.ts';
-import { openEngine } from './open-engine.ts';
 import { VERSION } from './version.ts';
 
 const stop = new AbortController();
@@ -27,8 +24,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 process.stdout.on('error', () => process.exit(0));
 
 const context: LocalContext = {
-  readConfig, homeOf: homeFolder, openEngine, deleteLogs, examineRedis,
-  startAgent: (socketPath, service) => startAgentServer(socketPath, service, createReporter('error', (line) => void process.stderr.write(`${line}\n`))),
+  readConfig, homeOf: homeFolder, deleteLogs,
+  // Loaded by the commands that need them: server, database and Redis are most of the program.
+  openEngine: async (request) => (await import('./open-engine.ts')).openEngine(request),
+  examineRedis: async (url) => (await import('#xcom/examine-redis.ts')).examineRedis(url),
+  startAgent: async (socketPath, service) => (await import('#api/agent/agent-server.ts')).startAgentServer(socketPath, service, createReporter('error', (line) => void process.stderr.write(`${line}\n`))),
   out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text),
   outIsTerminal: process.stdout.isTTY === true, errIsTerminal: process.stderr.isTTY === true, coloured: wantsColour(process.stdout),
   stop: stop.signal, onSecondStop: (run) => void (hurry = run),

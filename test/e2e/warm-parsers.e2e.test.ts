@@ -30,11 +30,14 @@ test('a file that ends, kills or hangs its process, or prints without end, says 
   write('exits.py', 'import os\nos._exit(7)\n');
   write('killed.py', 'import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n');
   write('hangs.py', 'import time\ntime.sleep(100)\n');
+  // What it leaves running holds its output open.
+  write('daemon.py', 'import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(5)\n    os._exit(0)\nos._exit(3)\n');
   write('prints.py', 'while True: print("x" * 100_000)\n');
   write('good.py', dag('good'));
-  const [exits, killed, hangs, prints, good] = await Promise.all([compilePython(request('exits.py')), compilePython(request('killed.py')), compilePython(request('hangs.py', { importTimeoutSeconds: 1 })), compilePython(request('prints.py')), compilePython(request('good.py'))]);
+  const [daemon, exits, killed, hangs, prints, good] = await Promise.all([compilePython(request('daemon.py', { importTimeoutSeconds: 1 })), compilePython(request('exits.py')), compilePython(request('killed.py')), compilePython(request('hangs.py', { importTimeoutSeconds: 1 })), compilePython(request('prints.py')), compilePython(request('good.py'))]);
   assert.match(exits.problems[0]?.message ?? '', /ended with status 7/);
   assert.match(killed.problems[0]?.message ?? '', /ended with signal 11/);
+  assert.match(daemon.problems[0]?.message ?? '', /importing took longer than 1 s/);
   assert.match(hangs.problems[0]?.message ?? '', /importing took longer than 1 s/);
   assert.match(prints.problems[0]?.message ?? '', /printed more than/);
   assert.equal(good.dags.length, 1);

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 #: Arguments that DAG took before Airflow 3, and does not take any more.
 _REMOVED_ARGUMENTS = frozenset({"schedule_interval", "timetable", "concurrency", "default_view", "orientation", "fail_stop", "full_filepath"})
+#: Parts of a task's context that our runtime has not.
+_REFUSED_CONTEXT = frozenset({"inlet_events", "outlet_events", "triggering_asset_events"})
 _GUARDS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
 @dataclass(frozen=True)
 class Found:
-    """An import, as a dotted name: of a `module`, or of a `name` that a module may have. Or an `attribute` of the package airflow, an `argument` of DAG that is gone, a `variable` that is read."""
+    """An import, as a dotted name: of a `module`, or of a `name` that a module may have. Or an `attribute` of the package airflow, an `argument` of DAG that is gone, a `variable` that is read, a `context` key that is used."""
 
     kind: str
     name: str
@@ -116,6 +118,14 @@ class _Reader(ast.NodeVisitor):
         if variable is not None:
             self._add("variable", variable, node.lineno)
         self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        if node.arg in _REFUSED_CONTEXT:
+            self._add("context", node.arg, node.lineno)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and node.value in _REFUSED_CONTEXT:
+            self._add("context", node.value, node.lineno)
 
     def _variable_read(self, node: ast.Call) -> str | None:
         """The key of `Variable.get("key")` without a default."""

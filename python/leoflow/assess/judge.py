@@ -28,8 +28,8 @@ class Judge:
         """What a finding needs beside the standard library, the project and the shim, as `{needs, what, name}`; None when nothing."""
         if found.kind == "argument":
             return {"needs": "removed", "what": found.name, "name": f"the argument {found.name} of DAG"}
-        if found.kind == "variable":
-            return {"needs": "variable", "what": found.name, "name": found.name}
+        if found.kind in ("variable", "context"):
+            return {"needs": found.kind, "what": found.name, "name": found.name}
         if found.folder is not None:
             return None
         name = self._imported_part(found.name) if found.kind == "attribute" else found.name

@@ -87,7 +87,10 @@ class ParseServer:
             if "kill" in request:
                 child = self._children.get(request["kill"])
                 if child is not None:
+                    # Something that it started may hold its pipes for ever: nobody waits for that.
                     child.kill()
+                    for fd in list(child.open):
+                        self._close(child, fd)
             else:
                 self._start(request)
         return True
@@ -132,8 +135,11 @@ class ParseServer:
 
     def _read_child(self, fd: int) -> None:
         child = self._owner[fd]
-        if child.take(fd):
-            return
+        if not child.take(fd):
+            self._close(child, fd)
+
+    def _close(self, child: _Child, fd: int) -> None:
+        """One of its pipes is done with; with the last one so is the child."""
         self._selector.unregister(fd)
         os.close(fd)
         del self._owner[fd], child.open[fd]
