@@ -1,7 +1,7 @@
 # Thin targets: each is one line of another program.
 SHELL := /bin/sh
 NODE := sh bin/node
-.PHONY: setup check test prove prove-sim prove-mutants prove-chaos prove-timetables bench demo docs
+.PHONY: setup check test prove prove-sim prove-mutants prove-chaos prove-timetables prove-assess bench demo docs
 
 setup: ## install what npm and pip bring; quick when there is nothing to do
 	@sh bin/setup
@@ -15,7 +15,7 @@ check: setup ## lint, types, unit tests, house rules (under 10 s)
 test: setup ## everything that a change must pass (under 15 minutes)
 	@$(NODE) test/run.ts all
 
-prove: test prove-sim prove-mutants prove-chaos prove-timetables bench ## the long proofs, in parts
+prove: test prove-sim prove-mutants prove-chaos prove-timetables prove-assess bench ## the long proofs, in parts
 
 prove-sim: setup ## 1,000 simulated worlds with faults on a virtual clock; SEED=n plays one and tells everything
 	@$(NODE) test/sim/main.ts $(if $(SEED),--replay $(SEED),--seeds $(or $(SEEDS),1000))
@@ -28,6 +28,9 @@ prove-chaos: setup ## kills, partitions and outages under load: at least 10,000 
 
 prove-timetables: setup ## random timetables beside Airflow's own classes, random crons beside a search; SEED=n repeats one
 	@$(NODE) test/compat/timetables/prove.ts $(if $(SEED),--seed $(SEED))
+
+prove-assess: setup ## verdicts of `leoflow assess` beside what Airflow and the engine make of the same files; DIRS="a b" for folders of your own
+	@$(NODE) test/compat/assess/prove.ts $(DIRS)
 
 bench: setup ## figures beside targets, floors and Airflow, in docs/benchmarks.md (under 15 minutes)
 	@$(NODE) bench/main.ts --write

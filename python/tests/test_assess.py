@@ -38,6 +38,9 @@ class Needs(Project):
             ("sdk", "apache-airflow-providers-google", False), ("removed", "airflow.contrib.hooks", False),
         ])
 
+    def test_of_a_provider_that_is_covered_in_part_the_name_is_told(self):
+        self.assertEqual(self.needs("from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator\n"), [("sdk", "airflow.providers.standard.operators.trigger_dagrun.TriggerDagRunOperator", False)])
+
     def test_what_functions_import_comes_later(self):
         self.assertEqual(self.needs("def f():\n    import nobody_a\nclass C:\n    import nobody_b\nf = lambda: __import__('x')\n"), [("package", "nobody_a", True), ("package", "nobody_b", False)])
         self.assertEqual(self.needs("def f():\n    import nobody_a\nimport nobody_a\n"), [("package", "nobody_a", False)])
@@ -75,6 +78,9 @@ class Needs(Project):
         found = self.assess("from airflow import DAG\nfrom airflow.decorators import dag as d\nDAG('a', schedule=None)\n@d(\n    schedule_interval=None)\ndef f(): pass\nprint(concurrency=1)\n")["needs"]
         self.assertEqual([(one["name"], one["line"], one["late"]) for one in found], [("the argument schedule_interval of DAG", 5, False)])
 
+    def test_the_same_of_a_module(self):
+        self.assertEqual(self.needs("import airflow\nimport airflow.sdk as a\nfrom airflow import models\nairflow.DAG('x', schedule_interval=None)\na.DAG('y', concurrency=1)\nmodels.DAG('z', fail_stop=1)\n"), [("removed", "schedule_interval", False), ("removed", "concurrency", False), ("removed", "fail_stop", False)])
+
     def test_variables_that_are_read_at_import(self):
         found = self.needs("from airflow.models import Variable as V\nV.get('a')\nV.get('b', default_var=1)\nV.get('c', None)\nV.get(x)\ndef f(): V.get('d')\n{}.get('e')\n")
         self.assertEqual(found, [("variable", "a", False), ("variable", "d", True)])
@@ -102,7 +108,7 @@ class Definitions(Project):
             "def make(): return DAG('x')\ntry:\n    import q\nexcept ImportError:\n    q = None\nif __name__ == '__main__':\n    print(1)\n"))
 
     def test_what_may_make_a_dag(self):
-        for text in ("from airflow import DAG\nd = DAG('x')\n", "from airflow import DAG\nwith DAG('x'): pass\n", "from airflow.decorators import dag\n@dag\ndef f(): pass\n", "import factory\nfactory.build()\n",
+        for text in ("from airflow.sdk import asset\n@asset(schedule=None)\ndef f(): pass\n", "from x import made\n@made\ndef f(): pass\n", "from airflow import DAG\nd = DAG('x')\n", "from airflow import DAG\nwith DAG('x'): pass\n", "from airflow.decorators import dag\n@dag\ndef f(): pass\n", "import factory\nfactory.build()\n",
                      "from factory import build\nd = build()\n", "from other import my_dag\n", "from other import *\n", "for x in y: pass\n", "def make(): pass\nx = make()\n", "globals()['d'] = 1; exec('x')\n"):
             self.assertFalse(self.defines_only(text), text)
 

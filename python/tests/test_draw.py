@@ -23,6 +23,7 @@ from leoflow.draw.command_words import split_command
 from leoflow.draw.drawer import DAG_WORDS
 from leoflow.draw.outline import BODIES
 from leoflow.draw.signatures import render
+from leoflow.draw.values import form_of
 from leoflow.draw.words import duration, moment, zone
 from leoflow.parse.parse_file import parse_drawings, parse_file
 from leoflow.run.load import load_dag
@@ -112,6 +113,22 @@ class WordsOfTheSchemaTest(unittest.TestCase):
         request = next(form["properties"]["http"]["properties"] for form in forms if "http" in form["properties"])
         self.assertEqual(set(request) - set(own_arguments(HttpTask)), set())
         self.assertEqual(set(schema["properties"]) - set(DAG_WORDS) - {"dag_id", "tasks"}, set())
+
+
+class FormsTest(unittest.TestCase):
+    """Mappings that stand for something else: the table that the SDK and Node are held to as well."""
+
+    def test_a_form_is_its_exact_keys(self) -> None:
+        with open(os.path.join(HERE, "..", "..", "..", "test", "fixtures", "value-forms.json"), encoding="utf-8") as file:
+            for case in json.load(file):
+                self.assertEqual(form_of(case["value"]), case["form"], case)
+
+    def test_a_fill_value_is_plain_data(self) -> None:
+        def zipped(fill: Any) -> dict[str, Any]:
+            return draw({"t": {"python": "steps.py#numbers"}, "u": {"python": "steps.py#double", "expand": {"x": {"zip": [{"xcom": "t"}], "fillvalue": fill}}}})
+
+        self.assertEqual(zipped({"literal": {"xcom": "t"}})["errors"], [])
+        self.assertIn("must be plain data", zipped([{"deep": {"xcom": "t"}}])["errors"][0]["message"])
 
 
 class ProblemsTest(unittest.TestCase):

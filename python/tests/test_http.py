@@ -7,13 +7,21 @@ import json
 import threading
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
+from urllib.parse import quote, unquote
+from urllib.request import Request
 
-from leoflow.dagmodel import masking
+from leoflow.dagmodel import http_opener, masking
+from leoflow.dagmodel.connections import Connection
+from leoflow.dagmodel.errors import AirflowException
+from leoflow.dagmodel.http_hook import HttpHook
+from leoflow.dagmodel.http_opener import Redirects
+from leoflow.dagmodel.http_task import HttpTask
 from python.tests.memory_engine import MemoryRun
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers by path: echo, text, status, redirect, page, later, slow."""
+    """Answers by path: echo, text, status, redirect, to, page, later, slow."""
 
     looks = 0
 
@@ -27,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
             status = int(path.rpartition("/")[2])
         elif path == "/redirect":
             status, headers = 302, {"Location": "/text"}
+        elif path == "/to":
+            status, headers = 302, {"Location": unquote(self.path.partition("?")[2])}
         elif path.startswith("/page/"):
             text = path.rpartition("/")[2]
         elif path == "/later":
@@ -101,6 +111,43 @@ class HttpTest(unittest.TestCase):
         self.assertEqual(self.run_.run("wait")["outcome"], "success")
         self.assertEqual(Handler.looks, 3)
         self.assertEqual(self.run_.run("broken")["error"]["message"], "500:Internal Server Error")
+
+    def test_redirects_to_another_host_carry_no_credentials(self) -> None:
+        other = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
+        self.addCleanup(other.server_close)
+        self.addCleanup(other.shutdown)
+        port, extra = self.server.server_port, {"X-Extra": "e", "Api": "k3y-of-the-extra"}
+        connection = Connection("c", conn_type="http", host="127.0.0.1", port=port, login="u", password="pass-word", extra=extra)
+        own = {"Cookie": "own-cookie", "X-Api-Key": "own-key", "X-Request": "r"}
+        with mock.patch.object(Connection, "get", lambda conn_id: connection):
+            def asked_by_both(address: str) -> list[dict[str, str]]:
+                path = f"to?{quote(address)}"
+                return [json.loads(HttpTask(task_id="t", url=path, conn_id="c", headers=own).execute({}))["headers"], HttpHook("GET", "c").run(path, headers=own).json()["headers"]]
+
+            for headers in asked_by_both("/echo"):
+                self.assertLessEqual({"authorization", "x-extra", "api", "cookie", "x-api-key", "x-request"}, set(headers))
+            for address in (f"http://127.0.0.1:{other.server_port}/echo", f"http://localhost:{port}/echo"):
+                for headers in asked_by_both(address):
+                    self.assertFalse({"authorization", "x-extra", "api", "cookie", "x-api-key"} & set(headers), headers)
+                    self.assertEqual(headers["x-request"], "r")
+            # Back at the first host, what was left behind stays behind.
+            for headers in asked_by_both(f"http://127.0.0.1:{other.server_port}/to?{quote(f'http://127.0.0.1:{port}/echo')}"):
+                self.assertFalse({"authorization", "x-extra", "api"} & set(headers), headers)
+
+    def test_a_redirect_out_of_encryption_is_refused(self) -> None:
+        follow = Redirects().redirect_request
+        with self.assertRaisesRegex(AirflowException, "from https to http"):
+            follow(Request("https://h/a"), None, 302, "Found", None, "http://h/a")
+        same = follow(Request("https://h/a", headers={"Authorization": "x"}), None, 302, "Found", None, "https://H:443/b")
+        self.assertEqual(same.get_header("Authorization"), "x")
+
+    def test_without_a_timeout_there_is_one(self) -> None:
+        address = f"http://127.0.0.1:{self.server.server_port}"
+        with mock.patch.object(http_opener, "DEFAULT_TIMEOUT_SECONDS", 0.2), mock.patch.object(Connection, "get", lambda conn_id: Connection("c", host=address)):
+            for ask in (lambda: HttpTask(task_id="t", url=f"{address}/slow").execute({}), lambda: HttpHook("GET", "c").run("slow")):
+                with self.assertRaisesRegex(Exception, "timed out"):
+                    ask()
 
 
 if __name__ == "__main__":

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import tempfile
 import unittest
+from types import SimpleNamespace
 from unittest import mock
 
 from leoflow.dagmodel import masking
 from leoflow.parse.parse_file import parse_file
 from leoflow.run import logs
+from leoflow.run.rendered import rendered_fields
 from python.tests.memory_engine import DAGS, MemoryRun
 
 PASSWORD = 'p/ss "w@rd\\é%'
@@ -20,6 +23,40 @@ FIELDS = {
     "conn_id": "db", "conn_type": "postgres", "description": None, "host": "db.example", "login": "user", "password": PASSWORD, "schema": "main", "port": 5432,
     "extra": json.dumps({"sslmode": "require", "api_key": SECRETS[2]}),
 }
+
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+class SharedRulesTest(unittest.TestCase):
+    """The rules that hold for bodies in Node as well."""
+
+    def setUp(self) -> None:
+        masking.forget()
+        self.addCleanup(masking.forget)
+        with open(os.path.join(ROOT, "test", "fixtures", "masking.json"), encoding="utf-8") as file:
+            self.tables = json.load(file)
+
+    def test_the_list_of_sensitive_names_is_that_of_the_server(self) -> None:
+        with open(os.path.join(ROOT, "src", "core", "sensitive.ts"), encoding="utf-8") as file:
+            names = re.findall(r"'([a-z_]+)'", file.read().split("const SENSITIVE = [")[1].split("]")[0])
+        self.assertEqual(sorted(names), sorted(masking.SENSITIVE))
+
+    def test_texts(self) -> None:
+        for case in self.tables["texts"]:
+            masking.forget()
+            for secret in case["secrets"]:
+                masking.add(secret)
+            self.assertEqual(masking.mask(case["text"]), case["masked"], case)
+        for case in self.tables["named"]:
+            masking.forget()
+            masking.add_named(case["value"], case["name"])
+            self.assertEqual(masking.mask(case["text"]), case["masked"], case)
+
+    def test_arguments_as_people_are_shown_them(self) -> None:
+        masking.add("my-hidden-value")
+        for case in self.tables["shown"]:
+            self.assertEqual(rendered_fields(SimpleNamespace(template_fields=("op_kwargs",), op_kwargs=case["value"])), {"op_kwargs": case["shown"]})
 
 
 class SecretsTest(unittest.TestCase):
@@ -109,11 +146,34 @@ class MaskingTest(unittest.TestCase):
         masking.add("abcd")
         masking.add("airflow")
         masking.add_named({"host": "localhost", "password": None, "port": 5432})
-        self.assertIsNone(masking.pattern)
+        self.assertEqual((masking.longest, masking.mask("abcd airflow localhost")), (0, "abcd airflow localhost"))
 
     def test_names_say_what_is_secret(self) -> None:
         masking.add_named('{"a": [{"client_secret": "nested-one"}], "TOKENS": ["in-a-list"], "b": "shown here"}')
         self.assertEqual(masking.mask("nested-one in-a-list shown here"), "*** *** shown here")
+
+    def test_many_secrets_cost_nothing_before_a_word_is_said(self) -> None:
+        with mock.patch.object(masking.re, "compile", wraps=masking.re.compile) as compiled:
+            for number in range(200):
+                masking.add(f"secret-number-{number}")
+            self.assertEqual(compiled.call_count, 0)
+            self.assertEqual(masking.mask("secret-number-0, secret-number-199"), "***, ***")
+            self.assertEqual(masking.mask("secret-number-7"), "***")
+            self.assertEqual(compiled.call_count, 1)
+
+    def test_what_is_nested_without_an_end_is_hidden(self) -> None:
+        for depth in (70, 500, 20_000):
+            masking.forget()
+            masking.add_named("[" * depth + '{"host": "deep-text-1"}' + "]" * depth)
+            self.assertEqual(masking.mask("deep-text-1"), "***", depth)
+        nested: object = "deep-text-2"
+        for _ in range(20_000):
+            nested = [nested]
+        masking.forget()
+        masking.add_named({"a": nested})
+        masking.add_named({"password": [nested, "in-a-list"]})
+        self.assertEqual(masking.mask("deep-text-2 in-a-list"), "*** ***")
+        self.assertIn("***", str(masking.mask_all(nested)))
 
     def test_base64_at_every_offset(self) -> None:
         import base64
@@ -174,6 +234,34 @@ class TopOfAFileTest(unittest.TestCase):
         document = self.parse("x = 'a'\nraise ValueError(BaseHook.get_connection('db').password)", {"connections": {"db": "http://u:s3cret-one@h1"}})
         self.assertNotIn("s3cret-one", json.dumps(document))
         self.assertIn("ValueError: ***", document["errors"][0]["message"])
+
+    def test_facts_stay_whatever_the_secrets_are(self) -> None:
+        given = {"connections": {"db": {"conn_type": "postgres", "host": "h", "password": "postgres", "extra": '{"token": "top.py"}'}}}
+        document = self.parse("BaseHook.get_connection('db')\nx = 'load_postgres'", given)
+        (dag,) = document["dags"]
+        self.assertEqual((dag["tasks"][0]["task_id"], dag["fileloc"], dag["sources"][0]["path"]), ("load_postgres", "top.py", "top.py"))
+        self.assertEqual([warning["message"] for warning in document["warnings"] if "stands in" in warning["message"]], [])
+        self.assertEqual(document["warnings"][0]["file"], "top.py")
+
+    def test_a_secret_in_the_document_is_told_with_its_path_and_left(self) -> None:
+        body = "found = BaseHook.get_connection('db')\nimport airflow.sdk as sdk\nDAG = lambda name: sdk.DAG(name, description=f'by {found.password}.', params={'p': found.password, 'w': found.get_uri()}, doc_md='x' + found.password)\nx = 'a'"
+        document = self.parse(body, {"connections": {"db": "http://u:s3cret%2Fone@h1"}})
+        self.assertEqual(document["errors"], [])
+        (dag,) = document["dags"]
+        self.assertEqual((dag["description"], dag["params"]["p"]["default"]), ("by s3cret/one.", "s3cret/one"))
+        told = [warning for warning in document["warnings"] if "stands in" in warning["message"]]
+        paths = [warning["message"].split(" at ")[1].split(",")[0] for warning in told]
+        self.assertEqual(paths, ["description", "params.p.default", "params.w.default"])
+        self.assertTrue(told[0]["message"].startswith("the password of the connection 'db' stands in dag.json of the DAG 'd' at description"), told[0])
+        self.assertIn("Read it in the task", told[0]["hint"])
+        self.assertNotIn("s3cret", json.dumps(told))
+
+    def test_a_word_that_is_a_password_stands_in_texts_by_chance(self) -> None:
+        body = "found = BaseHook.get_connection('db')\nimport airflow.sdk as sdk\nDAG = lambda name: sdk.DAG(name, description='into postgres', params={'p': 'postgres', 'q': 'fast'})\nx = 'a'"
+        document = self.parse(body, {"connections": {"db": {"conn_type": "x", "password": "postgres"}, }})
+        told = [warning["message"] for warning in document["warnings"] if "stands in" in warning["message"]]
+        self.assertEqual(len(told), 1, told)
+        self.assertIn("at params.p.default", told[0])
 
     def test_nothing_is_changed_at_the_top_of_a_file(self) -> None:
         document = self.parse("Variable.set('a', 'b')\nx = 1")

@@ -1,4 +1,5 @@
 // The audit row of a request that changed something: who, what, with secrets masked.
+import { isSensitive, MASK } from '#core/sensitive.ts';
 import { errorText } from '#platform/report.ts';
 import { recordAudit } from '#store/audit-log.ts';
 import type { RawCall, Services } from './operation.ts';
@@ -6,7 +7,8 @@ import type { Route } from './routes.ts';
 
 /** What holds a variable's or connection's secret in bodies about them: the audit log is kept in plain text. */
 const ENCRYPTED_FIELDS = /^(value|password|extra)$/;
-const SECRET_NAME = /password|passwd|passphrase|secret|token|api_?key|private_?key|authorization|credential/i;
+/** Beside the names that are sensitive everywhere: bodies of requests are anybody's. */
+const SECRET_NAME = /private_?key|credential/i;
 const MAX_EXTRA_LENGTH = 64 * 1024;
 const MAX_DEPTH = 20;
 
@@ -39,8 +41,8 @@ export function maskSecrets(value: Readonly<Record<string, unknown>>, hides: Reg
 interface Masking { readonly depth: number; readonly hides: RegExp | null }
 
 function maskFields(value: object, { depth, hides }: Masking): Record<string, unknown> {
-  const isHidden = (name: string): boolean => SECRET_NAME.test(name) || hides?.test(name) === true;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, isHidden(name) && item !== null ? '***' : maskValue(item, { depth: depth + 1, hides })]));
+  const isHidden = (name: string): boolean => isSensitive(name) || SECRET_NAME.test(name) || hides?.test(name) === true;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, isHidden(name) && item !== null ? MASK : maskValue(item, { depth: depth + 1, hides })]));
 }
 
 function maskValue(value: unknown, at: Masking): unknown {

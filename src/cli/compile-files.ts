@@ -37,6 +37,9 @@ export async function compileFiles(path: string, tools: CompileTools, how: { det
   const parsers = all.length > 1 ? openParsers(tools.config) : null;
   try {
     const compiler = new ProjectCompiler(root, parsers === null ? tools : { ...tools, parsers });
+    const [only] = all;
+    const exclusion = all.length === 1 && only !== undefined && !statSync(resolve(path)).isDirectory() ? compiler.project.exclusionOf(only) : null;
+    if (exclusion !== null) throw new AppError('invalid_value', `${path} is left out by ${exclusion}`, { hint: 'Change that setting, or the path.' });
     return { root, ...(await compileAll(compiler, all.filter((file) => compiler.includes(file)), how)) };
   } finally {
     await parsers?.close();

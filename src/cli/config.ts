@@ -5,7 +5,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { AppError } from '#contract/errors.ts';
 import { explainConfig } from '#platform/config.ts';
 import { readDependencies } from '#compile/dependencies.ts';
-import { readProject, viewOf } from '#compile/project.ts';
+import { Project, viewOf } from '#compile/project.ts';
 import type { ProjectLayer } from '#compile/project-file.ts';
 import type { LocalContext } from './local-context.ts';
 import { renderJson, renderTable } from './output.ts';
@@ -21,7 +21,7 @@ export function configCommand(context: LocalContext): Command {
     .addHelpText('after', `
 The settings of a project come from files named leoflow.yaml, farthest first; a nearer file wins, and in one file
 what is said for a DAG by id (dags:). They are searched from the folder with .git down to the folder of the DAG file;
-without .git, in the folder named and below. Mappings are merged key by key, tags add up, other lists are replaced.
+without .git, from the nearest folder that holds one. Mappings are merged key by key, tags add up, other lists are replaced.
 
 Example:
   leoflow config show dags/daily.py --dag daily
@@ -46,7 +46,7 @@ function projectRows(path: string, dagId: string | null): Row[] {
   const full = resolve(path);
   if (!existsSync(full)) throw new AppError('file_unreadable', `${path} does not exist`);
   const isFolder = statSync(full).isDirectory();
-  const layers = readProject(isFolder ? full : dirname(full)).layersOf(isFolder ? '.' : basename(full));
+  const layers = new Project(isFolder ? full : dirname(full)).layersOf(isFolder ? '.' : basename(full));
   return [...frameRows(layers), ...viewOf(layers, dagId).values];
 }
 

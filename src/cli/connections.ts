@@ -106,6 +106,8 @@ async function listEach(vault: Vault): Promise<Connection[]> {
   for (let total = 1; found.length < total;) {
     const page = await listConnections(vault, null, { limit: 100, offset: found.length, orderBy: ['conn_id'] });
     total = page.total;
+    const [unreadable] = page.unreadable;
+    if (unreadable !== undefined) throw unreadable;
     if (page.rows.length === 0) break;
     found.push(...page.rows);
   }

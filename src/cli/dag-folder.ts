@@ -99,15 +99,10 @@ export class DagFolder {
   }
 
   async #onSaved(names: readonly string[]): Promise<void> {
-    const { root, say } = this.#options;
-    if (names.some(isProjectFile)) {
-      try {
-        this.#compiler = this.#newCompiler();
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        return say(`refused  ${error.message}\n`);
-      }
-      return this.#compileAll([...this.#files.keys()]);
+    const { root } = this.#options;
+    if (names.some(isProjectFile) && this.#readProjectAgain()) {
+      // Files may be let in or left out now.
+      return this.#compileAll([...new Set([...this.#files.keys(), ...this.#findFiles()])]);
     }
     const affected = new Set<string>();
     for (const name of names) {
@@ -117,7 +112,25 @@ export class DagFolder {
     await this.#compileAll([...affected]);
   }
 
+  /** @returns false when it is wrong: what was known goes on */
+  #readProjectAgain(): boolean {
+    const { root, say } = this.#options;
+    try {
+      if (rootOf(join(root, this.#prefix)).root !== root) {
+        say('import_paths now lead above the folder that is watched: stop and start again\n');
+        return false;
+      }
+      this.#compiler = this.#newCompiler();
+      return true;
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      say(`refused  ${error.message}\n`);
+      return false;
+    }
+  }
+
   async #compileAll(files: readonly string[]): Promise<void> {
+    for (const file of files) if (this.#files.has(file) && !this.#compiler.includes(file)) await this.#remove(file, 'is left out by leoflow.yaml');
     const queue = files.filter((file) => this.#compiler.includes(file));
     const worker = async (): Promise<void> => {
       for (let file = queue.shift(); file !== undefined; file = queue.shift()) await this.#compileOne(file).catch((error: unknown) => this.#fail(String(file), error));
@@ -191,12 +204,12 @@ export class DagFolder {
     }
   }
 
-  async #remove(file: string): Promise<void> {
+  async #remove(file: string, why = 'is gone'): Promise<void> {
     const known = this.#files.get(file);
     if (known === undefined) return;
     this.#files.delete(file);
     await markStale(this.#options.engine.database, known.dagIds);
     await clearImportError(this.#options.engine.database, { bundle: FOLDER_BUNDLE, filename: file });
-    if (known.dagIds.length > 0) this.#options.say(`removed  ${known.dagIds.join(', ')}  (${file} is gone)\n`);
+    if (known.dagIds.length > 0) this.#options.say(`removed  ${known.dagIds.join(', ')}  (${file} ${why})\n`);
   }
 }

@@ -1,9 +1,9 @@
 // `leoflow keys`: rotates the keys of stored secrets, and says what cannot be decrypted.
 import { Command } from 'commander';
 import { AppError } from '#contract/errors.ts';
-import { addKey, keepKeys } from '#platform/key-file.ts';
+import { addKey, keepKeys, putKeyFirst } from '#platform/key-file.ts';
 import { forgetKey, listUnreadable, reencrypt, withRotationLock } from '#store/rotate-secrets.ts';
-import { countUses, dropUnusedKeys, promoteFirstKey, readKnownKeys } from '#store/secret-keys.ts';
+import { announceKey, countUses, dropUnusedKeys, findAddedKey, promoteFirstKey, readKnownKeys } from '#store/secret-keys.ts';
 import type { Vault } from '#store/variables.ts';
 import type { CliContext } from './context.ts';
 import { renderJson } from './output.ts';
@@ -12,49 +12,84 @@ import { groupCommand } from './remote-command.ts';
 
 /** The command. It works on the database and the keys themselves, with or without a running server. */
 export function keysCommand(context: CliContext): Command {
-  return groupCommand('keys', 'The keys that encrypt variables and connections. Works on this machine’s own database and key file.', [rotateCommand(context), checkCommand(context), forgetCommand(context)]);
+  return groupCommand('keys', 'The keys that encrypt variables and connections. Works on this machine’s own database and key file.', [addCommand(context), rotateCommand(context), checkCommand(context), forgetCommand(context)]);
 }
 
 function keyCommand(name: string, description: string, example: string): Command {
   return new Command(name).description(description).option('--json', 'print JSON').addHelpText('after', `\nExample:\n  ${example}\n`);
 }
 
+function addCommand(context: CliContext): Command {
+  return keyCommand('add', 'Put a new key behind the others, for the next rotation: nothing is encrypted with it before every server can have it.', 'leoflow keys add').action(async (options: { json?: boolean }) => {
+    const added = await withOwnVault(context, (vault) => withRotationLock(vault.database, () => add(vault)));
+    context.out(options.json === true ? renderJson(added) : `the key ${added.key} stands behind the others\nCopy ${added.file} to every server of this database, which read it again by themselves, then run \`leoflow keys rotate\`.\n`);
+  });
+}
+
+/** One key at a time is prepared. */
+async function add({ database, keys }: Vault): Promise<{ readonly key: string; readonly file: string }> {
+  const file = fileOf(keys);
+  const known = await findAddedKey(database, keys.read());
+  if (known !== null) return { key: known, file };
+  const key = addKey(file);
+  await announceKey(database, key);
+  return { key: key.id, file };
+}
+
 interface Rotated { readonly key: string; readonly reencrypted: number; readonly unreadable: readonly string[]; readonly dropped: readonly string[] }
 
+interface RotateOptions { readonly dropOld?: boolean; readonly yes?: boolean; readonly json?: boolean }
+
 function rotateCommand(context: CliContext): Command {
-  return keyCommand('rotate', 'Put a new key first and re-encrypt everything with it, while servers run. A rotation that was interrupted goes on.', 'leoflow keys rotate && leoflow keys rotate --drop-old')
-    .option('--drop-old', 'no new key: remove the keys that nothing is encrypted with any more').action(async (options: { dropOld?: boolean; json?: boolean }) => {
-      const rotated = await withOwnVault(context, (vault) => withRotationLock(vault.database, () => rotate(vault, { dropsOld: options.dropOld === true })));
-      context.out(options.json === true ? renderJson(rotated) : renderRotated(rotated, options.dropOld === true));
+  return keyCommand('rotate', 'Encrypt everything with a new key, while servers run. A rotation that was interrupted goes on.', 'leoflow keys add && leoflow keys rotate && leoflow keys rotate --drop-old')
+    .option('--drop-old', 'no new key: remove the keys that nothing is encrypted with any more').option('--yes', 'without `keys add` before: no server of this database runs on another machine').action(async (options: RotateOptions) => {
+      const dropsOld = options.dropOld === true;
+      // The embedded database is reached from this machine alone, where all servers have this key file.
+      const isAlone = options.yes === true || context.readConfig().LEOFLOW_DATABASE_URL === null;
+      const rotated = await withOwnVault(context, (vault) => withRotationLock(vault.database, () => rotate(vault, { dropsOld, isAlone })));
+      context.out(options.json === true ? renderJson(rotated) : renderRotated(rotated, dropsOld));
       if (rotated.unreadable.length > 0) throw new AppError('secret_key_missing', `${rotated.unreadable.length} values could not be read and stay as they are`);
     });
 }
 
-function renderRotated({ key, reencrypted, dropped }: Rotated, dropsOld: boolean): string {
-  const lines = [`current key ${key}, ${reencrypted} values re-encrypted`, ...dropped.map((id) => `removed the key ${id}`)];
-  if (!dropsOld) lines.push('Other servers of this database need this key file too. Backups made before need the old key: keep a copy, then run `leoflow keys rotate --drop-old`.');
+const MAX_TOLD = 100;
+
+function renderRotated({ key, reencrypted, unreadable, dropped }: Rotated, dropsOld: boolean): string {
+  const more = unreadable.length > MAX_TOLD ? [`and ${unreadable.length - MAX_TOLD} more: see \`leoflow keys check\``] : [];
+  const lines = [`current key ${key}, ${reencrypted} values re-encrypted`, ...dropped.map((id) => `removed the key ${id}`), ...unreadable.slice(0, MAX_TOLD).map((what) => `cannot decrypt ${what}`), ...more];
+  if (!dropsOld) lines.push('Backups made before need the old key: keep a copy, then run `leoflow keys rotate --drop-old`.');
   return `${lines.join('\n')}\n`;
 }
 
-async function rotate(vault: Vault, how: { dropsOld: boolean }): Promise<Rotated> {
+async function rotate(vault: Vault, how: { readonly dropsOld: boolean; readonly isAlone: boolean }): Promise<Rotated> {
   const { database, keys } = vault;
   const { current } = await readKnownKeys(database);
   const first = keys.read().keys[0].id;
   const isUnfinished = (current !== null && first !== current) || [...(await countUses(database)).keys()].some((id) => id !== first && keys.read().keys.some((key) => key.id === id));
-  if (!how.dropsOld && !isUnfinished) startRotation(vault);
+  if (!how.dropsOld && !isUnfinished) await startRotation(vault, how.isAlone ? 'alone' : 'with others');
   await promoteFirstKey(database, keys.read());
   const { done, unreadable } = await reencrypt(database, keys);
   const dropped = how.dropsOld ? await dropOld(vault) : [];
   return { key: keys.read().keys[0].id, reencrypted: done, unreadable: unreadable.map((one) => one.what), dropped };
 }
 
-function startRotation({ keys }: Vault): void {
-  if (keys.file === null) {
-    throw new AppError('usage', 'the keys stand in LEOFLOW_SECRET_KEYS itself: only you can add one', {
-      hint: 'Make one (openssl rand -base64 32), put it behind the others on every server and restart them; then put it first, restart them, and run `leoflow keys rotate` with the same setting. Last, take the old key out.',
+/** Nobody is left behind: the new key is one that was added before, or there is nobody else. */
+async function startRotation({ database, keys }: Vault, servers: 'alone' | 'with others'): Promise<void> {
+  const file = fileOf(keys);
+  const added = await findAddedKey(database, keys.read());
+  if (added === null && servers === 'with others') {
+    throw new AppError('usage', 'servers on other machines could neither read nor write variables and connections until they have the new key: nothing was changed', {
+      hint: `Run \`leoflow keys add\`, copy ${file} to every server of this database, then run \`leoflow keys rotate\`. If no server runs on another machine, add --yes.`,
     });
   }
-  addKey(keys.file);
+  putKeyFirst(file, added ?? addKey(file).id);
+}
+
+function fileOf({ file }: Vault['keys']): string {
+  if (file !== null) return file;
+  throw new AppError('usage', 'the keys stand in LEOFLOW_SECRET_KEYS itself: only you can add one', {
+    hint: 'Make one (openssl rand -base64 32), put it behind the others on every server and restart them; then put it first, restart them, and run `leoflow keys rotate` with the same setting. Last, take the old key out.',
+  });
 }
 
 /** Keys that are neither current nor used leave the database first, then the file. */

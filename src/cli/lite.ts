@@ -11,7 +11,7 @@ import { callEvery } from '#platform/clock.ts';
 import { isAlive } from '#platform/exec.ts';
 import { hashPassword } from '#store/password-hashes.ts';
 import { saveUser } from '#store/users.ts';
-import { readProject, rootOf } from '#compile/project.ts';
+import { rootOf } from '#compile/project.ts';
 import { DagFolder } from './dag-folder.ts';
 import type { OpenEngine } from './engine-port.ts';
 import { ensureHome } from './home-folder.ts';
@@ -31,14 +31,15 @@ export function liteCommand(context: LocalContext): Command {
 async function lite(context: LocalContext, dir: string, options: Options): Promise<void> {
   const root = resolve(dir);
   if (!existsSync(root) || !statSync(root).isDirectory()) throw new AppError('file_unreadable', `${dir} is no folder`);
-  readProject(root);
+  // Wrong settings are said before anything is started.
+  const live = rootOf(root).root;
   const config = context.readConfig({ ...(options.port === undefined ? {} : { LEOFLOW_PORT: options.port }), ...(options.home === undefined ? {} : { LEOFLOW_HOME: resolve(options.home) }) });
   const home = ensureHome(context.homeOf(config));
   refuseSecond(home);
   const python = await findPython(config, home, context.err);
   mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
   const logFile = join(home, 'logs', 'server.log');
-  const engine = await context.openEngine({ config, home, store: 'embedded', python, writeLog: (line) => appendLog(logFile, line), livePath: () => [rootOf(root).root] });
+  const engine = await context.openEngine({ config, home, store: 'embedded', python, writeLog: (line) => appendLog(logFile, line), livePath: () => [live] });
   const folder = new DagFolder({ engine, config, python, root, say: context.err, secrets: engine.secrets });
   try {
     const password = await ensureAdmin(engine, { config, home });

@@ -27,6 +27,8 @@ export interface LocalContext {
   /** Takes the second such signal, which else ends the process; the third does. */
   readonly onSecondStop: (hurry: () => void) => void;
   readonly version: string;
+  /** Ends the command with the exit code of the program that it ran. */
+  readonly exitWith: (code: number) => void;
 }
 
 /** Where a run is shown: progress on standard error, the result on standard output. */

@@ -11,6 +11,7 @@ export function nodeCommand(context: LocalContext): Command {
     .addHelpText('after', '\nExample:\n  leoflow node --test\n')
     .action(async (args: string[]) => {
       const ended = await runAttached(process.execPath, args, { env: userEnvironment(), signal: context.stop });
-      if (ended.status !== 0) throw new AppError('run_failed', `node ended with ${ended.signal ?? `status ${ended.status}`}`);
+      if (ended.signal !== null) throw new AppError('run_failed', `node was ended by ${ended.signal}`);
+      context.exitWith(ended.status ?? 1);
     });
 }

@@ -11,7 +11,7 @@ import { Environments } from '#platform/environments.ts';
 import { compileFile, findDifferences } from '#compile/compile-file.ts';
 import type { Compiled, CompiledDag, CompileProblem, CompileRequest, NeededSecret } from '#compile/compiled.ts';
 import { type Dependencies, LOCK, MANIFEST, readDependencies } from '#compile/dependencies.ts';
-import { applyProject, type Project, readProject } from '#compile/project.ts';
+import { applyProject, Project } from '#compile/project.ts';
 import { openWarmParsers } from '#compile/parser.ts';
 import type { WarmParsers } from '#compile/warm-parsers.ts';
 import type { ProjectLayer } from '#compile/project-file.ts';
@@ -29,6 +29,8 @@ export interface CompileTools {
   readonly importPaths?: readonly string[];
 }
 
+/** What is wrong with a project and not with this machine: it refuses the files it speaks for. */
+const REFUSALS: ReadonlySet<string> = new Set(['dependencies_failed', 'dependencies_unreachable', 'invalid_value', 'python_missing']);
 /** A file may ask for another value only after it has one. */
 const MAX_PASSES = 10;
 
@@ -63,18 +65,24 @@ export class ProjectCompiler {
   readonly #tools: CompileTools;
   readonly #environments: Environments;
   /** What a file gave before its project had a say: another reading is held against that. */
-  readonly #bare = new WeakMap<Compiled, Compiled>();
+  readonly #bare = new WeakMap<Compiled, { readonly compiled: Compiled; readonly request: CompileRequest }>();
 
   /** Throws `invalid_value` when the settings of the folder are wrong. */
   constructor(root: string, tools: CompileTools) {
-    this.project = readProject(root);
+    this.project = new Project(root);
     this.#tools = tools;
     this.#environments = environmentsOf(tools.config);
   }
 
   /** Whether the project's settings let the file hold DAGs. */
   includes(file: string): boolean {
-    return this.project.includes(file);
+    try {
+      return this.project.exclusionOf(file) === null;
+    } catch (error) {
+      // A leoflow.yaml below is wrong: that is said for each file it speaks for.
+      if (error instanceof AppError) return true;
+      throw error;
+    }
   }
 
   /** What is wrong with the file, its settings or its packages is in the answer. @param file path below the root */
@@ -86,12 +94,12 @@ export class ProjectCompiler {
     const dags: CompiledDag[] = [];
     const problems = [...compiled.problems];
     for (const one of compiled.dags) {
-      const wanted = applyProject(one.dag, layers);
+      const wanted = applyProject(one, layers);
       problems.push(...wanted.problems);
       dags.push(withEnvironment({ ...one, dag: withImportReads(withImportPaths(wanted.dag, request), request.secrets) }, dependencies));
     }
     const applied: Compiled = { ...compiled, dags, problems };
-    this.#bare.set(applied, compiled);
+    this.#bare.set(applied, { compiled, request });
     return applied;
   }
 
@@ -127,8 +135,9 @@ export class ProjectCompiler {
 
   /** One finding per DAG that differs when the file is read again under another clock and hash seed. */
   async findNondeterminism(file: string, first: Compiled): Promise<readonly CompileProblem[]> {
-    const prepared = await this.prepare(file);
-    return prepared.kind === 'refused' ? prepared.problems : findDifferences(prepared.request, this.#bare.get(first) ?? first);
+    const bare = this.#bare.get(first);
+    if (bare === undefined) throw new AppError('bug', `${file} was not compiled here`);
+    return findDifferences(bare.request, bare.compiled);
   }
 
   /** What a front end is asked for the file, or why it cannot be. */
@@ -147,7 +156,7 @@ export class ProjectCompiler {
       const request: CompileRequest = { root: this.project.root, file, python: interpreter, importPaths, nodeModules, bytecode: bytecodeFolder(config), parsers: this.#tools.parsers ?? null, environment: userEnvironment(), secrets: { variables: {}, connections: {} }, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS };
       return { kind: 'ready', layers, dependencies, request };
     } catch (error) {
-      if (!(error instanceof AppError) || (error.code !== 'dependencies_failed' && error.code !== 'invalid_value')) throw error;
+      if (!(error instanceof AppError) || !REFUSALS.has(error.code)) throw error;
       return refused([{ file, line: null, column: null, message: error.message, hint: error.hint }]);
     }
   }

@@ -8,7 +8,7 @@ import { Environments } from '#platform/environments.ts';
 import { runAttached } from '#platform/exec.ts';
 import { readDependencies } from '#compile/dependencies.ts';
 import { renderProblem } from '#compile/compiled.ts';
-import { readProject } from '#compile/project.ts';
+import { Project } from '#compile/project.ts';
 import { ensureHome } from './home-folder.ts';
 import type { LocalContext } from './local-context.ts';
 import { findPython } from './python-command.ts';
@@ -22,7 +22,7 @@ export function pytestCommand(context: LocalContext): Command {
     .action(async (args: string[]) => {
       const config = context.readConfig();
       const home = ensureHome(context.homeOf(config));
-      const project = readProject(resolve('.'));
+      const project = new Project(resolve('.'));
       const { python: needs, problems } = readDependencies(project.layersOf('.'));
       if (problems.length > 0) throw new AppError('invalid_value', problems.map(renderProblem).join('\n'));
       const base = await findPython(config, home, context.err);
@@ -31,6 +31,7 @@ export function pytestCommand(context: LocalContext): Command {
       const folders = [join(ROOT, 'python'), ...['.', 'dags'].filter((folder) => existsSync(folder)).map((folder) => resolve(folder)), ...project.importPathsOf('.')];
       const environment = { ...userEnvironment(), PYTHONPATH: folders.join(delimiter), LEOFLOW_TEST_COMMAND: join(ROOT, 'bin', 'leoflow') };
       const ended = await runAttached(python, ['-m', 'pytest', ...args], { env: environment, signal: context.stop });
-      if (ended.status !== 0) throw new AppError('run_failed', `pytest ended with ${ended.signal ?? `status ${ended.status}`}`);
+      if (ended.signal !== null) throw new AppError('run_failed', `pytest was ended by ${ended.signal}`);
+      context.exitWith(ended.status ?? 1);
     });
 }

@@ -14,19 +14,19 @@ import { findPython } from './python-command.ts';
 import { printOutcome, runOnce } from './run-once.ts';
 import { listRunXComs } from '#store/run-view.ts';
 
-interface Options { dag?: string; conf?: string; date?: string; json?: boolean }
+interface Options { dag?: string; conf?: string; params?: string; date?: string; json?: boolean }
 
 /** The command. */
 export function runCommand(context: LocalContext): Command {
   return new Command('run').description('Run one DAG once, without a server.').argument('<path>', 'DAG file, or a folder of them')
-    .option('--dag <id>', 'which DAG, when the path holds several').option('--conf <json>', 'run configuration, a JSON object').option('--date <date>', 'logical date (ISO 8601, UTC when it names no offset)')
+    .option('--dag <id>', 'which DAG, when the path holds several').option('--conf <json>', 'run configuration, a JSON object: values of params').option('--params <json>', 'the same as --conf').option('--date <date>', 'logical date (ISO 8601, UTC when it names no offset)')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', '\nExample:\n  leoflow run etl.py --conf \'{"day": "2026-01-01"}\'\n')
     .action((path: string, options: Options) => run(context, path, options));
 }
 
 async function run(context: LocalContext, path: string, options: Options): Promise<void> {
-  const conf = parseConf(options.conf);
+  const conf = parseConf(options.params ?? options.conf);
   const logicalDate = parseDate(options.date);
   const config = context.readConfig();
   const home = ensureHome(context.homeOf(config));

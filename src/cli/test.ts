@@ -29,7 +29,7 @@ const more = (value: string, before: readonly string[] | undefined): readonly st
 export function testCommand(context: LocalContext): Command {
   return new Command('test').description('Run one task, or a DAG task by task, in this terminal: no server, nothing kept.')
     .argument('<file>', 'DAG file').argument('[task]', 'task to run; the whole DAG without it')
-    .option('--dag <id>', 'which DAG, when the file holds several').option('--params <json>', 'values of params, a JSON object').option('--date <date>', 'logical date; now unless said, none for a run without one')
+    .option('--dag <id>', 'which DAG, when the file holds several').option('--params <json>', 'values of params, a JSON object').option('--conf <json>', 'the same as --params').option('--date <date>', 'logical date; now unless said, none for a run without one')
     .option('--xcom <task=json>', 'what another task pushed, TASK=VALUE or TASK/KEY=VALUE (may be repeated)', more).option('--var <key=value>', 'a variable (may be repeated)', more)
     .option('--conn <id=uri>', 'a connection as URI or JSON (may be repeated)', more).option('--with <file>', 'YAML or JSON with params, date, xcoms, variables and connections')
     .option('--map-index <n>', 'one instance of a mapped task').option('--debug', 'stop in the task: pdb for Python, the inspector of Node on 127.0.0.1:9229 for TypeScript')

@@ -11,6 +11,7 @@ import { parseConf, parseDate } from './run.ts';
 /** Options as commander gives them; repeatable ones are lists. */
 export interface GivenOptions {
   readonly params?: string;
+  readonly conf?: string;
   readonly date?: string;
   readonly xcom?: readonly string[];
   readonly var?: readonly string[];
@@ -47,7 +48,7 @@ export function readGiven(options: GivenOptions): Given {
   }
   const date = options.date ?? (typeof file['date'] === 'string' ? file['date'] : undefined);
   return {
-    conf: { ...mapping(file['params'], 'params'), ...parseConf(options.params) }, logicalDate: date === 'none' ? null : (parseDate(date) ?? wallMs()), xcoms,
+    conf: { ...mapping(file['params'], 'params'), ...parseConf(options.params ?? options.conf) }, logicalDate: date === 'none' ? null : (parseDate(date) ?? wallMs()), xcoms,
     findVariable: (key) => variables.get(key) ?? findSecretVariable('VAR', key),
     findConnection: (id) => connections.get(id) ?? fromEnvironment(id),
   };

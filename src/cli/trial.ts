@@ -2,11 +2,12 @@
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { AttemptService, ExecutionReport, ExecutionSpec, ImportSecrets } from '#contract/attempt.ts';
+import type { AttemptService, ExecutionReport, ExecutionSpec } from '#contract/attempt.ts';
 import type { AttemptId, ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import { manualInterval } from '#core/timetable.ts';
+import { isRetryEligible } from '#core/retry.ts';
 import { type Instance, upstreamLengths } from '#core/run-snapshot.ts';
 import { TrialRun } from '#core/trial-run.ts';
 import { isoOf, sleep, wallMs } from '#platform/clock.ts';
@@ -15,6 +16,7 @@ import { ownNode } from '#platform/environments.ts';
 import { runAttached } from '#platform/exec.ts';
 import type { CompiledDag } from '#compile/compiled.ts';
 import type { ViewedXCom } from './run-view.ts';
+import { createTrialSecrets, type TrialSecrets } from './trial-secrets.ts';
 import type { Given } from './trial-values.ts';
 
 const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
@@ -55,6 +57,7 @@ export class Trial {
   readonly #place: TrialPlace;
   readonly #dag: Dag;
   readonly #runId = `test__${isoOf(wallMs())}`;
+  readonly #secrets: TrialSecrets;
   readonly #xcoms = new Map<string, string>();
   #expected: { readonly token: string; take: (report: ExecutionReport) => void } | null = null;
   #agent: { close(): Promise<void> } | null = null;
@@ -62,6 +65,7 @@ export class Trial {
   constructor(place: TrialPlace) {
     this.#place = place;
     this.#dag = place.chosen.dag;
+    this.#secrets = createTrialSecrets(this.#dag, place.given);
     for (const [name, text] of place.given.xcoms) this.#xcoms.set(name, text);
   }
 
@@ -188,17 +192,7 @@ export class Trial {
   #home(): Readonly<Record<string, unknown>> {
     const { folder, root } = this.#place;
     const isPython = this.#dag.fileloc.endsWith('.py');
-    return { root: isPython ? root : join(folder, 'version'), dag_file: this.#dag.fileloc, dag_id: this.#dag.dag_id, path: [...(isPython ? [] : [root]), ...(this.#dag.import_paths ?? []).map((path) => join(root, path))], address_file: join(folder, 'agent.json'), import_secrets: this.#importSecrets() };
-  }
-
-  #importSecrets(): ImportSecrets {
-    const { given } = this.#place;
-    const { variables = [], connections = [] } = this.#dag.import_reads ?? {};
-    const found = <T>(names: readonly string[], find: (name: string) => T | null): Record<string, T> => Object.fromEntries(names.flatMap((name) => {
-      const value = find(name);
-      return value === null ? [] : [[name, value] as const];
-    }));
-    return { variables: found(variables, given.findVariable), connections: found(connections, given.findConnection) };
+    return { root: isPython ? root : join(folder, 'version'), dag_file: this.#dag.fileloc, dag_id: this.#dag.dag_id, path: [...(isPython ? [] : [root]), ...(this.#dag.import_paths ?? []).map((path) => join(root, path))], address_file: join(folder, 'agent.json'), import_secrets: this.#secrets.readForImport() };
   }
 
   #specOf(trial: TrialRun, { instance, token, id }: { readonly instance: Instance; readonly token: string; readonly id: ExecutionId }): ExecutionSpec {
@@ -210,7 +204,7 @@ export class Trial {
     const lengths = upstreamLengths(trial.run, instance);
     return {
       execution_id: id, attempt_id: id as unknown as AttemptId, token, dag_id: this.#dag.dag_id, version_id: 'test' as VersionId, task_id: instance.task.id, map_index: instance.mapIndex,
-      try_number: Math.max(1, instance.tryNumber), max_tries: instance.maxTries,
+      try_number: Math.max(1, instance.tryNumber), max_tries: instance.maxTries, may_retry: isRetryEligible(Math.max(1, instance.tryNumber), instance.maxTries, task.retries ?? 0),
       run: {
         id: 'test' as RunUuid, run_id: this.#runId, run_type: 'manual', logical_date: iso(given.logicalDate), data_interval_start: iso(interval?.start), data_interval_end: iso(interval?.end),
         run_after: now, start_date: now, queued_at: now, conf: given.conf, triggering_user_name: null,
@@ -221,6 +215,7 @@ export class Trial {
   }
 
   #service(): AttemptService {
+    const secrets = this.#secrets;
     const check = (token: string): void => {
       if (this.#expected?.token !== token) throw new AppError('stale', 'this execution is not the one that is tried');
     };
@@ -235,14 +230,13 @@ export class Trial {
         check(token);
         return Promise.resolve(this.#findXCom(request.task_id, request.key, request.map_index));
       },
-      useVariable: (token, _id, request) => {
+      async useVariable(token, _id, request) {
         check(token);
-        if (request.op !== 'get') return Promise.resolve(null);
-        return Promise.resolve(this.#place.given.findVariable(request.key));
+        return secrets.useVariable(request);
       },
-      findConnection: (token, _id, connId) => {
+      async findConnection(token, _id, connId) {
         check(token);
-        return Promise.resolve(this.#place.given.findConnection(connId));
+        return secrets.findConnection(connId);
       },
     };
   }

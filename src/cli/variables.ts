@@ -84,6 +84,8 @@ async function listEach(vault: Vault): Promise<FileVariable[]> {
   for (let total = 1; found.length < total;) {
     const page = await listVariables(vault, null, { limit: 100, offset: found.length, orderBy: ['key'] });
     total = page.total;
+    const [unreadable] = page.unreadable;
+    if (unreadable !== undefined) throw unreadable;
     if (page.rows.length === 0) break;
     found.push(...page.rows.map((row) => ({ ...row, value: row.value ?? '' })));
   }

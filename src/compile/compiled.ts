@@ -28,7 +28,12 @@ export interface CompileRequest {
 export interface CompiledDag {
   readonly dag: Dag;
   readonly sources: readonly { readonly path: string; readonly content: Buffer }[];
+  /** Fields of dag.json that the author gave, also where the value is Airflow's default and the field is left out. */
+  readonly given?: GivenFields;
 }
+
+/** By name, for the DAG and for each of its tasks. */
+export interface GivenFields { readonly dag: readonly string[]; readonly tasks: Readonly<Record<string, readonly string[]>> }
 
 /** A finding about user code, for `renderProblem`. `file` is relative to the project folder when it lies in it. */
 export interface CompileProblem {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Dag } from '#contract/dag.ts';
+import { requirementFault } from '#core/requirement.ts';
 import type { CompileProblem } from './compiled.ts';
 import type { ProjectLayer } from './project-file.ts';
 
@@ -101,9 +102,10 @@ class RequirementReader {
       this.#constraints.push(...this.#file(join(dirname(from.file), constraint.trim()), from));
       return [];
     }
-    if (line.startsWith('-')) return this.#refuse(from, `${line.split(' ')[0]}: options of pip do not travel with a version`, 'Set them where environments are built: PIP_INDEX_URL and its like, or pip.conf.');
-    if (/^(\.|\/|~|file:)|@ ?file:/.test(line)) return this.#refuse(from, `${line}: a path does not travel with a version`, 'Publish the package, or put the code beside the DAG file.');
-    return [line];
+    const fault = requirementFault(line);
+    if (fault === null) return [line];
+    const isOption = line.startsWith('-');
+    return this.#refuse(from, `${isOption ? line.split(' ')[0] : line}: ${fault}`, isOption ? 'Set it where environments are built: PIP_INDEX_URL and its like, or pip.conf.' : 'Publish the package, or put the code beside the DAG file.');
   }
 
   #refuse(from: From, message: string, hint: string | null): [] {

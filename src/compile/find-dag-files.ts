@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
 import { languageOf } from './compile-file.ts';
+import { ignorePattern } from './path-pattern.ts';
 import { PROJECT_FILE } from './project-file.ts';
 
 const SKIPPED_FOLDERS = new Set(['__pycache__', 'node_modules', '.git', '.venv', 'venv', '.tox', '.mypy_cache']);
@@ -51,13 +52,8 @@ const TESTS = {
 /** `.airflowignore`, glob syntax: one pattern a line, `#` comments. */
 function readIgnore(root: string): RegExp[] {
   try {
-    return readFileSync(join(root, '.airflowignore'), 'utf8').split('\n').map((line) => line.replace(/#.*/, '').trim()).filter((line) => line !== '').map(globToRegExp);
+    return readFileSync(join(root, '.airflowignore'), 'utf8').split('\n').map((line) => line.replace(/#.*/, '').trim()).filter((line) => line !== '').map(ignorePattern);
   } catch {
     return [];
   }
-}
-
-function globToRegExp(glob: string): RegExp {
-  const body = glob.replace(/\/$/, '').replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('**', '\u0001').replaceAll('*', '[^/]*').replaceAll('?', '[^/]').replaceAll('\u0001', '.*');
-  return new RegExp(`(^|/)${body}(/|$)`);
 }

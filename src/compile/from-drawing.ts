@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Drawing, type DrawnFile, drawnPath } from '#contract/drawing.ts';
 import { checkDag, type Problem } from '#core/check-dag.ts';
 import type { Compiled, CompiledDag, CompileProblem, CompileRequest } from './compiled.ts';
-import { dagIdOf, type ParserAnswer, type ParserFinding, readSources, runParser, toProblem } from './parser.ts';
+import { dagIdOf, givenOf, type ParserAnswer, type ParserFinding, readSources, runParser, toProblem } from './parser.ts';
 
 /** Number of a DAG in its file, and keys down to what is meant; null when the front end does not know the place. */
 export type PlaceOf = (dagIndex: number, path: readonly (string | number)[]) => { readonly line: number; readonly column: number } | null;
@@ -24,7 +24,7 @@ export async function compileDrawing(request: CompileRequest, drawings: readonly
   const dags: CompiledDag[] = [];
   for (const value of answer.dags) {
     const checked = checkDag(withSource(value, drawn));
-    if (checked.kind === 'ok') dags.push({ dag: checked.dag, sources: [...readSources(request.root, checked.dag.sources.slice(0, -1)), { path: drawn.path, content: drawn.content }] });
+    if (checked.kind === 'ok') dags.push({ dag: checked.dag, sources: [...readSources(request.root, checked.dag.sources.slice(0, -1)), { path: drawn.path, content: drawn.content }], ...givenOf(answer, checked.dag) });
     else problems.push(...checked.problems.map((problem) => placed({ ...aboutDag(value, problem), place: placeInDrawing(value, problem, answer) })));
   }
   return { dags, problems: [...problems, ...duplicates(named).map(placed)], warnings: answer.warnings.map(placed), read: answer.modules, needed: answer.needed ?? [] };

@@ -2,7 +2,7 @@
 import { checkDag } from '#core/check-dag.ts';
 import { firstDifference } from '#core/dag-graph.ts';
 import type { CompiledDag, CompileProblem, Compiled, CompileRequest } from './compiled.ts';
-import { dagIdOf, readSources, runParser, toProblem } from './parser.ts';
+import { dagIdOf, givenOf, readSources, runParser, toProblem } from './parser.ts';
 
 /**
  * Compiles one Python file. Problems of the user's file are in the answer; only what is wrong around it is thrown
@@ -16,7 +16,7 @@ export async function compilePython(request: CompileRequest): Promise<Compiled> 
   const dags: CompiledDag[] = [];
   for (const value of answer.dags) {
     const checked = checkDag(value);
-    if (checked.kind === 'ok') dags.push({ dag: checked.dag, sources: readSources(request.root, checked.dag.sources) });
+    if (checked.kind === 'ok') dags.push({ dag: checked.dag, sources: readSources(request.root, checked.dag.sources), ...givenOf(answer, checked.dag) });
     else problems.push(...checked.problems.map((problem) => ({ file: request.file, line: null, column: null, message: `${dagIdOf(value)}: ${problem.path}: ${problem.message}`, hint: null })));
   }
   const warnings = answer.warnings.map((warning) => toProblem(request, warning));

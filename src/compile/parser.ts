@@ -4,10 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LIMITS } from '#contract/config.ts';
+import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import { userEnvironment } from '#platform/config.ts';
 import { type Finished, run } from '#platform/exec.ts';
-import type { CompiledDag, CompileProblem, CompileRequest, NeededSecret } from './compiled.ts';
+import type { CompiledDag, CompileProblem, CompileRequest, GivenFields, NeededSecret } from './compiled.ts';
 import { WarmParsers } from './warm-parsers.ts';
 
 const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
@@ -30,6 +31,7 @@ export interface ParserAnswer {
   readonly warnings: readonly ParserFinding[];
   readonly modules: readonly string[];
   readonly needed?: readonly NeededSecret[];
+  readonly given?: Readonly<Record<string, GivenFields>>;
   readonly places?: Readonly<Record<string, Readonly<Record<string, readonly (string | number)[]>>>>;
 }
 
@@ -120,4 +122,10 @@ export function readSources(root: string, sources: readonly { path: string; sha2
 export function dagIdOf(value: unknown): string {
   const id = typeof value === 'object' && value !== null && 'dag_id' in value ? value.dag_id : null;
   return typeof id === 'string' ? id : '(no dag_id)';
+}
+
+/** What the parser says of the DAG's author, for whoever fills in what is not said. */
+export function givenOf(answer: ParserAnswer, dag: Dag): Pick<CompiledDag, 'given'> {
+  const given = answer.given?.[dag.dag_id];
+  return given === undefined ? {} : { given };
 }

@@ -42,3 +42,9 @@ test('aliases that multiply without end are refused', () => {
 test('an empty file, comments and a BOM are no problem', () => {
   assert.deepEqual([parseProjectFile('', at).settings, parseProjectFile('# nothing\n', at).settings, parseProjectFile('\uFEFFowner: a\n', at).settings], [{}, {}, { owner: 'a' }]);
 });
+
+test('durations are seconds, or texts as in dag.yaml', () => {
+  const { settings } = parseProjectFile('defaults: {retry_delay: 5m, execution_timeout: 90}\ndagrun_timeout: 1h30m\ntasks: {retry_delay: {max_retry_delay: 1h}}\n', at);
+  assert.deepEqual(settings, { defaults: { retry_delay_seconds: 300, execution_timeout_seconds: 90 }, dagrun_timeout_seconds: 5400, tasks: { retry_delay: { max_retry_delay_seconds: 3600 } } });
+  assert.match(refusalOf('defaults: {retry_delay: soon}\n')[0] ?? '', /^leoflow\.yaml:1:25: defaults\.retry_delay: /);
+});

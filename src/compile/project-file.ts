@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { plainSchema } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import { ProjectFile } from '#contract/project.ts';
+import { durationSeconds } from '#core/duration.ts';
 import { PlacedSchema, type Place, readYaml, type ValuePath } from './yaml-places.ts';
 
 /** The file's name; the words about its keys are in `contract/project.ts`. */
@@ -47,5 +48,18 @@ export function parseProjectFile(text: string, where: { readonly path: string; r
       hint: `Known keys: ${Object.keys(ProjectFile.properties).join(', ')}.`, details: all.map((problem) => ({ file: where.path, ...problem })),
     });
   }
-  return { ...where, settings: isEmpty ? {} : (document.value as ProjectFile), placeOf: (path) => (isEmpty ? { line: 1, column: 1 } : document.placeOf(path, 'key')) };
+  return { ...where, settings: isEmpty ? {} : inSeconds(document.value as ProjectFile), placeOf: (path) => (isEmpty ? { line: 1, column: 1 } : document.placeOf(path, 'key')) };
+}
+
+const DURATIONS = ['retry_delay', 'max_retry_delay', 'execution_timeout', 'dagrun_timeout'];
+
+/** `retry_delay: 5m` as `retry_delay_seconds: 300`, wherever settings stand. */
+function inSeconds<V>(value: V, isSettings = true): V {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value).map(([key, inner]: [string, unknown]): [string, unknown] => {
+    if (isSettings && DURATIONS.includes(key)) return [`${key}_seconds`, durationSeconds(inner as number | string)];
+    // Below `tasks` and `dags` stand ids, and below those settings again.
+    return [key, inSeconds(inner, !(isSettings && (key === 'tasks' || key === 'dags')) && key !== 'env')];
+  });
+  return Object.fromEntries(entries) as V;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Dag } from '#contract/dag.ts';
+import type { GivenFields } from './compiled.ts';
 import { applyProject, Project, unusedSettings, viewOf } from './project.ts';
 
 const dag: Dag = {
@@ -25,7 +26,7 @@ describe('a project of leoflow.yaml files', () => {
       writeFileSync(join(root, path), text);
     }
   };
-  const apply = (file = 'd.py', one = dag): ReturnType<typeof applyProject> => applyProject(one, new Project(root).layersOf(file));
+  const apply = (file = 'd.py', one = dag, given?: GivenFields): ReturnType<typeof applyProject> => applyProject({ dag: one, ...(given === undefined ? {} : { given }) }, new Project(root).layersOf(file));
 
   test('defaults are for tasks that say nothing, settings by id win over what the task says', () => {
     write({ 'leoflow.yaml': 'owner: data\ntags: [team]\nmax_active_runs: 1\nmax_active_tasks: 2\ndefaults: {retries: 2, pool: shared, env: {A: default, C: 1}}\ntasks: {said: {execution_timeout_seconds: 5, pool: forced}}\n' });
@@ -33,6 +34,12 @@ describe('a project of leoflow.yaml files', () => {
     assert.deepEqual([made.owners, made.tags, made.max_active_runs, made.max_active_tasks, problems], [['data'], ['own', 'team'], 3, 2, []]);
     assert.deepEqual(made.tasks.map((task) => [task.retries, task.pool, task.execution_timeout_seconds]), [[2, 'shared', undefined], [7, 'forced', 5]]);
     assert.deepEqual(made.tasks[1]?.env, { A: 'task', B: 'task', C: '1' });
+  });
+
+  test('what the author gave is no default’s to change, also when it is Airflow’s own default', () => {
+    write({ 'leoflow.yaml': 'max_active_runs: 1\nmax_active_tasks: 2\ndefaults: {retries: 3, pool: shared}\n' });
+    const { dag: made } = apply('d.py', { ...dag, max_active_runs: 5 }, { dag: ['max_active_tasks'], tasks: { plain: ['retries'] } });
+    assert.deepEqual([made.max_active_runs, made.max_active_tasks, made.tasks[0]?.retries, made.tasks[0]?.pool], [5, undefined, undefined, 'shared']);
   });
 
   test('an owner that the author chose stays, and without settings nothing changes', () => {
@@ -52,6 +59,19 @@ describe('a project of leoflow.yaml files', () => {
     assert.deepEqual(new Project(join(root, 'repo', 'dags')).layersOf('d.py').map((layer) => layer.folder), [join(root, 'repo')]);
   });
 
+  test('what speaks for the whole folder is what lies in it, after what lies above', () => {
+    write({ 'repo/leoflow.yaml': 'owner: above\nimport_paths: [lib]\n', 'repo/dags/leoflow.yaml': 'owner: own\n' });
+    assert.deepEqual(new Project(join(root, 'repo', 'dags')).layersOf('.').map(({ settings }) => settings.owner), ['own'], 'without a repository nothing outside counts');
+    mkdirSync(join(root, 'repo', '.git'));
+    assert.deepEqual(new Project(join(root, 'repo', 'dags')).layersOf('.').map(({ settings }) => settings.owner), ['above', 'own']);
+  });
+
+  test('without a repository the nearest folder with settings speaks, and none above it', () => {
+    write({ 'leoflow.yaml': 'owner: outside\n', 'orders/leoflow.yaml': 'owner: orders\n', 'orders/dags/deep/d.py': '' });
+    const ownersOf = (folder: string): unknown[] => new Project(join(root, folder)).layersOf('d.py').map((layer) => layer.settings.owner);
+    assert.deepEqual([ownersOf('orders/dags/deep'), ownersOf('orders'), ownersOf('.')], [['orders'], ['orders'], ['outside']]);
+  });
+
   test('what is said for one DAG wins over its folder, and a task that it has not is a problem with its place', () => {
     write({ 'leoflow.yaml': 'retention_days: 30\nconnections: [a, "b_*"]\ndags:\n  d:\n    retention_days: 0\n    variables: [x]\n    tasks:\n      plain: {retries: 4}\n      gone: {retries: 1}\n' });
     const { dag: made, problems } = apply();
@@ -68,6 +88,6 @@ describe('a project of leoflow.yaml files', () => {
     write({ 'leoflow.yaml': 'include_paths: [dags, "extra/**/*.py"]\nexclude_paths: [dags/drafts/, "**/*_old.py"]\n', 'dags/team/leoflow.yaml': 'exclude_paths: [x.py]\n' });
     const project = new Project(root);
     const files = ['dags/a.py', 'dags/drafts/a.py', 'dags/a_old.py', 'a_old.py', 'other.py', 'extra/deep/down/b.py', 'extra/b.py', 'dags/team/x.py', 'dags/team/y.py', 'dags/draftsman.py'];
-    assert.deepEqual(files.filter((file) => project.includes(file)), ['dags/a.py', 'extra/deep/down/b.py', 'extra/b.py', 'dags/team/y.py', 'dags/draftsman.py']);
+    assert.deepEqual(files.filter((file) => project.exclusionOf(file) === null), ['dags/a.py', 'extra/deep/down/b.py', 'extra/b.py', 'dags/team/y.py', 'dags/draftsman.py']);
   });
 });

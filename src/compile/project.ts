@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { Dag } from '#contract/dag.ts';
 import type { DagSettings, ProjectRuntime, TaskSettings } from '#contract/project.ts';
-import type { CompileProblem } from './compiled.ts';
+import type { CompiledDag, CompileProblem, GivenFields } from './compiled.ts';
 import { pathPattern } from './path-pattern.ts';
 import { PROJECT_FILE, type ProjectLayer, readProjectFile } from './project-file.ts';
 
@@ -18,9 +18,9 @@ export class Project {
     this.layersOf('.');
   }
 
-  /** The files that speak for a DAG file, farthest first. @param file path below the root */
+  /** The files that speak for a DAG file, farthest first. @param file path below the root, `.` for what speaks for all of it */
   layersOf(file: string): readonly ProjectLayer[] {
-    const folder = dirname(join(this.root, file));
+    const folder = file === '.' ? this.root : dirname(join(this.root, file));
     const below = relative(this.root, folder).split(sep).filter((part) => part !== '');
     const inside = below.map((_, depth) => join(this.root, ...below.slice(0, depth + 1)));
     return [...foldersAbove(this.root), this.root, ...inside].flatMap((one) => this.#read(one) ?? []);
@@ -34,14 +34,16 @@ export class Project {
     return layer;
   }
 
-  /** Whether the file may hold DAGs of this project. */
-  includes(file: string): boolean {
+  /** The setting that keeps a file from holding DAGs of this project, with its place; null when none does. */
+  exclusionOf(file: string): string | null {
     const full = join(this.root, file);
-    return this.layersOf(file).every(({ folder, settings }) => {
+    for (const { folder, settings, path: from, placeOf } of this.layersOf(file)) {
       const path = relative(folder, full).split(sep).join('/');
       const matches = (patterns: readonly string[]): boolean => patterns.some((pattern) => pathPattern(pattern).test(path));
-      return !matches(settings.exclude_paths ?? []) && (settings.include_paths === undefined || matches(settings.include_paths));
-    });
+      if (matches(settings.exclude_paths ?? [])) return `exclude_paths (${from}:${placeOf(['exclude_paths']).line})`;
+      if (settings.include_paths !== undefined && !matches(settings.include_paths)) return `include_paths (${from}:${placeOf(['include_paths']).line})`;
+    }
+    return null;
   }
 
   /** Folders that the nearest file which says so imports from besides its own, whole paths. */
@@ -55,11 +57,6 @@ export class Project {
   }
 }
 
-/** The project of a folder. Throws `invalid_value` with everything that is wrong in the settings for all of it. */
-export function readProject(root: string): Project {
-  return new Project(root);
-}
-
 /**
  * Where paths of a version start: the folder of the DAG files, or the nearest one above it that also holds every folder they import from.
  * @returns also the folder of the DAG files as seen from there, with `/` at its end unless it is the root itself
@@ -67,18 +64,20 @@ export function readProject(root: string): Project {
 export function rootOf(folder: string): { readonly root: string; readonly prefix: string } {
   const own = resolve(folder);
   let root = own;
-  for (const path of readProject(own).importPathsOf('.')) while (path !== root && !path.startsWith(`${root}${sep}`) && dirname(root) !== root) root = dirname(root);
+  for (const path of new Project(own).importPathsOf('.')) while (path !== root && !path.startsWith(`${root}${sep}`) && dirname(root) !== root) root = dirname(root);
   return { root, prefix: root === own ? '' : `${relative(root, own).split(sep).join('/')}/` };
 }
 
-/** From the folder that holds the repository down to the one above `root`. Without a repository there is none: nothing outside may change a DAG. */
+/** From the folder that holds the repository down to the one above `root`. Without a repository: the nearest one above with settings, when `root` has none. */
 function foldersAbove(root: string): string[] {
   const above: string[] = [];
   for (let folder = root; ; folder = dirname(folder)) {
     if (existsSync(join(folder, '.git'))) return above.reverse();
-    if (dirname(folder) === folder) return [];
+    if (dirname(folder) === folder) break;
     above.push(dirname(folder));
   }
+  const nearest = [root, ...above].find((folder) => existsSync(join(folder, PROJECT_FILE)));
+  return nearest === undefined || nearest === root ? [] : [nearest];
 }
 
 /** A value that some layer gives, with the place of it. `key` is a path of names. */
@@ -129,7 +128,7 @@ function mergeInto(target: Record<string, unknown>, given: object, merge: Merge)
 }
 
 /** The DAG as its project wants it, and overrides by id that fit no task. */
-export function applyProject(dag: Dag, layers: readonly ProjectLayer[]): { readonly dag: Dag; readonly problems: readonly CompileProblem[] } {
+export function applyProject({ dag, given = NOTHING_GIVEN }: Pick<CompiledDag, 'dag' | 'given'>, layers: readonly ProjectLayer[]): { readonly dag: Dag; readonly problems: readonly CompileProblem[] } {
   if (layers.length === 0) return { dag, problems: [] };
   const { settings } = viewOf(layers, dag.dag_id);
   const tags = [...new Set([...(dag.tags ?? []), ...(settings.tags ?? [])])].sort();
@@ -138,22 +137,20 @@ export function applyProject(dag: Dag, layers: readonly ProjectLayer[]): { reado
     ...(tags.length > 0 ? { tags } : {}),
     // Airflow's default owner is no choice of the author.
     ...(settings.owner !== undefined && (dag.owners ?? ['airflow']).join() === 'airflow' ? { owners: [settings.owner] } : {}),
-    ...unlessSaid(dag, settings),
+    ...unlessSaid(dag, settings, given.dag),
     ...(settings.retention_days === undefined ? {} : { retention_days: settings.retention_days }),
     ...accessOf(settings),
-    tasks: dag.tasks.map((task) => ({ ...textsOf(settings.defaults), ...task, ...textsOf(settings.tasks?.[task.task_id]), ...mergedEnv(task.env, settings, task.task_id) })),
+    tasks: dag.tasks.map((task) => ({ ...without(settings.defaults, ['env', ...(given.tasks[task.task_id] ?? [])]), ...task, ...without(settings.tasks?.[task.task_id], ['env']), ...mergedEnv(task.env, settings, task.task_id) })),
   };
   return { dag: applied, problems: unknownTasks(dag, layers) };
 }
 
-function unlessSaid(dag: Dag, settings: DagSettings): Partial<Dag> {
-  const { is_paused_upon_creation: paused, max_active_runs: runs, max_active_tasks: tasks, dagrun_timeout_seconds: timeout } = settings;
-  return {
-    ...(paused === undefined || dag.is_paused_upon_creation !== undefined ? {} : { is_paused_upon_creation: paused }),
-    ...(runs === undefined || dag.max_active_runs !== undefined ? {} : { max_active_runs: runs }),
-    ...(tasks === undefined || dag.max_active_tasks !== undefined ? {} : { max_active_tasks: tasks }),
-    ...(timeout === undefined || dag.dagrun_timeout_seconds !== undefined ? {} : { dagrun_timeout_seconds: timeout }),
-  };
+const NOTHING_GIVEN: GivenFields = { dag: [], tasks: {} };
+
+/** Settings of the project that the DAG itself has no word about. */
+function unlessSaid(dag: Dag, settings: DagSettings, given: readonly string[]): Partial<Dag> {
+  const names = ['is_paused_upon_creation', 'max_active_runs', 'max_active_tasks', 'dagrun_timeout_seconds'] as const;
+  return Object.fromEntries(names.filter((name) => settings[name] !== undefined && dag[name] === undefined && !given.includes(name)).map((name) => [name, settings[name]]));
 }
 
 function accessOf({ connections, variables }: DagSettings): Pick<Dag, 'access'> {
@@ -161,10 +158,9 @@ function accessOf({ connections, variables }: DagSettings): Pick<Dag, 'access'> 
   return { access: { ...(connections === undefined ? {} : { connections: [...connections].sort() }), ...(variables === undefined ? {} : { variables: [...variables].sort() }) } };
 }
 
-/** Task settings as dag.json holds them; the environment is merged apart. */
-function textsOf(settings: TaskSettings | undefined): Omit<TaskSettings, 'env'> {
-  const { env: _env, ...others } = settings ?? {};
-  return others;
+/** Task settings without some of them; the environment is merged apart. */
+function without(settings: TaskSettings | undefined, names: readonly string[]): Omit<TaskSettings, 'env'> {
+  return Object.fromEntries(Object.entries(settings ?? {}).filter(([name]) => !names.includes(name)));
 }
 
 function mergedEnv(env: Readonly<Record<string, string>> | undefined, settings: DagSettings, taskId: string): { env?: Record<string, string> } {

@@ -16,6 +16,8 @@ export interface ExecutionSpec {
   readonly map_index: number;
   readonly try_number: number;
   readonly max_tries: number;
+  /** Another try follows should this one fail, unless its report says `no_retry` or it is cancelled: decides between on_retry_callback and on_failure_callback. Absent: none follows. */
+  readonly may_retry?: boolean;
   readonly run: {
     readonly id: RunUuid;
     readonly run_id: string;

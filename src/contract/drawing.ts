@@ -23,7 +23,7 @@ export const REFERENCE_PATTERN = '^[^#\\s]+#[^#\\s]+$';
 const reference = (description: string) => T.String({ pattern: REFERENCE_PATTERN, description });
 
 /**
- * Any JSON value, in which these mappings stand for something else, at any depth:
+ * Any JSON value, in which these mappings stand for something else, at any depth; their exact keys are those of value-forms.ts:
  * `{xcom: task_id, key?}` what another task pushed (`return_value` without key; of a mapped task the list of all);
  * `{argument: name}` inside a mapped group: the group's own argument;
  * `{zip: [values], fillvalue?}`, `{concat: [values]}`, `{map: value, through: reference}` as XComArg's methods of these names;

@@ -31,6 +31,7 @@ export const ERRORS = {
   address_in_use: kind(500, 69, 'Choose another --port, or stop the program that listens there.'),
   server_unreachable: kind(503, 69, 'Start one with `leoflow lite DIR`, or pass --server URL.', true),
   python_missing: kind(500, 69, 'Install Python 3.10 or newer with venv, or set LEOFLOW_PYTHON.'),
+  dependencies_unreachable: kind(503, 69, 'Check the network and the package index; it is tried again.', true),
   dependencies_failed: kind(422, 65, 'Correct the requirement named in leoflow.yaml, then try again.'),
   run_failed: kind(500, 1, 'Look at the failed task’s log.'),
   interrupted: kind(500, 130, 'Start it again.'),

@@ -49,7 +49,7 @@ export type Event =
   /** The collector of traces does not take them: spans are dropped. Told once until it works again; `dropped` counts what it refused, not what found the queue full. */
   | { readonly event: 'traces.unavailable'; readonly error: string }
   | { readonly event: 'traces.available'; readonly dropped: number }
-  /** Stored secrets are under keys that this server does not have: reading them fails, and with the current one missing nothing is written. */
+  /** Stored secrets are under keys that this server does not have, or damaged: reading them fails, a list shows `***`, and with the current key missing nothing is written. */
   | { readonly event: 'secrets.key_missing'; readonly message: string }
   | { readonly event: 'history.pruned'; readonly runs: number; readonly versions: number }
   | { readonly event: 'http.request'; readonly method: string; readonly route: string; readonly status: number; readonly ms: number }

@@ -1,17 +1,23 @@
 // leoflow.yaml: what a folder says about the DAG files below it. The JSON Schema for editors and the types have this one source.
 import { type Static, type TSchema, Type as T } from '@sinclair/typebox';
+import { DURATION_PATTERN } from './drawing.ts';
 
 const strict = { additionalProperties: false } as const;
 const opt = <S extends TSchema>(schema: S) => T.Optional(schema);
+/** As in dag.yaml. */
+const duration = (description: string) => T.Union([T.Number({ minimum: 0 }), T.String({ pattern: DURATION_PATTERN })], { description: `${description} Seconds, or a text such as 30s, 5m, 1h30m.` });
 const seconds = (description: string) => T.Number({ minimum: 0, description });
 const texts = (description: string) => T.Array(T.String({ minLength: 1 }), { description });
 
 /** What a task gets when its own code says nothing (`defaults`), or whatever it says (`tasks`). */
 const TaskSettings = T.Object({
   retries: opt(T.Integer({ minimum: 0, maximum: 100_000, description: 'Tries after the first.' })),
+  retry_delay: opt(duration('Wait between tries.')),
   retry_delay_seconds: opt(seconds('Wait between tries.')),
   retry_exponential_backoff: opt(T.Number({ minimum: 0, description: 'The wait is multiplied by this with each try; 0 is none.' })),
+  max_retry_delay: opt(duration('The longest wait between tries.')),
   max_retry_delay_seconds: opt(seconds('The longest wait between tries.')),
+  execution_timeout: opt(duration('A try that runs longer fails.')),
   execution_timeout_seconds: opt(T.Number({ exclusiveMinimum: 0, description: 'A try that runs longer fails.' })),
   infra_retries: opt(T.Integer({ minimum: 0, maximum: 100, description: 'Executions of one try that may be lost to infrastructure before the try fails.' })),
   pool: opt(T.String({ minLength: 1, maxLength: 256, description: 'Pool that limits how many run at once.' })),
@@ -25,8 +31,8 @@ const TaskSettings = T.Object({
     requests: opt(T.Record(T.String(), T.String())), limits: opt(T.Record(T.String(), T.String())),
   }, { ...strict, description: 'What a container gets, in the words of Kubernetes.' })),
 }, strict);
-/** Settings of one task. */
-export type TaskSettings = Static<typeof TaskSettings>;
+/** Settings of one task, durations in seconds: the file may say `retry_delay: 5m`, who reads it has `retry_delay_seconds: 300`. */
+export type TaskSettings = Omit<Static<typeof TaskSettings>, 'retry_delay' | 'max_retry_delay' | 'execution_timeout'>;
 
 /** What may be said for all DAGs of a folder, and for one. */
 const DAG_SETTINGS = {
@@ -40,6 +46,7 @@ const DAG_SETTINGS = {
   is_paused_upon_creation: opt(T.Boolean({ description: 'Whether new DAGs start paused, when they do not say.' })),
   max_active_runs: opt(T.Integer({ minimum: 1, description: 'Runs at once of DAGs that do not say.' })),
   max_active_tasks: opt(T.Integer({ minimum: 1, description: 'Instances at once of DAGs that do not say.' })),
+  dagrun_timeout: opt(duration('A run of DAGs that do not say fails after this time.')),
   dagrun_timeout_seconds: opt(T.Number({ exclusiveMinimum: 0, description: 'A run of DAGs that do not say fails after this time.' })),
 };
 

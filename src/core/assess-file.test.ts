@@ -22,6 +22,7 @@ test('what functions import does not decide, and is told', () => {
 
 test('functions for other files hold no DAG, whatever they import', () => {
   assert.equal(assessFile(file({ definesOnly: true, problems: [problem('missing_module')], needs: [need('package', 'pandas')] })).verdict, 'none');
+  assert.equal(assessFile(file({ definesOnly: true, problems: [problem(null, 'the parser ended with signal SIGSEGV')] })).verdict, 'cannot');
 });
 
 test('several reasons are told in one sentence', () => {

@@ -37,13 +37,16 @@ export interface Assessment {
   readonly what: readonly string[];
 }
 
+/** Kinds of problems that a file of functions for other files has for want of something. */
+const MISSING = new Set(['no_dag', 'missing_module', 'missing_value', 'unsupported_import', 'unsupported_feature']);
 const NO_DAG: Assessment = { verdict: 'none', why: 'it holds no DAG', what: [] };
 
 /** Decides on one file. What compiling it said counts; its text only says what else would be missing after the first. */
 export function assessFile({ dags, problems, needs, definesOnly }: FileEvidence): Assessment {
   const [first] = problems;
   if (first === undefined) return dags.length > 0 ? assessTasks(needs) : NO_DAG;
-  if (definesOnly || problems.every((problem) => problem.kind === 'no_dag')) return NO_DAG;
+  const isOnlyMissing = problems.every((problem) => problem.kind !== null && MISSING.has(problem.kind));
+  if (problems.every((problem) => problem.kind === 'no_dag') || (definesOnly && isOnlyMissing)) return NO_DAG;
   // A function may well be called while the file is imported: then compiling says so.
   const counted = needs.filter((need) => !need.late || first.message.includes(need.name) || first.message.includes(`'${need.what}'`));
   const removed = counted.filter((need) => need.needs === 'removed');

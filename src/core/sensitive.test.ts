@@ -28,3 +28,22 @@ it('a mask keeps what it hid, where it hid something', () => {
   assert.equal(unmaskText('{"a":2}', '{"a":1}'), '{"a":2}');
   assert.equal(pythonJson({ a: [1, 'ü', null], b: {} }), '{"a": [1, "\\u00fc", null], "b": {}}');
 });
+
+it('whatever is nested too deep is masked whole, comes back whole, and never ends the stack', () => {
+  for (const depth of [5_000, 200_000]) {
+    const list = `${'['.repeat(depth)}${']'.repeat(depth)}`;
+    assert.equal(maskVariable('deep', list), `${'['.repeat(64)}"***"${']'.repeat(64)}`);
+    assert.equal(unmaskText(maskText(list), list), list);
+    assert.equal(unmaskText(list, list), list);
+    const object = `${'{"a": '.repeat(depth)}{"token": "t"}${'}'.repeat(depth)}`;
+    assert.ok(!maskText(object).includes('"t"'));
+    assert.equal(unmaskText(maskText(object), object), object);
+    const hidden = `{"password": ${list}, "b": 1}`;
+    assert.ok(maskText(hidden).endsWith('"b": 1}'));
+    assert.equal(unmaskText(maskText(hidden), hidden), hidden);
+  }
+  const wide = `{"token": "t", "list": [${'1, '.repeat(300_000)}1]}`;
+  assert.equal(unmaskText(maskText(wide), wide), wide);
+  const edge = `${'['.repeat(64)}1${']'.repeat(64)}`;
+  assert.equal(maskText(edge), edge);
+});

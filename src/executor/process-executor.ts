@@ -13,9 +13,10 @@ import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from 
 import { greetForkServer } from './fork-server-link.ts';
 import { forkServerSpec } from './fork-server-spec.ts';
 import { connectLauncher } from './launcher-link.ts';
+import { isFinal } from './prepare-problem.ts';
 import { forkSlot, parkedSlot } from './process-slots.ts';
 import { Silence } from './silence.ts';
-import { dismissParked, explainWarm, newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, textOf, type Warm } from './warm.ts';
+import { dismissParked, explainWarm, howEnded, isPausing, newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, textOf, type Warm } from './warm.ts';
 
 /** `parked` is children kept waiting per DAG version and kind, `idleSeconds` how long a fork server without work lives, `environment` all that user code inherits. */
 export interface ProcessExecutorOptions {
@@ -31,11 +32,6 @@ export interface ProcessExecutorOptions {
   readonly reporter: Reporter;
   /** Brings a version's sources to this machine. */
   readonly prepare: (versionId: VersionId, say: (text: string) => void) => Promise<PreparedVersion>;
-}
-
-/** The version itself is at fault: nothing helps but another one. All else (the database, the disk) passes. */
-function isFinal(error: unknown): boolean {
-  return error instanceof AppError && (error.code === 'invalid_dag' || error.code === 'not_found' || error.code === 'dependencies_failed' || error.code === 'forbidden');
 }
 
 const SHUTDOWN_MS = 5000;
@@ -93,6 +89,7 @@ export class ProcessExecutor implements Executor {
     if (this.#events !== events) throw new AppError('not_leading', 'this server does not lead any more');
     this.#stopChecks = callEvery(1000, () => {
       this.#endIdle();
+      for (const warm of this.#warm.values()) if (isPausing(warm)) this.#planRefill(warm);
       for (const who of this.#silence.take()) this.#endSilent(who);
     });
     return { running };
@@ -111,6 +108,7 @@ export class ProcessExecutor implements Executor {
     warm.usedAt = monotonicMs();
     const runtime = asked ?? [...warm.runtimes][0] ?? 'python';
     // A leader that took over learns here what the version needs.
+    if (!warm.runtimes.has(runtime)) this.#planRefill(warm);
     warm.runtimes.add(runtime);
     const child = warm.parked[runtime].shift();
     const owner = {
@@ -236,7 +234,7 @@ export class ProcessExecutor implements Executor {
       this.#options.reporter.report({ event: 'failure', where: 'launcher', error: `it could not start a process (errno ${status})` });
       return void this.#startLater(warm, { type: 'StartError', message: `no process could be started (errno ${status})` });
     }
-    const how = signal === null ? `status ${status}` : `signal ${signal}`;
+    const how = howEnded({ status, signal });
     const killed = warm.state === 'starting' ? (this.#killedImports.get(warm.versionId) ?? 0) + 1 : 0;
     if (killed === 0 || killed > KILLED_IMPORTS) this.#killedImports.delete(warm.versionId);
     else this.#killedImports.set(warm.versionId, killed);
@@ -319,7 +317,6 @@ export class ProcessExecutor implements Executor {
   async #adopt(forkServer: RunningForkServer, importMs = 0): Promise<readonly { execution_id: ExecutionId; pid: number }[] | null> {
     if (this.#events === null) return null;
     const warm = this.#warm.get(forkServer.version_id) ?? newWarm(forkServer.id, forkServer.version_id, 'starting');
-    if (warm.runtimes.size === 0) warm.runtimes.add('python');
     if (warm.link !== null || warm.isGreeting || warm.state === 'ending') return null;
     warm.isGreeting = true;
     // The launcher may hand out the one it had instead of the one asked for.
@@ -380,6 +377,9 @@ export class ProcessExecutor implements Executor {
     const end = noteExited(warm, child);
     if (end.kind === 'exited') this.#events?.onExited(child);
     else if (end.kind === 'unbegun') this.#lose([end.executionId], 'its process ended before it began');
+    else if (end.kind === 'never_came' && end.pauseMs !== null) {
+      this.#options.reporter.report({ event: 'failure', where: 'fork server', error: `a ${child.runtime ?? 'python'} child of ${warm.id} ended before it waited for work (${howEnded(child)}); no other is asked for during ${end.pauseMs / 1000} s` });
+    }
   }
 
   #onGone(warm: Warm, reason: string): void {

@@ -1,11 +1,11 @@
 // What a fork server says, in the counts that this server keeps of it.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { ExecutionSpec } from '#contract/attempt.ts';
+import type { BodyRuntime, ExecutionSpec, ExitedChild } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { useTimeSource } from '#platform/clock.ts';
 import { parkedSlot } from './process-slots.ts';
-import { newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, type Warm } from './warm.ts';
+import { isPausing, newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, type Warm } from './warm.ts';
 
 const X = 'x' as ExecutionId;
 
@@ -14,16 +14,64 @@ function warmWith(sent: object[]): Warm {
   return Object.assign(warm, { state: 'ready', runtimes: new Set(['python']), link: { send: (message: object) => sent.push(message), close: () => undefined } } as const);
 }
 
-it('a child that never came is asked for again', () => {
+/** Runs with a clock that the test moves. */
+function withClock(run: (move: (ms: number) => void) => void): void {
+  let now = 1000;
+  useTimeSource({ monotonicMs: () => now, wallMs: () => now, after: () => () => undefined });
+  try {
+    run((ms) => void (now += ms));
+  } finally {
+    useTimeSource(null);
+  }
+}
+
+const ended = (pid: number, runtime: BodyRuntime = 'python'): ExitedChild => ({ pid, execution_id: null, status: -1, signal: 11, oom: false, runtime });
+
+it('a child that never came is asked for again, after a pause', () => withClock((move) => {
   const sent: object[] = [];
   const warm = warmWith(sent);
-  refill(warm, { parked: { python: 2, node: 1 }, epoch: 3 });
-  refill(warm, { parked: { python: 2, node: 1 }, epoch: 3 });
+  const wanted = { parked: { python: 2, node: 1 }, epoch: 3 };
+  refill(warm, wanted);
+  refill(warm, wanted);
   assert.deepEqual(sent, [{ op: 'park', epoch: 3, count: 2 }]);
-  assert.deepEqual(noteExited(warm, { pid: 0, execution_id: null, status: 1, signal: null, oom: false }), { kind: 'parked' });
-  refill(warm, { parked: { python: 2, node: 1 }, epoch: 3 });
+  assert.deepEqual(noteExited(warm, ended(0)), { kind: 'never_came', pauseMs: 100 });
+  assert.ok(isPausing(warm));
+  refill(warm, wanted);
+  assert.equal(sent.length, 1);
+  move(100);
+  refill(warm, wanted);
   assert.deepEqual(sent.slice(1), [{ op: 'park', epoch: 3, count: 1 }]);
-});
+}));
+
+it('children that crash before they park are replaced ever more slowly, each kind for itself, until one parks', () => withClock((move) => {
+  const sent: { runtime?: string }[] = [];
+  const warm = warmWith(sent);
+  warm.runtimes.add('node');
+  const wanted = { parked: { python: 1, node: 1 }, epoch: 3 };
+  for (let second = 0, pid = 100; second < 600; second += 1) {
+    refill(warm, wanted);
+    if (warm.expected.node > 0) noteExited(warm, ended((pid += 1), 'node'));
+    move(1000);
+  }
+  const asked = sent.filter(({ runtime }) => runtime === 'node').length;
+  assert.ok(asked > 15 && asked < 30, `${asked} children in ten minutes`);
+  assert.ok(warm.endedEarly.size <= 5, `${warm.endedEarly.size} ends are remembered`);
+  assert.equal(sent.length - asked, 1, 'Python’s are not held back');
+  move(60_000);
+  refill(warm, wanted);
+  void parkChild(warm, { pid: 7, runtime: 'node', gone: new AbortController().signal });
+  assert.ok(!isPausing(warm));
+  warm.parked.node.length = 0;
+  refill(warm, wanted);
+  assert.equal(warm.expected.node, 1, 'one that parked ends the pause');
+}));
+
+it('children of one round that crash together are one failure', () => withClock(() => {
+  const warm = warmWith([]);
+  warm.expected.python = 3;
+  const pauses = [7, 8, 9].map((pid) => noteExited(warm, ended(pid)));
+  assert.deepEqual(pauses, [{ kind: 'never_came', pauseMs: 100 }, { kind: 'never_came', pauseMs: null }, { kind: 'never_came', pauseMs: null }]);
+}));
 
 it('children of each kind are kept apart, and only of kinds that the version needs', async () => {
   const sent: object[] = [];

@@ -3,6 +3,7 @@ import type { BodyRuntime, ExecutionSpec, ExitedChild, FromForkServer, ReportedE
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { monotonicMs } from '#platform/clock.ts';
 import type { LineSocket } from '#platform/line-socket.ts';
+import { ParkPause } from './park-pause.ts';
 
 /** One fork server. It is kept by version, because a launcher may hand out an older one than was asked for. */
 export interface Warm {
@@ -26,6 +27,7 @@ export interface Warm {
   readonly endedEarly: Map<number, number>;
   /** Children asked for that have not parked yet. */
   readonly expected: Record<BodyRuntime, number>;
+  readonly pauses: Readonly<Record<BodyRuntime, ParkPause>>;
   readonly running: Set<ExecutionId>;
   /** Executions that a parked child was given and has not begun yet, by its pid. */
   readonly bound: Map<number, ExecutionId>;
@@ -49,12 +51,17 @@ export interface ParkedChild {
 
 /** Without children or connection yet. */
 export function newWarm(id: string, versionId: VersionId, state: 'preparing' | 'starting'): Warm {
-  return { id, versionId, state, dagId: '', doing: null, error: null, link: null, isGreeting: false, parked: { python: [], node: [] }, runtimes: new Set(), came: new Map(), endedEarly: new Map(), expected: { python: 0, node: 0 }, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
+  return { id, versionId, state, dagId: '', doing: null, error: null, link: null, isGreeting: false, parked: { python: [], node: [] }, runtimes: new Set(), came: new Map(), endedEarly: new Map(), expected: { python: 0, node: 0 }, pauses: { python: new ParkPause(), node: new ParkPause() }, running: new Set(), bound: new Map(), usedAt: monotonicMs(), refillPlanned: false, gone: new AbortController() };
 }
 
 /** One line of an error. */
 export function textOf(error: ReportedError): string {
   return `${error.type}: ${error.message}`;
+}
+
+/** How a process ended, in words. */
+export function howEnded({ status, signal }: { readonly status: number; readonly signal: number | null }): string {
+  return signal === null ? `status ${status}` : `signal ${signal}`;
 }
 
 /** Why no execution of the version can start now, null when one can. */
@@ -71,6 +78,7 @@ export function parkChild(warm: Warm, { pid, runtime = 'python', gone }: { reado
   // Later it is another child that has the same pid.
   if (endedAt !== undefined && monotonicMs() - endedAt < EARLY_MS) return Promise.resolve(null);
   warm.expected[runtime] = Math.max(0, warm.expected[runtime] - 1);
+  warm.pauses[runtime].end();
   return new Promise((resolve) => {
     const child: ParkedChild = { pid, runtime, give: resolve, isGone: false };
     warm.parked[runtime].push(child);
@@ -97,11 +105,16 @@ export function giveJob(warm: Warm, child: ParkedChild, spec: ExecutionSpec): vo
   child.give(spec);
 }
 
-/** Asks for the children that are missing, of each kind that the version needs. */
+/** True when children of a kind ended before they parked, and none has parked since. */
+export function isPausing({ pauses }: Warm): boolean {
+  return pauses.python.isPending() || pauses.node.isPending();
+}
+
+/** Asks for the children that are missing, of each kind that the version needs and that is in no pause. */
 export function refill(warm: Warm, wanted: { readonly parked: Readonly<Record<BodyRuntime, number>>; readonly epoch: number }): void {
   for (const runtime of warm.runtimes) {
     const missing = wanted.parked[runtime] - warm.parked[runtime].length - warm.expected[runtime];
-    if (missing <= 0 || warm.state !== 'ready' || warm.link === null) continue;
+    if (missing <= 0 || warm.pauses[runtime].isOn() || warm.state !== 'ready' || warm.link === null) continue;
     warm.expected[runtime] += missing;
     warm.link.send({ op: 'park', epoch: wanted.epoch, count: missing, ...(runtime === 'python' ? {} : { runtime }) });
   }
@@ -125,8 +138,11 @@ export function noteRefused(warm: Warm, message: Extract<FromForkServer, { op: '
   return refused;
 }
 
-/** What the end of a child means: of an execution that began, of one that it was given and did not begin, or of none. */
-export function noteExited(warm: Warm, ended: ExitedChild): { readonly kind: 'exited' } | { readonly kind: 'unbegun'; readonly executionId: ExecutionId } | { readonly kind: 'parked' } {
+/** `pauseMs`: for so long no other of its kind is asked for; null when that was told already. */
+export type ChildEnd = { readonly kind: 'exited' } | { readonly kind: 'unbegun'; readonly executionId: ExecutionId } | { readonly kind: 'parked' } | { readonly kind: 'never_came'; readonly pauseMs: number | null };
+
+/** What the end of a child means: of an execution that began, of one that it was given and did not begin, of none, or of a child that had not parked yet. */
+export function noteExited(warm: Warm, ended: ExitedChild): ChildEnd {
   const child = warm.came.get(ended.pid);
   const bound = warm.bound.get(ended.pid);
   warm.came.delete(ended.pid);
@@ -140,12 +156,15 @@ export function noteExited(warm: Warm, ended: ExitedChild): { readonly kind: 'ex
     return { kind: 'unbegun', executionId: bound };
   }
   if (child !== undefined) dropChild(warm, child);
-  else if (ended.status !== 0) noteNeverCame(warm, ended);
+  else if (ended.status !== 0) return noteNeverCame(warm, ended);
   return { kind: 'parked' };
 }
 
 /** Its pid is 0 when it could not even be forked. */
-function noteNeverCame(warm: Warm, { pid, runtime = 'python' }: ExitedChild): void {
+function noteNeverCame(warm: Warm, { pid, runtime = 'python' }: ExitedChild): ChildEnd {
+  const now = monotonicMs();
   warm.expected[runtime] = Math.max(0, warm.expected[runtime] - 1);
-  if (pid !== 0) warm.endedEarly.set(pid, monotonicMs());
+  for (const [other, endedAt] of warm.endedEarly) if (now - endedAt >= EARLY_MS) warm.endedEarly.delete(other);
+  if (pid !== 0) warm.endedEarly.set(pid, now);
+  return { kind: 'never_came', pauseMs: warm.pauses[runtime].begin() };
 }

@@ -33,6 +33,7 @@ const context: LocalContext = {
   outIsTerminal: process.stdout.isTTY === true, errIsTerminal: process.stderr.isTTY === true, coloured: wantsColour(process.stdout),
   stop: stop.signal, onSecondStop: (run) => void (hurry = run),
   version: VERSION,
+  exitWith: (code) => void (process.exitCode = code),
 };
 
 /** Exit code of a failure, its text written to standard error. */

@@ -24,7 +24,7 @@ const REPORT_LIMIT_MS = 60_000;
 class TerminalLog extends TaskLog {
   override write(level: 'debug' | 'info' | 'warning' | 'error', event: string, more: { readonly error?: unknown } = {}): void {
     process.stdout.write(`${level.toUpperCase().padEnd(7)} ${masking.mask(event)}\n`);
-    if (more.error !== undefined) process.stdout.write(`${masking.mask(stripVTControlCharacters(reportedError(more.error).traceback))}\n`);
+    if (more.error !== undefined) process.stdout.write(`${stripVTControlCharacters(reportedError(more.error, masking).traceback)}\n`);
   }
 }
 

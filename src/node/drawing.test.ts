@@ -100,8 +100,14 @@ describe('drawings', () => {
 
   it('a value that looks like a reference is kept as it is', () => {
     const any = task('any', ({ v }: { v: unknown }) => v);
-    const one = dag('one', {}, () => void any({ v: { xcom: 'mine', n: [{ map: 1 }] } }));
-    assert.deepEqual((one.drawing['tasks'] as Record<string, { with: unknown }>)['any']?.with, { v: { literal: { xcom: 'mine', n: [{ map: 1 }] } } });
+    const one = dag('one', {}, () => {
+      const first = any({ v: { param: 'mine' } });
+      any({ v: { deep: [{ xcom: 'mine', key: { argument: 'x' } }] } });
+      any({ v: { map: 'eu', zip: first } });
+    });
+    assert.deepEqual(registry().problems, []);
+    const drawn = Object.values(one.drawing['tasks'] as Record<string, { with: unknown }>).map((task) => task.with);
+    assert.deepEqual(drawn, [{ v: { literal: { param: 'mine' } } }, { v: { deep: [{ literal: { xcom: 'mine', key: { argument: 'x' } } }] } }, { v: { map: 'eu', zip: { xcom: 'any' } } }]);
   });
 
   it('a task outside a DAG is refused with what to do', () => {

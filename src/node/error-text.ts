@@ -2,10 +2,10 @@
 import { dirname } from 'node:path';
 import { inspect } from 'node:util';
 import { placeOfFrame } from '#sdk/call-place.ts';
+import type { Masking } from './masking.ts';
 
 const MAX_MESSAGE_CHARS = 4_096;
 const MAX_TRACEBACK_CHARS = 32_768;
-const MAX_VALUE_CHARS = 8_192;
 const MAX_CAUSES = 20;
 const OURS = dirname(import.meta.dirname);
 
@@ -15,10 +15,11 @@ export function momentText(): string {
   return `${new Date(Math.floor(micros / 1000)).toISOString().slice(0, -1)}${String(micros % 1000).padStart(3, '0')}Z`;
 }
 
-/** What a report says of what was thrown. Anything may be thrown. */
-export function reportedError(thrown: unknown): { type: string; message: string; traceback: string } {
-  if (!isError(thrown)) return { type: 'NonError', message: `the task threw ${describe(thrown)} instead of an Error`.slice(0, MAX_MESSAGE_CHARS), traceback: '' };
-  return { type: String(thrown.name), message: (messageOf(thrown) || String(thrown.name)).slice(0, MAX_MESSAGE_CHARS), traceback: traceback(thrown).slice(0, MAX_TRACEBACK_CHARS) };
+/** What a report says of what was thrown: its texts without secrets, then cut. Anything may be thrown. */
+export function reportedError(thrown: unknown, masking?: Masking): { type: string; message: string; traceback: string } {
+  const shown = (text: string, limit: number): string => (masking?.mask(text) ?? text).slice(0, limit);
+  if (!isError(thrown)) return { type: 'NonError', message: shown(`the task threw ${describe(thrown)} instead of an Error`, MAX_MESSAGE_CHARS), traceback: '' };
+  return { type: String(thrown.name), message: shown(messageOf(thrown) || String(thrown.name), MAX_MESSAGE_CHARS), traceback: shown(traceback(thrown), MAX_TRACEBACK_CHARS) };
 }
 
 function isError(value: unknown): value is Error {
@@ -36,7 +37,8 @@ function messageOf(error: Error): string {
 
 function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
-  const text = inspect(value, { depth: 3, maxStringLength: 1000, maxArrayLength: 20 });
+  // Texts are whole: half a secret would not be known as one.
+  const text = inspect(value, { depth: 3, maxStringLength: null, maxArrayLength: 20 });
   return typeof value === 'object' ? `the object ${text}` : `the ${typeof value} ${text}`;
 }
 
@@ -58,14 +60,14 @@ function causesOf(error: unknown): unknown[] {
 }
 
 /** An error, its causes and the members of an AggregateError, in the shape of Airflow's logs. */
-export function errorDetail(error: unknown, depth = 0): object[] {
+export function errorDetail(error: unknown, { masking, depth = 0 }: { readonly masking?: Masking; readonly depth?: number } = {}): object[] {
   return causesOf(error).map((one, at) => {
     const members = one instanceof AggregateError && depth < 3 ? one.errors.slice(0, 10) : null;
-    const { type, message } = reportedError(one);
+    const { type, message } = reportedError(one, masking);
     const frames = (isError(one) ? String(one.stack ?? '') : '').split('\n').filter((line) => /^\s+at /.test(line) && !line.includes('node:internal') && !line.includes(`${OURS}/`)).slice(0, 30);
     return {
-      exc_type: type, exc_value: message.slice(0, MAX_VALUE_CHARS), exc_notes: [], syntax_error: null, is_cause: at > 0, is_group: members !== null,
-      exceptions: (members ?? []).map((member: unknown) => errorDetail(member, depth + 1)),
+      exc_type: type, exc_value: message, exc_notes: [], syntax_error: null, is_cause: at > 0, is_group: members !== null,
+      exceptions: (members ?? []).map((member: unknown) => errorDetail(member, { ...(masking === undefined ? {} : { masking }), depth: depth + 1 })),
       frames: frames.map(frameOf).filter((frame) => frame !== null).toReversed(),
     };
   });

@@ -1,5 +1,5 @@
 // One task instance in this process, from its job to everything its report says besides the times.
-import type { ConnectionValue, ExecutionReport, ExecutionSpec } from '#contract/attempt.ts';
+import type { ExecutionReport, ExecutionSpec } from '#contract/attempt.ts';
 import type { Context } from '#sdk/context.ts';
 import { isMapped, mappedGroupsOf, readDrawing, type DrawnGraph, type TaskNode } from '#sdk/drawn-dag.ts';
 import { findBody } from '#sdk/find-body.ts';
@@ -11,7 +11,9 @@ import type { AgentClient } from './agent-client.ts';
 import { callBack, type CallbackOwner, type Happened } from './callbacks.ts';
 import { reportedError } from './error-text.ts';
 import { findModule, type ModuleLoader, readDrawnFile } from './load-module.ts';
+import { LookUp } from './look-up.ts';
 import type { Masking } from './masking.ts';
+import { shownFields } from './shown-fields.ts';
 import type { TaskLog } from './task-log.ts';
 import { watchBody, type WatchedEnd } from './watch-body.ts';
 
@@ -28,7 +30,6 @@ export interface Execution {
 type Outcome = Omit<ExecutionReport, 'execution_id' | 'started_at' | 'ended_at'>;
 
 const VALUE_LIMIT_MS = 600_000;
-const MAX_FIELD_CHARS = 4_096;
 
 /** The module does not import, or has no such function: nothing of the task's own ran. */
 class NotReady extends Error {
@@ -38,18 +39,18 @@ class NotReady extends Error {
 /** Runs the task. Never rejects. */
 export async function executeTask(execution: Execution): Promise<Outcome> {
   const { spec, log, masking } = execution;
-  const state: State = { pushed: new PushedValues(), fields: null, owner: null };
+  const state: State = { pushed: new PushedValues(), given: null, owner: null };
   // Whatever comes of it is found again below.
   await findTask(execution).catch(() => undefined);
   const end = await watchBody({ timeoutSeconds: spec.execution_timeout_seconds ?? null, note: (event, error) => log.write('error', event, { error }) }, (signal) => runOnce(execution, signal, state));
-  const outcome = outcomeOf(end, log);
-  if (state.owner !== null && end.outcome !== 'up_for_reschedule') await callBack(happened(end, state.owner, spec), state.owner, end.outcome === 'failed' ? end.thrown : undefined);
+  const outcome = outcomeOf(end, execution);
+  if (state.owner !== null && end.outcome !== 'up_for_reschedule') await callBack(happened(end, spec), state.owner, end.outcome === 'failed' ? end.thrown : undefined);
   const xcoms = state.pushed.list();
-  return { ...masking.maskAll(outcome), ...(xcoms.length === 0 ? {} : { xcoms }), ...(state.fields === null ? {} : { rendered_fields: masking.maskAll(state.fields) }) };
+  return { ...outcome, ...(xcoms.length === 0 ? {} : { xcoms }), ...(state.given === null ? {} : { rendered_fields: shownFields(state.given, masking) }) };
 }
 
 /** What the body left behind. `owner`: as soon as there is a context to call back with. */
-interface State { readonly pushed: PushedValues; fields: Record<string, unknown> | null; owner: CallbackOwner | null }
+interface State { readonly pushed: PushedValues; given: Readonly<Record<string, unknown>> | null; owner: CallbackOwner | null }
 
 /** The task and its function. Imports the module, before anything watches the body. */
 async function findTask({ home, spec, modules }: Execution): Promise<{ readonly graph: DrawnGraph; readonly task: TaskNode; readonly body: TaskFunction }> {
@@ -66,9 +67,10 @@ async function runOnce(execution: Execution, signal: AbortSignal, state: State):
   const { spec, log } = execution;
   const { graph, task, body } = await findTask(execution);
   const context = contextOf(execution, { graph, task, signal, pushed: state.pushed });
-  const values = new ResolveValues({ graph, task, mapIndex: spec.map_index }, sourceOf(execution));
+  const values = new ResolveValues({ graph, task, mapIndex: spec.map_index, params: context.params }, sourceOf(execution));
   const given = await values.arguments();
-  state.fields = shownFields(given);
+  // As it is now: the body may change what it is given.
+  state.given = JSON.parse(JSON.stringify(given)) as Record<string, unknown>;
   state.owner = { task, context, home: execution.home, modules: execution.modules, log };
   await callBack('execute', state.owner);
   const first = spec.first_start === undefined ? null : Date.parse(spec.first_start);
@@ -78,10 +80,10 @@ async function runOnce(execution: Execution, signal: AbortSignal, state: State):
   });
 }
 
-/** A failure that is tried again is a retry. */
-function happened(end: WatchedEnd, { task }: CallbackOwner, spec: ExecutionSpec): Happened {
+/** A failure that is tried again is a retry: the server knows what leoflow.yaml and people who cleared the task made of its retries. */
+function happened(end: WatchedEnd, spec: ExecutionSpec): Happened {
   if (end.outcome !== 'failed') return end.outcome === 'skipped' ? 'skipped' : 'success';
-  return Number(task.entry['retries'] ?? 0) > 0 && spec.try_number <= spec.max_tries && !end.noRetry ? 'retry' : 'failure';
+  return spec.may_retry === true && !end.noRetry && end.cause !== 'cancelled' ? 'retry' : 'failure';
 }
 
 function waitFor(ms: number, signal: AbortSignal): Promise<void> {
@@ -94,7 +96,7 @@ function waitFor(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-function outcomeOf(end: WatchedEnd, log: TaskLog): Outcome {
+function outcomeOf(end: WatchedEnd, { log, masking }: Execution): Outcome {
   switch (end.outcome) {
     case 'success': return { outcome: 'success', ...(end.skips === undefined ? {} : { skips: end.skips }) };
     case 'skipped':
@@ -104,7 +106,7 @@ function outcomeOf(end: WatchedEnd, log: TaskLog): Outcome {
       log.write('info', 'Rescheduling task, marking task as UP_FOR_RESCHEDULE', { logger: 'task' });
       return { outcome: 'up_for_reschedule', reschedule_in_seconds: end.seconds };
     case 'failed': {
-      const error = reportedError(end.thrown);
+      const error = reportedError(end.thrown, masking);
       log.write('error', `Task failed: ${error.message}`, { logger: 'task', error: end.thrown });
       const cause = end.cause ?? (end.thrown instanceof NotReady ? 'config' : 'user_error');
       return { outcome: 'failed', cause, error, ...(end.noRetry ? { no_retry: true } : {}), ...(end.exitCode === undefined ? {} : { exit_code: end.exitCode }) };
@@ -117,7 +119,7 @@ function contextOf(execution: Execution, of: { readonly graph: DrawnGraph; reado
   const { graph, task } = of;
   const execution_id = spec.execution_id;
   const conf = (typeof spec.run.conf === 'object' && spec.run.conf !== null ? spec.run.conf : {}) as Readonly<Record<string, unknown>>;
-  const ask = (path: string, body: object): Promise<unknown> => client.post(path, { execution_id, ...body }, { limitMs: VALUE_LIMIT_MS });
+  const lookUp = new LookUp((path, body) => client.post(path, { execution_id, ...body }, { limitMs: VALUE_LIMIT_MS }), masking);
   const facts = {
     dag_id: spec.dag_id, run_id: spec.run.run_id, task_id: spec.task_id, map_index: spec.map_index, try_number: spec.try_number, max_tries: spec.max_tries,
     logical_date: spec.run.logical_date, data_interval_start: spec.run.data_interval_start, data_interval_end: spec.run.data_interval_end, conf, params: paramValues(graph, task, conf),
@@ -129,17 +131,8 @@ function contextOf(execution: Execution, of: { readonly graph: DrawnGraph; reado
       const { map_index: _, ...wish } = request;
       return findXCom(execution, wish);
     },
-    useVariable: async (request) => {
-      const { value } = (await ask('/agent/v1/variable', request)) as { readonly value: string | null };
-      masking.addNamed(value ?? request.value, request.key);
-      return value;
-    },
-    findConnection: async (connId) => {
-      const { connection } = (await ask('/agent/v1/connection', { conn_id: connId })) as { readonly connection: ConnectionValue | null };
-      masking.add(connection?.password);
-      masking.addNamed(connection?.extra);
-      return connection;
-    },
+    useVariable: (request) => lookUp.variable(request),
+    findConnection: (connId) => lookUp.connection(connId),
     hasInstances: (taskId) => {
       const other = graph.tasks.get(taskId);
       return other === undefined || isMapped(other.entry) || mappedGroupsOf(other).length > 0;
@@ -172,11 +165,4 @@ function sourceOf(execution: Execution): ValueSource {
       return found as (value: unknown) => unknown;
     },
   };
-}
-
-/** The arguments as people are shown them, cut to a length. */
-function shownFields(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  if (Object.keys(given).length === 0) return {};
-  const text = JSON.stringify(given);
-  return { op_kwargs: text.length <= MAX_FIELD_CHARS ? given : `Truncated. ${text.slice(0, MAX_FIELD_CHARS - 20)}...` };
 }

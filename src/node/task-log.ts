@@ -27,7 +27,7 @@ export function makeLine(level: Level, event: string, more: { readonly logger: s
   const text = more.masking?.mask(event) ?? event;
   const record: Record<string, unknown> = { timestamp: momentText(), level, logger: more.logger, event: text };
   if (more.place !== undefined && more.place !== null) Object.assign(record, { filename: basename(more.place.file), lineno: more.place.line });
-  if (more.error !== undefined) record['error_detail'] = more.masking?.maskAll(errorDetail(more.error)) ?? errorDetail(more.error);
+  if (more.error !== undefined) record['error_detail'] = errorDetail(more.error, more.masking === undefined ? {} : { masking: more.masking });
   let line = encode(record);
   for (let limit = MAX_LINE_BYTES - ROOM; line.length > MAX_LINE_BYTES && limit > 256; limit = Math.floor(limit / 2)) {
     record['event'] = cutText(text, limit);
@@ -94,8 +94,8 @@ export class TaskLog {
       const text = typeof chunk === 'string' ? chunk : decoder.write(Buffer.from(chunk));
       const lines = ((this.#rests.get(as.fd) ?? '') + text).split('\n');
       const rest = lines.pop() ?? '';
-      this.#rests.set(as.fd, rest.length > MAX_LINE_BYTES ? '' : rest);
-      for (const line of rest.length > MAX_LINE_BYTES ? [...lines, rest] : lines) this.#printed(as.fd, line);
+      for (const line of lines) this.#printed(as.fd, line);
+      this.#rests.set(as.fd, rest.length > MAX_LINE_BYTES ? this.#cutRest(as.fd, rest) : rest);
       const callback = typeof encodingOrDone === 'function' ? encodingOrDone : done;
       if (typeof callback === 'function') process.nextTick(callback);
       return true;
@@ -105,6 +105,14 @@ export class TaskLog {
 
   #printed(fd: number, line: string): void {
     this.#append(makeLine(fd === STDOUT ? 'info' : 'error', line, { logger: fd === STDOUT ? 'task.stdout' : 'task.stderr', masking: this.#masking }));
+  }
+
+  /** Writes a line that grows too long. @returns its end, where a secret may have begun */
+  #cutRest(fd: number, rest: string): string {
+    const text = this.#masking.mask(rest);
+    const kept = Math.max(0, this.#masking.longest - 1);
+    this.#printed(fd, text.slice(0, text.length - kept));
+    return text.slice(text.length - kept);
   }
 
   #append(given: Buffer): void {

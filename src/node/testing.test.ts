@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { bash, chain, dag, group, sensor, shortCircuit, SkipTask, task } from '#sdk/leoflow.ts';
 import { registry } from '#sdk/registry.ts';
+import type { TriggerRule } from '#contract/dag.ts';
 import { runDag, runTask } from '#sdk/testing.ts';
 
 export function half(n: number): number {
@@ -69,6 +70,47 @@ describe('leoflow/testing', () => {
     assert.match(String(done.errors['failing']), /TypeError: bad/);
     assert.match(String(done.errors['eventually']), /its timeout is 120 s/);
     assert.equal(variables['seen'], 'yes');
+  });
+
+  it('trigger rules are those of a run: by instances, with setups and teardowns', async () => {
+    const one = dag('r', {}, () => {
+      const good = task('good', () => 1)();
+      const bad = task('bad', () => Promise.reject(new Error('bad')))();
+      const skips = task('skips', () => Promise.reject(new SkipTask('no')))();
+      const each = task('each', ({ n }: { n: number }) => (n > 1 ? Promise.reject(new Error('bad')) : n)).expand({ n: [1, 2] });
+      const none = task('none', ({ n }: { n: number }) => n).expand({ n: [] });
+      const on = (id: string, rule: TriggerRule, ...before: unknown[]): void => void task(id, { trigger_rule: rule }, () => 1)().after(...before as [typeof good]);
+      on('all_failed', 'all_failed', good, bad);
+      on('one_failed', 'one_failed', good, good);
+      on('one_success', 'one_success', each);
+      on('one_done', 'one_done', skips);
+      on('all_skipped', 'all_skipped', good, skips);
+      on('none_skipped', 'none_skipped', bad, skips);
+      on('min_one', 'all_done_min_one_success', bad);
+      on('after_none', 'all_success', none);
+      const prepare = task('prepare', () => Promise.reject(new Error('bad')))().asSetup();
+      task('clean', () => 1)().after(prepare, good).asTeardown({ setups: prepare });
+      task('tidy', () => 1)().after(bad).asTeardown();
+    });
+    const { states } = await runDag(one);
+    const of = (...ids: string[]): unknown[] => ids.map((id) => states[id]);
+    assert.deepEqual(of('all_failed', 'one_failed', 'one_success', 'one_done'), ['skipped', 'skipped', 'success', 'skipped']);
+    assert.deepEqual(of('all_skipped', 'none_skipped', 'min_one', 'after_none'), ['skipped', 'skipped', 'upstream_failed', 'skipped']);
+    assert.deepEqual(of('clean', 'tidy'), ['upstream_failed', 'success']);
+  });
+
+  it('a short circuit before many diamonds ends, and leaves teardowns', async () => {
+    const one = dag('s', {}, () => {
+      let last = shortCircuit('gate', () => false)() as never;
+      for (let level = 0; level < 40; level += 1) {
+        const join = task(`join${level}`, () => 1)();
+        chain(last, [task(`left${level}`, () => 1)(), task(`right${level}`, () => 1)()], join);
+        last = join as never;
+      }
+      task('clean', () => 1)().after(last).asTeardown();
+    });
+    const { states } = await runDag(one);
+    assert.deepEqual([states['left0'], states['join39'], states['clean']], ['skipped', 'skipped', 'success']);
   });
 
   it('a value that cannot be kept fails the task, as in a run', async () => {

@@ -39,7 +39,12 @@ export function run(command: string, args: readonly string[], options: RunOption
     let size = 0;
     let timedOut = false;
     let overflowed = false;
-    const kill = (): void => killGroup(child.pid, 'SIGKILL');
+    // What left its group may hold the streams open: nobody waits for that.
+    const kill = (): void => {
+      killGroup(child.pid, 'SIGKILL');
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
     const timer = setTimeout(() => {
       timedOut = true;
       kill();

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { AppError } from '#contract/errors.ts';
-import { addKey, keepKeys, openKeys } from './key-file.ts';
+import { addKey, keepKeys, openKeys, putKeyFirst } from './key-file.ts';
 import { keyIdOf, keyOf, open, parseKeys, seal, type SecretPlace } from './secret-box.ts';
 
 const PLACE: SecretPlace = { kind: 'variable', name: 'v', field: 'value' };
@@ -54,6 +54,8 @@ it('the file is made once for its owner alone, and what changes is seen', () => 
   assert.deepEqual([keys.file, statSync(file).mode & 0o777, readdirSync(join(home, 'keys'))], [file, 0o600, ['secrets.keys']]);
   assert.equal(openKeys({ LEOFLOW_SECRET_KEYS: null }, home, null).read().keys[0].id, first.id);
   const second = addKey(file);
+  assert.deepEqual(keys.read().keys.map((key) => key.id), [first.id, second.id]);
+  putKeyFirst(file, second.id);
   assert.deepEqual(keys.read().keys.map((key) => key.id), [second.id, first.id]);
   keepKeys(file, (key) => key.id === second.id);
   assert.deepEqual(keys.read().keys.map((key) => key.id), [second.id]);

@@ -8,7 +8,10 @@ import { type KeyRing, keyOf, parseKeys, type SecretKey } from './secret-box.ts'
 
 /** The keys as they are now. */
 export interface KeySource {
-  /** Throws `invalid_config` when the file is gone, open to others or no list of keys. */
+  /**
+   * Throws `invalid_config` when the file cannot be read, is no list of keys, or is the home folder's own and open to others; one that LEOFLOW_SECRET_KEYS_FILE names may be open to a group.
+   * A file that goes away after it was read is no failure: what it held is still right.
+   */
   read(): KeyRing;
   /** The file that rotation changes; null when the keys stand in the setting itself. */
   readonly file: string | null;
@@ -101,25 +104,32 @@ function replaceKeyFile(file: string, text: string): void {
     renameSync(temporary, file);
   } catch (cause) {
     rmSync(temporary, { force: true });
-    throw new AppError('invalid_config', `the key file ${file} cannot be changed (${cause instanceof Error ? cause.message : String(cause)})`, { cause, hint: 'Change it where it comes from: add a key in front, keep the others, and run `leoflow keys rotate` again.' });
+    throw new AppError('invalid_config', `the key file ${file} cannot be changed (${cause instanceof Error ? cause.message : String(cause)})`, { cause, hint: 'Change it where it comes from: put a new key (openssl rand -base64 32) behind the others on every server, then first, and run `leoflow keys rotate`.' });
   }
 }
 
-/** Puts a fresh key before the others of a file, which readers see whole or not at all. @returns the new key */
+/** Puts a fresh key behind the others of a file, which readers see whole or not at all. @returns the new key */
 export function addKey(file: string): SecretKey {
   const key = keyOf(randomBytes(32));
-  const lines = readKeyFile(file).replace(/\s+$/, '').split('\n');
-  const at = lines.findIndex((line) => line.trim() !== '' && !line.trim().startsWith('#'));
-  lines.splice(Math.max(at, 0), 0, key.bytes.toString('base64'));
-  replaceKeyFile(file, `${lines.join('\n')}\n`);
+  arrangeKeys(file, (keys) => [...keys, key]);
   return key;
 }
 
-/** Leaves only these keys in a file, comments included. */
+/** Puts a key of a file before the others. */
+export function putKeyFirst(file: string, keyId: string): void {
+  arrangeKeys(file, (keys) => [...keys.filter((key) => key.id === keyId), ...keys.filter((key) => key.id !== keyId)]);
+}
+
+/** Leaves only these keys in a file. */
 export function keepKeys(file: string, keep: (key: SecretKey) => boolean): void {
+  arrangeKeys(file, (keys) => keys.filter(keep));
+}
+
+/** Comments stay, above the keys. */
+function arrangeKeys(file: string, arrange: (keys: readonly SecretKey[]) => readonly SecretKey[]): void {
   const text = readKeyFile(file);
   const comments = text.split('\n').filter((line) => line.trim().startsWith('#'));
-  const kept = parseKeys(text, file).keys.filter(keep).map((key) => key.bytes.toString('base64'));
-  if (kept.length === 0) throw new AppError('bug', `no key would be left in ${file}`);
-  replaceKeyFile(file, `${[...comments, ...kept].join('\n')}\n`);
+  const keys = arrange(parseKeys(text, file).keys).map((key) => key.bytes.toString('base64'));
+  if (keys.length === 0) throw new AppError('bug', `no key would be left in ${file}`);
+  replaceKeyFile(file, `${[...comments, ...keys].join('\n')}\n`);
 }

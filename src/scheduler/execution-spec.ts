@@ -2,6 +2,7 @@
 import type { Config } from '#contract/config.ts';
 import type { ExecutionSpec } from '#contract/attempt.ts';
 import type { ExecutionId } from '#contract/ids.ts';
+import { isRetryEligible } from '#core/retry.ts';
 import { type Instance, type RunSnapshot, upstreamLengths } from '#core/run-snapshot.ts';
 import { nextRun } from '#core/timetable.ts';
 import { traceparentOf } from '#core/trace-ids.ts';
@@ -44,6 +45,7 @@ export function buildSpec(parts: SpecParts): ExecutionSpec {
     map_index: instance.mapIndex,
     try_number: instance.tryNumber,
     max_tries: instance.maxTries,
+    may_retry: isRetryEligible(instance.tryNumber, instance.maxTries, task.retries ?? 0),
     run: {
       id: run.id, run_id: run.runId, run_type: run.runType, logical_date: iso(run.logicalDate), data_interval_start: iso(run.intervalStart), data_interval_end: iso(run.intervalEnd),
       run_after: isoOf(run.runAfter), start_date: iso(snapshot.startDate), queued_at: iso(run.queuedAt), conf: run.conf, triggering_user_name: run.user,

@@ -36,6 +36,7 @@ describe('a run', () => {
     await engine.report(again, { xcoms: { return_value: 2 } });
     assert.deepEqual((await engine.job('b')).xcoms, { 'a/return_value': '2' });
     assert.equal(again.try_number, 2);
+    assert.deepEqual([(await engine.job('a')).may_retry, again.may_retry], [true, false], 'its callbacks are told whether another try follows');
     assert.notEqual(again.attempt_id, (await engine.job('a')).attempt_id);
     assert.deepEqual((await engine.rows('select state from task_attempts where run = $1 and task_id = $2 order by try_number', [run, 'a'])).map((row) => row['state']), ['failed', 'success']);
   });

@@ -1,10 +1,10 @@
-// What leoflow.yaml allows, by name and by pattern.
+// What leoflow.yaml refuses is refused before anybody is asked.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Secrets } from '#contract/secrets.ts';
 import { AppError } from '#contract/errors.ts';
 import { dagOf } from '../../test/support/rows.ts';
-import { findConnection, isNamed, useVariable } from './secret-access.ts';
+import { findConnection, useVariable } from './secret-access.ts';
 
 const asked: string[] = [];
 const secrets: Secrets = {
@@ -13,13 +13,6 @@ const secrets: Secrets = {
   deleteVariable: (key) => Promise.resolve(asked.push(`delete ${key}`) > 0),
   findConnection: (id) => Promise.resolve(asked.push(`conn ${id}`) > 0 ? null : null),
 };
-
-it('a pattern fits whole names only, and its other characters mean themselves', () => {
-  const cases: [string[], string, boolean][] = [
-    [['a'], 'a', true], [['a'], 'ab', false], [['a*'], 'ab', true], [['a*'], 'ba', false], [['*'], 'any/thing\n', true], [['a.b'], 'axb', false], [['*_db'], 'my_db', true], [['(x'], '(x', true], [[], 'a', false],
-  ];
-  for (const [list, name, expected] of cases) assert.equal(isNamed(list, name), expected, `${list.join()} ${name}`);
-});
 
 it('without a word in leoflow.yaml all are allowed; with one, others are refused before anybody is asked', async () => {
   const open = dagOf('open', []);

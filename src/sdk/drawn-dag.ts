@@ -1,5 +1,6 @@
 // A drawing as a graph: its tasks with the arguments that hold for them, their groups, and who comes before whom.
 import type { Drawing } from '#contract/drawing.ts';
+import { formOf } from '#contract/value-forms.ts';
 
 /** What a drawing says of a task or group. */
 export type Entry = Readonly<Record<string, unknown>>;
@@ -70,14 +71,10 @@ function afterOf(entry: Entry): string[] {
 /** Ids of the tasks whose results a value uses. */
 export function referencesIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(referencesIn);
-  if (typeof value !== 'object' || value === null || 'literal' in value) return [];
-  if (isReference(value, 'xcom', ['key'])) return [String(value['xcom'])];
-  return Object.values(value).flatMap(referencesIn);
-}
-
-/** True for `{name: …}` with no other keys than those allowed beside it: a mapping that stands for something else. */
-export function isReference<N extends string>(value: unknown, name: N, others: readonly string[] = []): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && name in value && Object.keys(value).every((key) => key === name || others.includes(key));
+  if (typeof value !== 'object' || value === null) return [];
+  const form = formOf(value);
+  if (form === 'literal') return [];
+  return form === 'xcom' ? [String((value as Entry)['xcom'])] : Object.values(value).flatMap(referencesIn);
 }
 
 function join(graph: DrawnGraph, before: string, after: string): void {

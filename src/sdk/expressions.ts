@@ -1,4 +1,5 @@
 // Values of a drawing: literals, and what stands for another task's result until the run.
+import { formOf } from '#contract/value-forms.ts';
 import { type BoardNode, type Board, fault } from './board.ts';
 import { registry } from './registry.ts';
 
@@ -143,7 +144,6 @@ function drawScalar(value: unknown, where: string): unknown {
   return value ?? null;
 }
 
-const RESERVED = new Set(['xcom', 'argument', 'zip', 'concat', 'map', 'literal']);
 const MAX_DEPTH = 64;
 
 /** `isLiteral`: inside a mapping that only looks like one which stands for something else. */
@@ -154,7 +154,7 @@ export function drawValue(board: Board, value: unknown, at: At = { path: '', dep
   const where = at.path === '' ? '' : ` (at ${at.path})`;
   if (isExpression(value)) {
     if (value.board !== board) fault(`an output of the DAG ${value.board.dagId} is used in ${board.dagId}${where}`, undefined, 'Pull it in the task: ctx.xcom.pull(task_id, { dag_id }).');
-    if (at.isLiteral === true) fault(`an output cannot stand beside a key named ${[...RESERVED].join(', ')}${where}`, undefined, 'Pass it as an argument of its own.');
+    if (at.isLiteral === true) fault(`an output cannot stand inside an object that is no more than the words of a drawing, such as {xcom: …}${where}`, undefined, 'Pass it as an argument of its own.');
     return value.json;
   }
   if (at.depth > MAX_DEPTH) return fault(`a value is nested deeper than ${MAX_DEPTH} levels, or holds itself`);
@@ -162,7 +162,7 @@ export function drawValue(board: Board, value: unknown, at: At = { path: '', dep
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map((item, index) => drawValue(board, item, { ...at, path: `${at.path}[${index}]`, depth: at.depth + 1 }));
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  const isLiteral = at.isLiteral === true || entries.some(([key]) => RESERVED.has(key));
+  const isLiteral = at.isLiteral === true || formOf(Object.fromEntries(entries)) !== null;
   const plain = Object.fromEntries(entries.map(([key, item]) => [key, drawValue(board, item, { path: `${at.path}.${key}`, depth: at.depth + 1, isLiteral })]));
   return isLiteral && at.isLiteral !== true ? { literal: plain } : plain;
 }

@@ -1,4 +1,5 @@
 // Makes the context of one execution from what it was told and from whoever answers its questions.
+import type { VariableRequest } from '#contract/attempt.ts';
 import { callPlace, type Place } from './call-place.ts';
 import { type Connection, type Context, FailTask, type PullOptions, SkipTask } from './context.ts';
 import type { DrawnGraph, Entry, TaskNode } from './drawn-dag.ts';
@@ -26,7 +27,7 @@ export interface ContextServices {
   readonly pushed: PushedValues;
   readonly writeLog: (level: 'debug' | 'info' | 'warning' | 'error', event: string, more: { readonly place: Place | null; readonly error?: unknown }) => void;
   readonly findXCom: (request: PullOptions & { readonly task_id: string; readonly key: string; readonly index: number | null }) => Promise<string | null>;
-  readonly useVariable: (request: { readonly op: 'get' | 'set' | 'delete'; readonly key: string; readonly value?: string; readonly description?: string | null }) => Promise<string | null>;
+  readonly useVariable: (request: VariableRequest) => Promise<string | null>;
   readonly findConnection: (connId: string) => Promise<(Omit<Connection, 'extra'> & { readonly extra: string | null }) | null>;
   /** True for a task with one instance per element. */
   readonly hasInstances: (taskId: string) => boolean;

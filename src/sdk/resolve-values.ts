@@ -1,5 +1,6 @@
 // What stands for other tasks' results in a drawing, as values: references, zips, concatenations, and which element a map index gets.
-import { isMapped, isReference, mappedGroupsOf, type DrawnGraph, type Entry, type GroupNode, type TaskNode } from './drawn-dag.ts';
+import { formOf } from '#contract/value-forms.ts';
+import { isMapped, mappedGroupsOf, type DrawnGraph, type Entry, type GroupNode, type TaskNode } from './drawn-dag.ts';
 import { decodeValue } from './json-values.ts';
 
 /** Where values come from: JSON text of one value or of the list of all indexes; null when nothing was pushed. */
@@ -17,15 +18,20 @@ export interface Position {
   readonly mapIndex: number;
 }
 
+/** The place of one instance, and the params of its run. */
+export interface ValuesOf extends Position {
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
 const RETURN_VALUE = 'return_value';
 const MISSING = Symbol('missing');
 
 /** Values for one task instance. The index arithmetic is that of python/leoflow/run/task_instance.py. */
 export class ResolveValues {
-  readonly #at: Position;
+  readonly #at: ValuesOf;
   readonly #source: ValueSource;
 
-  constructor(at: Position, source: ValueSource) {
+  constructor(at: ValuesOf, source: ValueSource) {
     this.#at = at;
     this.#source = source;
   }
@@ -43,14 +49,21 @@ export class ResolveValues {
   async resolve(value: unknown): Promise<unknown> {
     if (Array.isArray(value)) return Promise.all(value.map((item) => this.resolve(item)));
     if (typeof value !== 'object' || value === null) return value;
-    if (isReference(value, 'literal')) return value['literal'];
-    if (isReference(value, 'xcom', ['key'])) return this.#xcom(String(value['xcom']), typeof value['key'] === 'string' ? value['key'] : RETURN_VALUE);
-    if (isReference(value, 'argument')) return this.#groupArgument(String(value['argument']));
-    if (isReference(value, 'zip', ['fillvalue'])) return this.#zip(value);
-    if (isReference(value, 'concat')) return (await this.#lists(value['concat'], 'concat')).flat();
-    if (isReference(value, 'map', ['through'])) return this.#map(value);
-    const entries = await Promise.all(Object.entries(value).map(async ([key, item]) => [key, await this.resolve(item)] as const));
-    return Object.fromEntries(entries);
+    const entry = value as Entry;
+    switch (formOf(entry)) {
+      case 'literal': return entry['literal'];
+      case 'xcom': return this.#xcom(String(entry['xcom']), typeof entry['key'] === 'string' ? entry['key'] : RETURN_VALUE);
+      case 'argument': return this.#groupArgument(String(entry['argument']));
+      case 'param': return this.#param(String(entry['param']));
+      case 'zip': return this.#zip(entry);
+      case 'concat': return (await this.#lists(entry['concat'], 'concat')).flat();
+      case 'map': return this.#map(entry);
+      case null: return Object.fromEntries(await Promise.all(Object.entries(entry).map(async ([key, item]) => [key, await this.resolve(item)] as const)));
+    }
+  }
+
+  #param(name: string): unknown {
+    return Object.hasOwn(this.#at.params, name) ? this.#at.params[name] : fail(`the DAG has no param ${name}`);
   }
 
   async #lists(values: unknown, verb: string): Promise<unknown[][]> {

@@ -1,7 +1,9 @@
 // What tests of a dag.ts import as 'leoflow/testing': tasks and DAGs run in this process, with values given by the test.
+import type { TriggerRule } from '#contract/dag.ts';
 import type { Drawing } from '#contract/drawing.ts';
+import { evaluateTriggerRule, type SetupCounts } from '#core/trigger-rule.ts';
 import type { Connection } from './context.ts';
-import { isMapped, mappedGroupsOf, readDrawing, type DrawnGraph, type TaskNode } from './drawn-dag.ts';
+import { everythingAfter, isMapped, mappedGroupsOf, readDrawing, type DrawnGraph, type TaskNode } from './drawn-dag.ts';
 import { decodeValue } from './json-values.ts';
 import { makeContext, paramValues } from './make-context.ts';
 import { type DrawnDag, registry } from './registry.ts';
@@ -62,7 +64,7 @@ async function runInstance(dag: DrawnDag, graph: DrawnGraph, { taskId, given }: 
   // Sensors look in a time of their own.
   let clock = 0;
   const end = await attempt(async () => {
-    const values = given.inputs ?? (await new ResolveValues({ graph, task, mapIndex }, source).arguments());
+    const values = given.inputs ?? (await new ResolveValues({ graph, task, mapIndex, params: context.params }, source).arguments());
     const run: BodyRun = {
       graph, task, mapIndex, body, given: values, context, pushed, maxBytes: Number.MAX_SAFE_INTEGER, firstStart: null,
       now: () => clock, wait: async (ms) => void (clock += ms + 1), note: (event) => void log.push({ level: 'info', event }),
@@ -111,9 +113,10 @@ function contextOf({ dag, graph, task, mapIndex }: Instance, given: TaskGiven, t
     signal: new AbortController().signal, pushed: to.pushed,
     writeLog: (level, event) => void to.log.push({ level, event }),
     findXCom: ({ task_id, key, index }) => (index === null ? to.source.findAll(task_id, key) : to.source.findOne(task_id, key, index)),
-    useVariable: ({ op, key, value }) => {
+    useVariable: (request) => {
+      const { op, key } = request;
       const before = variables[key] ?? null;
-      if (op === 'set') variables[key] = value ?? '';
+      if (op === 'set') variables[key] = request.value;
       if (op === 'delete') delete variables[key];
       return Promise.resolve(before);
     },
@@ -144,11 +147,16 @@ export async function runDag(dag: DrawnDag, given: Given = {}): Promise<DagResul
   const results: Record<string, unknown> = { ...given.xcoms };
   const errors: Record<string, unknown> = {};
   const skipped = new Set<string>();
+  const ended = new Map<string, readonly State[]>();
   for (const task of inOrder(graph)) {
-    states[task.id] = skipped.has(task.id) ? 'skipped' : (verdict(task, [...task.upstream].map((id) => states[id])) ?? 'success');
-    if (states[task.id] !== 'success' || !dag.functions.has(task.id)) continue;
+    const state = skipped.has(task.id) ? 'skipped' : (verdict(graph, task, ended) ?? 'success');
+    states[task.id] = state;
+    ended.set(task.id, [state]);
+    if (state !== 'success' || !dag.functions.has(task.id)) continue;
     const ends = await runInstances(dag, graph, { task, given: { ...given, xcoms: results } });
-    states[task.id] = worst(ends.map(({ outcome }) => outcome));
+    const outcomes = ends.map(({ outcome }) => outcome);
+    states[task.id] = worst(outcomes);
+    ended.set(task.id, outcomes.length === 0 ? ['skipped'] : outcomes);
     results[task.id] = hasInstances(task) ? ends.map(({ result }) => result) : ends[0]?.result;
     for (const { error, skips, xcoms } of ends) {
       if (error !== null) errors[task.id] = error;
@@ -160,7 +168,7 @@ export async function runDag(dag: DrawnDag, given: Given = {}): Promise<DagResul
 }
 
 async function runInstances(dag: DrawnDag, graph: DrawnGraph, { task, given }: { readonly task: TaskNode; readonly given: Given }): Promise<TaskResult[]> {
-  const values = new ResolveValues({ graph, task, mapIndex: -1 }, sourceOf(given));
+  const values = new ResolveValues({ graph, task, mapIndex: -1, params: paramValues(graph, task, { ...given.conf, ...given.params }) }, sourceOf(given));
   const mapped = [...(isMapped(task.entry) ? [task.entry] : []), ...mappedGroupsOf(task).map(({ entry }) => entry)];
   if (mapped.length === 0) return [await runInstance(dag, graph, { taskId: task.id, given })];
   const lengths = await Promise.all(mapped.map((entry) => values.length(entry)));
@@ -177,15 +185,7 @@ function worst(outcomes: readonly BodyEnd['outcome'][]): State {
 function skippedBy(graph: DrawnGraph, task: TaskNode, skips: TaskResult['skips']): readonly string[] {
   if (skips === null) return [];
   if (skips.followed !== undefined) return [...task.downstream].filter((id) => skips.followed?.includes(id) !== true);
-  const direct = skips.skipped ?? [];
-  return skips.all === true ? [...new Set([...direct, ...direct.flatMap((id) => [...reachable(graph, id)])])] : direct;
-}
-
-function* reachable(graph: DrawnGraph, id: string): Generator<string> {
-  for (const next of graph.tasks.get(id)?.downstream ?? []) {
-    yield next;
-    yield* reachable(graph, next);
-  }
+  return skips.all === true ? everythingAfter(graph, task.id, 'work') : (skips.skipped ?? []);
 }
 
 /** Each task after those before it. Throws for a cycle. */
@@ -203,28 +203,24 @@ function inOrder(graph: DrawnGraph): TaskNode[] {
   return ordered;
 }
 
-interface Counts { readonly all: number; readonly success: number; readonly failed: number; readonly skipped: number }
-const RULES: Readonly<Record<string, (of: Counts) => boolean>> = {
-  all_success: ({ all, success }) => success === all,
-  all_failed: ({ all, failed }) => failed === all,
-  all_done: () => true,
-  all_done_setup_success: () => true,
-  all_done_min_one_success: ({ success }) => success > 0,
-  one_success: ({ success }) => success > 0,
-  one_failed: ({ failed }) => failed > 0,
-  one_done: ({ success, failed }) => success + failed > 0,
-  none_failed: ({ failed }) => failed === 0,
-  none_failed_min_one_success: ({ failed, success }) => failed === 0 && success > 0,
-  none_skipped: ({ skipped }) => skipped === 0,
-  all_skipped: ({ all, skipped }) => skipped === all,
-  always: () => true,
-};
+/** What the instances of a task count as for those after it. A sensor that would look again later counts as failed: nothing is tried again. */
+type Ends = ReadonlyMap<string, readonly State[]>;
 
 /** What a trigger rule makes of a task that does not run; null when it runs. */
-function verdict({ entry }: TaskNode, before: readonly (State | undefined)[]): 'skipped' | 'upstream_failed' | null {
-  const rule = typeof entry['trigger_rule'] === 'string' ? entry['trigger_rule'] : 'all_success';
-  const count = (...states: readonly State[]): number => before.filter((state) => state !== undefined && states.includes(state)).length;
-  const counts = { all: before.length, success: count('success'), failed: count('failed', 'upstream_failed', 'up_for_reschedule'), skipped: count('skipped') };
-  if (before.length === 0 || RULES[rule]?.(counts) === true) return null;
-  return counts.failed > 0 && rule !== 'all_skipped' && rule !== 'none_skipped' ? 'upstream_failed' : 'skipped';
+function verdict(graph: DrawnGraph, task: TaskNode, ends: Ends): 'skipped' | 'upstream_failed' | null {
+  const before = [...task.upstream];
+  const setups = before.filter((id) => graph.tasks.get(id)?.entry['setup'] === true);
+  const decided = evaluateTriggerRule(ruleOf(task), { ...countEnds(before, ends), removed: 0, setups: countEnds(setups, ends) }, -1);
+  return decided.kind === 'set' && decided.state !== 'removed' ? decided.state : null;
+}
+
+function countEnds(ids: readonly string[], ends: Ends): SetupCounts {
+  const states = ids.flatMap((id) => ends.get(id) ?? []);
+  const count = (...wanted: readonly State[]): number => states.filter((state) => wanted.includes(state)).length;
+  return { total: states.length, success: count('success'), skipped: count('skipped'), failed: count('failed', 'up_for_reschedule'), upstreamFailed: count('upstream_failed') };
+}
+
+function ruleOf({ entry }: TaskNode): TriggerRule {
+  if ((entry['teardown'] ?? false) !== false) return 'all_done_setup_success';
+  return (entry['trigger_rule'] as TriggerRule | undefined) ?? 'all_success';
 }

@@ -2,10 +2,34 @@
 import { randomBytes } from 'node:crypto';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { AppError } from '#contract/errors.ts';
+import { MASK } from '#core/sensitive.ts';
 import type { KeySource } from '#platform/key-file.ts';
-import { type KeyRing, open, seal, type SecretKey, type SecretPlace } from '#platform/secret-box.ts';
+import { type KeyRing, open, openOrThrow, seal, type SecretKey, type SecretPlace } from '#platform/secret-box.ts';
 import type { Database } from './database.ts';
 import type { Tables } from './tables.ts';
+
+/** What stands for a value that cannot be decrypted, and why. */
+export interface Unopened {
+  readonly errors: AppError[];
+  readonly open: (ring: KeyRing, sealed: Buffer, place: SecretPlace) => string;
+}
+
+/** Opens what can be opened; `***` stands for the rest, whose failures are kept. */
+export function openLeniently(): Unopened {
+  const errors: AppError[] = [];
+  return {
+    errors,
+    open(ring, sealed, place) {
+      try {
+        return openOrThrow(ring, sealed, place);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        errors.push(error);
+        return MASK;
+      }
+    },
+  };
+}
 
 const CHECK_TEXT = 'leoflow';
 const NONCE_BYTES = 12;
@@ -83,9 +107,25 @@ export async function promoteFirstKey(database: Database, ring: KeyRing): Promis
     if (row !== undefined) held(ring, row.key_id);
     await introduce(transaction, first, false);
     await transaction.updateTable('secret_keys').set({ is_current: false }).where('is_current', '=', true).execute();
-    await transaction.updateTable('secret_keys').set({ is_current: true }).where('key_id', '=', first.id).execute();
+    // A key that was current before comes back as the newest: those after it were retired, not added.
+    await transaction.updateTable('secret_keys').set({ is_current: true, created_at: sql`clock_timestamp()` }).where('key_id', '=', first.id).execute();
   });
 }
+
+/** Writes down that a key was added for the next rotation: nothing is encrypted with it yet. */
+export async function announceKey(database: Database, key: SecretKey): Promise<void> {
+  await introduce(database.kysely, key, false);
+}
+
+/** The key of this ring that was added for the next rotation; null when there is none. */
+export async function findAddedKey(database: Database, ring: KeyRing): Promise<string | null> {
+  const row = await newerThanCurrent(database).where('key_id', 'in', ring.keys.map((key) => key.id)).orderBy('created_at').limit(1).executeTakeFirst();
+  return row?.key_id ?? null;
+}
+
+/** Retired keys are older than the one that took their place. */
+const newerThanCurrent = ({ kysely }: Database) => kysely.selectFrom('secret_keys').select('key_id').where('is_current', '=', false)
+  .where(sql<boolean>`created_at > coalesce((select created_at from secret_keys where is_current), '-infinity')`);
 
 /**
  * What a server does when it starts: a first key that this database has never seen becomes current; one that was current before does not come back by itself.
@@ -117,10 +157,10 @@ export async function countUses(database: Database): Promise<ReadonlyMap<string,
   return new Map(rows.map((row) => [row.key_id, row.uses]));
 }
 
-/** Forgets keys that no value is under and that writes do not use. @returns their ids */
+/** Forgets retired keys that no value is under. @returns their ids */
 export async function dropUnusedKeys(database: Database): Promise<readonly string[]> {
   const uses = await countUses(database);
-  const gone = await database.kysely.deleteFrom('secret_keys').where('is_current', '=', false)
+  const gone = await database.kysely.deleteFrom('secret_keys').where('is_current', '=', false).where('key_id', 'not in', newerThanCurrent(database))
     .$if(uses.size > 0, (query) => query.where('key_id', 'not in', [...uses.keys()])).returning('key_id').execute();
   return gone.map((row) => row.key_id);
 }

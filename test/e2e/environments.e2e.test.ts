@@ -1,8 +1,9 @@
 // Packages that leoflow.yaml names: an environment per content, for the compiler and for tasks; what does not resolve says why.
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { Environments } from '#platform/environments.ts';
 import { leoflow, temporaryFolder } from '../support/cli.ts';
 
 const home = temporaryFolder();
@@ -58,7 +59,7 @@ describe('Python packages', () => {
   test('a Python that is not there is named', async () => {
     const folder = project('version', { 'leoflow.yaml': 'dependencies:\n  python: {version: "3.99"}\n', 'uses_six.py': USES_SIX });
     const done = await leoflow(home.path, ['validate', join(folder, 'uses_six.py')]);
-    assert.equal(done.code, 69);
+    assert.equal(done.code, 65);
     assert.match(done.err, /leoflow\.yaml wants python3\.99, which cannot be started here/);
   });
 });
@@ -81,6 +82,20 @@ describe('Node packages', () => {
     assert.equal(done.code, 65);
     assert.match(done.err, /npm could not install what leoflow\.yaml wants:\n +No matching version found for is-odd@99\.0\.0/);
   });
+});
+
+test('what builds an environment sees nothing of the server’s own settings, and reads no file of the machine', { timeout: 120_000 }, async () => {
+  const mark = join(files.path, 'mark.json');
+  const folder = project('curious', {
+    'leoflow.yaml': 'dependencies: {node: package.json}\n', 'package.json': JSON.stringify({ name: 'n', private: true, scripts: { postinstall: `node -e "require('fs').writeFileSync(process.env.MARK, JSON.stringify(process.env))"` } }),
+    'odd.js': "import { dag } from 'leoflow';\ndag('odd', {}, () => undefined);\n",
+  });
+  await leoflow(home.path, ['validate', join(folder, 'odd.js')], { timeoutMs: 100_000, env: { MARK: mark, LEOFLOW_JWT_SECRET: 'planted-secret-of-the-server-0123456789' } });
+  const seen = JSON.parse(readFileSync(mark, 'utf8')) as Record<string, string>;
+  assert.equal(seen['MARK'], mark);
+  assert.deepEqual(Object.entries(seen).filter(([name, value]) => name.startsWith('LEOFLOW_') || value.includes('planted-secret')), []);
+  const pushed = new Environments(join(home.path, 'pushed'), 10);
+  await assert.rejects(pushed.python({ requirements: ['-r /etc/hostname'] }, 'python3', () => undefined), /the requirement "-r \/etc\/hostname" is refused: options of pip do not travel/);
 });
 
 test('modules of other folders are imported as leoflow.yaml says, and travel with the version', async () => {

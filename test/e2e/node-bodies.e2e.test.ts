@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { ExecutionReport, ExecutionSpec } from '#contract/attempt.ts';
 import type { ProcessesUnderTest, Started } from '../support/processes.ts';
-import { untilGone } from '../support/processes.ts';
+import { childrenOf, commandOf, processesOf, untilGone } from '../support/processes.ts';
 import { nodeSource, NodeVersions } from '../support/node-versions.ts';
 
 const NEVER = 'new Promise<unknown>(() => undefined)';
@@ -155,6 +155,29 @@ describe('ends', () => {
   });
 });
 
+describe('children that cannot park', () => {
+  it('are not started again and again; a take-over says nothing of the kind, and parks only what the version needs', async () => {
+    await using nodes = await NodeVersions.open({ parkedPython: 1 });
+    const p = nodes.processes;
+    const told: string[] = [];
+    p.reporter.listen((event) => {
+      if (event.event === 'failure') told.push(event.error);
+    });
+    const version = await nodes.version(`${nodeSource({ ok: '    return 1;' })}if (process.env['MARKS'] !== undefined) process.abort();\n`);
+    const started = await p.start(version, 'ok', { slot: await p.slot(version, 'node') });
+    await p.exit(started.id);
+    await p.until(() => told.length >= 3, 'three children crashed');
+    assert.deepEqual(told.slice(0, 3).map((text) => /^a node child of .* ended before it waited for work \((?:signal|status) \d+\); no other is asked for during ([\d.]+) s$/.exec(text)?.[1]), ['0.1', '0.2', '0.4']);
+    const sound = await nodes.version(nodeSource({ ok: '    return 1;' }));
+    await p.parkedSlot(sound, 'node');
+    told.length = 0;
+    await p.takeOver();
+    await p.parkedSlot(sound, 'node');
+    const kinds = processesOf(p.home).forkServers.flatMap(childrenOf).map((pid) => (commandOf(pid).includes('run-task') ? 'node' : 'python'));
+    assert.deepEqual([told.filter((text) => text.startsWith('a python child')), kinds.filter((kind) => kind === 'python')], [[], []]);
+  });
+});
+
 describe('callbacks', () => {
   const source = `import { dag, task } from 'leoflow';
 export function told(ctx: { task_id: string; try_number: number }, error?: Error): void { console.log('told of', ctx.task_id, error === undefined ? 'nothing' : error.message); }
@@ -175,7 +198,7 @@ dag('d', {}, () => {
       return logOf(started).map(({ event }) => event);
     };
     assert.deepEqual(await events('good', {}), ['told of good nothing', 'the callback dag.ts#broken failed', 'told of good nothing']);
-    assert.deepEqual(await events('bad', { max_tries: 1 }), ['told of bad nothing', 'Task failed: bad', 'the callback dag.ts#broken failed']);
+    assert.deepEqual(await events('bad', { max_tries: 1, may_retry: true }), ['told of bad nothing', 'Task failed: bad', 'the callback dag.ts#broken failed']);
     assert.deepEqual(await events('bad', { try_number: 2, max_tries: 1 }), ['told of bad nothing', 'Task failed: bad', 'told of bad bad']);
   });
 });

@@ -1,6 +1,6 @@
 // `leoflow variables`, `connections` and `keys` against a real server and its database: what is shown, what only the database's owner sees, Airflow's files in and out.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,13 +13,17 @@ import { keysCommand } from '#cli/keys.ts';
 import { variablesCommand } from '#cli/variables.ts';
 import { AppError } from '#contract/errors.ts';
 import { readConfig } from '#platform/config.ts';
-import { setVariable } from '#store/variables.ts';
+import { fixedKeys } from '#platform/key-file.ts';
+import { keyOf, parseKeys } from '#platform/secret-box.ts';
+import { findVariable, setVariable } from '#store/variables.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 describe('the commands of variables and connections', () => {
   const home = mkdtempSync(join(tmpdir(), 'leoflow-cli-'));
   let api: TestApi;
   let env: Record<string, string> = {};
+  /** What the last command printed, also when it failed. */
+  let lastOut = '';
   before(async () => {
     api = await testApi();
     const url = await api.app.listen({ host: '127.0.0.1', port: 0 });
@@ -38,7 +42,7 @@ describe('the commands of variables and connections', () => {
     };
     const program = new Command('leoflow').exitOverride();
     for (const make of [variablesCommand, connectionsCommand, keysCommand]) program.addCommand(make(context));
-    await program.parseAsync(['node', 'leoflow', ...line]);
+    await program.parseAsync(['node', 'leoflow', ...line]).finally(() => (lastOut = written.out));
     return written.out;
   }
 
@@ -86,6 +90,52 @@ describe('the commands of variables and connections', () => {
     assert.equal(await run('connections', 'import', write('c.yaml', 'x: http://h\ny: {conn_type: ssh}\n')), '2 of 2 connections are set\n');
     assert.match(await run('connections', 'list'), /^ID +TYPE[^]*x +http +h[^]*y +ssh/);
     await run('connections', 'delete', 'x');
+  });
+
+  test('keys: on a database that other machines may use, a key is added first and rotated in afterwards', async () => {
+    const { LEOFLOW_SECRET_KEYS: mine = '', ...others } = env;
+    const file = join(home, 'keys', 'secrets.keys');
+    mkdirSync(join(home, 'keys'));
+    writeFileSync(file, `# ours\n${mine}\n`, { mode: 0o600 });
+    env = others;
+    const before = readFileSync(file, 'utf8');
+    await assert.rejects(run('keys', 'rotate'), (error) => coded('usage', /servers on other machines could neither read nor write/)(error) && /keys add.*--yes/.test((error as AppError).hint));
+    assert.equal(readFileSync(file, 'utf8'), before);
+    // As the other machines still have it.
+    const lagging = fixedKeys(parseKeys(before, 'before'));
+    const added = JSON.parse(await run('keys', 'add', '--json')) as { key: string };
+    assert.match(await run('keys', 'add'), new RegExp(`the key ${added.key} stands behind the others\\nCopy .*secrets.keys to every server`));
+    const copied = fixedKeys(parseKeys(readFileSync(file, 'utf8'), 'copied'));
+    assert.deepEqual(copied.read().keys.map((key) => key.id), [keyOf(Buffer.from(mine, 'base64')).id, added.key]);
+    // Nothing is under it: who does not have it yet reads and writes.
+    await setVariable({ database: api.database, keys: lagging }, { key: 'between', value: 'x', description: null });
+    assert.equal(await run('keys', 'rotate', '--drop-old', '--json').then((text) => (JSON.parse(text) as { dropped: string[] }).dropped.length), 0);
+    const rotated = JSON.parse(await run('keys', 'rotate', '--json')) as { key: string; reencrypted: number };
+    assert.deepEqual([rotated.key, rotated.reencrypted > 2], [added.key, true]);
+    assert.equal((await findVariable({ database: api.database, keys: copied }, 'between'))?.value, 'x');
+    await setVariable({ database: api.database, keys: copied }, { key: 'between', value: 'y', description: null });
+    // The key that was retired is not taken for one that was added.
+    await assert.rejects(run('keys', 'rotate'), coded('usage', /other machines/));
+    const alone = JSON.parse(await run('keys', 'rotate', '--yes', '--json')) as { key: string };
+    assert.ok(![added.key, keyOf(Buffer.from(mine, 'base64')).id].includes(alone.key));
+    // Back to the key of the tests that follow.
+    writeFileSync(file, `${mine}\n${readFileSync(file, 'utf8').replaceAll(mine, '')}`);
+    assert.equal((JSON.parse(await run('keys', 'rotate', '--json')) as { key: string }).key, keyOf(Buffer.from(mine, 'base64')).id);
+    assert.equal((JSON.parse(await run('keys', 'rotate', '--drop-old', '--json')) as { dropped: string[] }).dropped.length, 2);
+    env = { ...others, LEOFLOW_SECRET_KEYS: mine };
+  });
+
+  test('keys: a rotation tells which values it could not read', async () => {
+    await run('variables', 'set', 'unreadable', 'x');
+    await api.database.pool.query("update variables set value = overlay(value placing '\\x0102030405060708' from 2 for 8) where key = 'unreadable'");
+    await assert.rejects(run('keys', 'rotate', '--drop-old'), coded('secret_key_missing', /1 values could not be read/));
+    assert.match(lastOut, /cannot decrypt variable unreadable\n/);
+    // An export leaves nothing out; a new value can be set.
+    await assert.rejects(run('variables', 'export'), coded('secret_key_missing', /the variable unreadable is encrypted with the key 0102030405060708/));
+    assert.match(await run('variables', 'list'), /unreadable +\*\*\*/);
+    await run('variables', 'set', 'unreadable', 'y');
+    assert.equal(await run('variables', 'get', 'unreadable'), 'y\n');
+    await run('variables', 'delete', 'unreadable');
   });
 
   test('keys: the setting itself is not rotated; what another key needs is listed and given up on request', async () => {

@@ -11,7 +11,9 @@ const PASSWORD = 'canary/pass@word:9f8e7d6c';
 const EXTRA_TOKEN = 'canary-extra-token-5b4a';
 const API_KEY = 'canary-variable-3c2d';
 const AT_IMPORT = 'canary-at-import-1a0b';
-const SECRETS = [PASSWORD, EXTRA_TOKEN, API_KEY, AT_IMPORT];
+/** How the passwords and tokens of a thousand connections begin. */
+const MANY = ['canary-many-', 'canary-more-'];
+const SECRETS = [PASSWORD, EXTRA_TOKEN, API_KEY, AT_IMPORT, ...MANY];
 const FORMS = SECRETS.flatMap((secret) => [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64').slice(0, -4), Buffer.from(secret).toString('hex')]);
 const URI = `postgres://etl:${encodeURIComponent(PASSWORD)}@db.example:5432/main?sslmode=require&access_token=${EXTRA_TOKEN}`;
 
@@ -24,7 +26,7 @@ describe('a planted secret', () => {
 
   before(async () => {
     mkdirSync(dags);
-    copyFileSync(join(import.meta.dirname, 'dags', 'planted_secrets.py'), join(dags, 'planted_secrets.py'));
+    for (const name of ['planted_secrets.py', 'thousand_connections.py']) copyFileSync(join(import.meta.dirname, 'dags', name), join(dags, name));
     writeFileSync(join(dags, 'at_import.py'), 'from airflow.sdk import DAG, BaseHook\nraise ValueError(BaseHook.get_connection("at_import").password)\n');
     lite = startLeoflow(home, ['lite', dags, '--port', '0', '--home', home], {
       LEOFLOW_VAR_GIVEN_OUTSIDE: 'from the server', AIRFLOW_CONN_GIVEN_OUTSIDE: 'http://outside.example', AIRFLOW_CONN_AT_IMPORT: `http://u:${AT_IMPORT}@h`,
@@ -56,16 +58,16 @@ describe('a planted secret', () => {
     }
   }
 
-  async function trigger(): Promise<{ id: string; folder: string }> {
+  async function trigger(dag = 'planted_secrets'): Promise<{ id: string; folder: string }> {
     runs += 1;
     const folder = join(place.path, `run${runs}`);
     mkdirSync(folder);
-    const made = await leoflow(home, ['runs', 'trigger', 'planted_secrets', '--conf', JSON.stringify({ folder }), '--json']);
+    const made = await leoflow(home, ['runs', 'trigger', dag, '--conf', JSON.stringify({ folder }), '--json']);
     assert.equal(made.code, 0, made.err);
     return { id: (JSON.parse(made.out) as { dag_run_id: string }).dag_run_id, folder };
   }
 
-  const pathOf = (id: string): string => `/dags/planted_secrets/dagRuns/${encodeURIComponent(id)}`;
+  const pathOf = (id: string, dag = 'planted_secrets'): string => `/dags/${dag}/dagRuns/${encodeURIComponent(id)}`;
 
   async function end(run: { id: string; folder: string }): Promise<Map<string, string>> {
     writeFileSync(join(run.folder, 'looked'), '');
@@ -110,6 +112,45 @@ describe('a planted secret', () => {
     assertClean('what the API shows', (await leoflow(home, ['connections', 'get', 'planted'])).out + (await leoflow(home, ['variables', 'list'])).out);
     const exported = await leoflow(home, ['connections', 'export', '--format', 'env']);
     assert.equal(exported.out.trim(), `planted=${URI}`);
+  });
+
+  test('a thousand connections are rotated twice while tasks read them: no task fails, and nobody hears of a secret', async () => {
+    const connections = Array.from({ length: 1000 }, (_, n) => [`many_${n}`, { conn_type: 'postgres', host: 'db.example', login: 'etl', password: `canary-many-${n}`, extra: { token: `canary-more-${n}`, n } }]);
+    const file = join(place.path, 'many.json');
+    writeFileSync(file, JSON.stringify(Object.fromEntries(connections)));
+    const imported = await leoflow(home, ['connections', 'import', file]);
+    assert.equal(imported.out, '1000 of 1000 connections are set\n', imported.err);
+    const run = await trigger('thousand_connections');
+    const path = pathOf(run.id, 'thousand_connections');
+    const reads = (): number[] => [0, 1].map((reader) => Number(readOrEmpty(join(run.folder, `reads_${reader}`))));
+    const goOn = (from: readonly number[]): Promise<boolean> => until(async () => {
+      assert.doesNotMatch(await get(path), /"state":"failed"/);
+      return reads().every((count, reader) => count > (from[reader] ?? 0)) ? true : null;
+    }, 'both tasks read on');
+    await goOn([0, 0]);
+    for (const rotation of [1, 2]) {
+      const before = reads();
+      const rotated = await leoflow(home, ['keys', 'rotate', '--json']);
+      assert.equal(rotated.code, 0, rotated.err);
+      assert.ok((JSON.parse(rotated.out) as { reencrypted: number }).reencrypted >= 2000, `rotation ${rotation}: ${rotated.out}`);
+      assert.ok(reads().every((count, reader) => count > (before[reader] ?? 0)), `rotation ${rotation}: nobody read meanwhile`);
+      await goOn(reads());
+    }
+    assertClean('processes', processesOf(lite.child.pid ?? 0));
+    const dropped = await leoflow(home, ['keys', 'rotate', '--drop-old', '--json']);
+    assert.equal((JSON.parse(dropped.out) as { dropped: string[] }).dropped.length, 2, dropped.err);
+    writeFileSync(join(run.folder, 'enough'), '');
+    await until(async () => (/"state":"(success|failed)"/.test(await get(path)) ? true : null), 'the run ends');
+    const { task_instances: instances } = JSON.parse(await get(`${path}/taskInstances`)) as { task_instances: { map_index: number; state: string; try_number: number }[] };
+    assert.deepEqual(new Set(instances.map(({ map_index: index, state, try_number: tries }) => `${index} ${state} ${tries}`)), new Set(['0 success 1', '1 success 1']));
+    const logs = (await Promise.all([0, 1].map((index) => get(`${path}/taskInstances/read/logs/1?map_index=${index}`)))).join('\n');
+    assert.equal(logs.split('the last password is *** postgres://etl:***@db.example').length, 3, logs);
+    assertClean('logs', logs);
+    const lists = await Promise.all(Array.from({ length: 10 }, (_, n) => get(`/connections?limit=100&offset=${n * 100}`)));
+    assertClean('answers', [...lists, await get(path), await get('/connections/many_1'), await get('/eventLogs'), await get(`${path}/taskInstances/read/0/xcomEntries`), imported.err, dropped.out].join('\n'));
+    assertClean('rows', await dumpTables());
+    assertClean('log of the server', lite.read().out + lite.read().err);
+    for (const one of filesBelow(home)) assertClean(one, readFileSync(one, 'latin1'));
   });
 
   async function answersOf(id: string, tasks: readonly string[]): Promise<string> {

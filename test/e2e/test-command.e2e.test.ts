@@ -66,6 +66,52 @@ describe('a whole DAG', () => {
   });
 });
 
+describe('variables and connections', () => {
+  const project = temporaryFolder();
+  after(() => project.remove());
+  writeFileSync(join(project.path, 'leoflow.yaml'), 'variables: [mine_*]\nconnections: [db]\n');
+  writeFileSync(join(project.path, 'uses.py'), `
+from airflow.sdk import DAG, task, Variable, BaseHook
+
+with DAG("uses"):
+    @task
+    def change():
+        Variable.set("mine_a", "new")
+        Variable.delete("mine_b")
+        return Variable.get("mine_a")
+
+    @task
+    def look():
+        return [Variable.get("mine_a"), Variable.get("mine_b", default="gone"), BaseHook.get_connection("db").host]
+
+    @task
+    def reads_other():
+        return Variable.get("other")
+
+    @task
+    def sets_other():
+        Variable.set("other", "x")
+
+    @task
+    def connects():
+        return BaseHook.get_connection("elsewhere").host
+
+    change() >> look()
+    reads_other()
+    sets_other()
+    connects()
+`);
+
+  test('changes are seen by the tasks that follow, and what leoflow.yaml does not name is refused as a server refuses it', async () => {
+    const given = ['--var', 'mine_a=old', '--var', 'mine_b=old', '--var', 'other=o', '--conn', 'db=http://h', '--conn', 'elsewhere=http://e'];
+    const done = await leoflow(home.path, ['test', join(project.path, 'uses.py'), ...given]);
+    assert.match(done.out, /look\.return_value = \["new","gone","h"\]/, done.out + done.err);
+    for (const task of ['reads_other', 'sets_other']) assert.match(done.out, new RegExp(`✗ ${task} .*the DAG uses may not use the variable other: variables in its leoflow.yaml do not name it`));
+    assert.match(done.out, /✗ connects .*may not use the connection elsewhere: connections in its leoflow.yaml do not name it/);
+    assert.equal(done.code, 1);
+  });
+});
+
 describe('one task', () => {
   test('of a mapped one: every index, or one', async () => {
     const all = await leoflow(home.path, ['test', ETL, 'double', '--xcom', 'extract=[4,5]']);

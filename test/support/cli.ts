@@ -22,9 +22,9 @@ function environment(home: string, more: Readonly<Record<string, string>>): Node
 }
 
 /** Runs a command to its end. */
-export function leoflow(home: string, args: readonly string[], how: { env?: Record<string, string>; timeoutMs?: number; input?: string } = {}): Promise<CliResult> {
+export function leoflow(home: string, args: readonly string[], how: { env?: Record<string, string>; timeoutMs?: number; input?: string; cwd?: string } = {}): Promise<CliResult> {
   return new Promise((resolve) => {
-    const child = spawn(BIN, [...args], { env: environment(home, how.env ?? {}), stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(BIN, [...args], { env: environment(home, how.env ?? {}), stdio: ['pipe', 'pipe', 'pipe'], ...(how.cwd === undefined ? {} : { cwd: how.cwd }) });
     const text = collect(child);
     const timer = setTimeout(() => child.kill('SIGKILL'), how.timeoutMs ?? 60_000);
     child.stdin?.end(how.input ?? '');

@@ -34,9 +34,9 @@ export class NodeVersions implements AsyncDisposable {
     this.#prepared = prepared;
   }
 
-  static async open(how: { readonly parkedNode?: number } = {}): Promise<NodeVersions> {
+  static async open(how: { readonly parkedNode?: number; readonly parkedPython?: number } = {}): Promise<NodeVersions> {
     const prepared = new Map<VersionId, PreparedVersion>();
-    const processes = await ProcessesUnderTest.open({ parked: { python: 0, node: how.parkedNode ?? 1 }, prepare: (id) => Promise.resolve(prepared.get(id) ?? assert.fail('an unknown version')) });
+    const processes = await ProcessesUnderTest.open({ parked: { python: how.parkedPython ?? 0, node: how.parkedNode ?? 1 }, prepare: (id) => Promise.resolve(prepared.get(id) ?? assert.fail('an unknown version')) });
     return new NodeVersions(processes, prepared);
   }
 

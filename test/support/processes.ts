@@ -35,8 +35,9 @@ export class ProcessesUnderTest implements AsyncDisposable {
   readonly marks: string;
   readonly told: Told = { ready: [], failed: [], exited: [], lost: [] };
   readonly reports: ExecutionReport[] = [];
-  /** What tasks find when they ask for a connection. */
+  /** What tasks find when they ask. */
   readonly connections = new Map<string, ConnectionValue>();
+  readonly variables = new Map<string, string>();
   readonly #overrides: Partial<ConstructorParameters<typeof ProcessExecutor>[0]>;
   readonly #sources = new Map<VersionId, string>();
   readonly #watchers = new Set<() => void>();
@@ -90,7 +91,7 @@ export class ProcessesUnderTest implements AsyncDisposable {
         return Promise.resolve({ kind: 'recorded' });
       },
       findXCom: () => Promise.resolve(null),
-      useVariable: () => Promise.resolve(null),
+      useVariable: (_token, _execution, { key }) => Promise.resolve(this.variables.get(key) ?? null),
       findConnection: (_token, _execution, connId) => Promise.resolve(this.connections.get(connId) ?? null),
     }, this.reporter));
     this.#epoch += 1;
@@ -280,7 +281,7 @@ function listPids(): number[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
-function commandOf(pid: number): string {
+export function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
   } catch {

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import time
 import signal
 
 _PR_SET_PDEATHSIG = 1
@@ -100,7 +101,10 @@ def _is_stray(pid: int, live) -> bool:
 def kill_strays(known: set[int], live) -> int:
     """Kill adopted orphans of executions that are over. `live` holds the ids of those that still run. Returns how many."""
     killed = 0
-    for _ in range(64):
+    for turn in range(64):
+        if turn > 4:
+            # What was killed takes its time to end on a busy machine, and is not gone before.
+            time.sleep(0.005)
         found = 0
         for pid in children_of_self():
             if pid in known:

@@ -109,7 +109,10 @@ class _Reader(ast.NodeVisitor):
             self.visit(inner)
 
     def visit_Call(self, node: ast.Call) -> None:
-        called = self._names.get(node.func.id, "") if isinstance(node.func, ast.Name) else ""
+        function = node.func
+        called = self._names.get(function.id, "") if isinstance(function, ast.Name) else ""
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id in {**self._modules, **self._names}:
+            called = function.attr
         if called.rpartition(".")[2] in ("DAG", "dag"):
             for keyword in node.keywords:
                 if keyword.arg in _REMOVED_ARGUMENTS:

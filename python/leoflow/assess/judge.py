@@ -15,6 +15,8 @@ _FAMILIES = frozenset({"alibaba", "apache", "atlassian", "cncf", "common", "dbt"
 #: Parts of a provider's own tree: what stands before them names the provider.
 _INNER = frozenset({"hooks", "operators", "sensors", "transfers", "triggers", "links", "utils", "notifications", "decorators", "secrets", "log", "executors", "assets", "models", "version"})
 
+_COVERED = frozenset(".".join(name.split(".")[:3]) for name in MODULES if name.startswith("airflow.providers.") and not name.startswith("airflow.providers.common."))
+
 
 class Judge:
     """Knows the modules of Airflow 3.2, the shim's names, and what can be imported here."""
@@ -53,7 +55,8 @@ class Judge:
             return None
         parts = name.split(".")
         if parts[:2] == ["airflow", "providers"] and len(parts) > 2:
-            return {"needs": "sdk", "what": _distribution(parts[2:])}
+            # Of a provider that the shim has in part its name alone says nothing.
+            return {"needs": "sdk", "what": name if ".".join(parts[:3]) in _COVERED else _distribution(parts[2:])}
         if name in self._airflow or (kind != "module" and module in self._airflow):
             return {"needs": "sdk", "what": name}
         return {"needs": "removed", "what": name}

@@ -17,7 +17,7 @@ from leoflow.dagmodel.moments import utc
 from leoflow.dagmodel.notset import is_arg_set
 from leoflow.dagmodel.params import DagParam, ParamsDict
 from leoflow.dagmodel.xcom_arg import RETURN_KEY, ConcatXComArg, MapXComArg, PlainXComArg, XComArg, ZipXComArg
-from leoflow.draw.values import FORMS
+from leoflow.draw.values import form_of
 from leoflow.draw.words import SPEC_KEYS
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
@@ -105,7 +105,7 @@ class ValueWriter:
         if not all(isinstance(key, str) for key in value):
             raise Unsayable("a mapping has keys that are no texts")
         said = {key: self.say(item) for key, item in value.items()}
-        if set(value) not in FORMS:
+        if form_of(value) is None:
             return said
         if said != value:
             raise Unsayable(f"a mapping with the keys {', '.join(value)} means something else here")

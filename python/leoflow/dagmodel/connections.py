@@ -257,9 +257,9 @@ class Connection:
 
 def _mask(connection: Connection) -> None:
     if connection.password:
-        masking.add(connection.password)
+        masking.add(connection.password, f"the password of the connection {connection.conn_id!r}")
     if connection.extra:
-        masking.add_named(connection.extra)
+        masking.add_named(connection.extra, what=f"a secret in the extra of the connection {connection.conn_id!r}")
 
 
 def _normal_type(conn_type: str) -> str:

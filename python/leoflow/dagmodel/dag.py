@@ -25,6 +25,10 @@ from leoflow.dagmodel.timetables import make_timetable
 project_root: str = os.getcwd()
 
 
+class Unsaid(int):
+    """A default of Airflow's that the author has not asked for."""
+
+
 class DAG:
     """A workflow. Use as `with DAG(…):`, or through `@dag`."""
 
@@ -41,8 +45,8 @@ class DAG:
         user_defined_macros: dict[str, Any] | None = None,
         user_defined_filters: dict[str, Any] | None = None,
         default_args: dict[str, Any] | None = None,
-        max_active_tasks: int = 16,
-        max_active_runs: int = 16,
+        max_active_tasks: int = Unsaid(16),
+        max_active_runs: int = Unsaid(16),
         max_consecutive_failed_dag_runs: int = 0,
         dagrun_timeout: timedelta | None = None,
         deadline: Any = None,
@@ -67,6 +71,8 @@ class DAG:
         self.dag_id = validate_key(dag_id, "dag_id")
         self.description, self.catchup, self.fail_fast = description, bool(catchup), bool(fail_fast)
         self.fileloc, self.line = author_location()
+        limits = {"max_active_tasks": max_active_tasks, "max_active_runs": max_active_runs}
+        self.given = frozenset(name for name, limit in limits.items() if not isinstance(limit, Unsaid))
         self.default_args = copy.deepcopy(default_args or {})
         self.params = ParamsDict.merged(self.default_args.pop("params", None), params)
         self._set_dates(start_date, end_date)

@@ -6,14 +6,15 @@ import base64
 import json
 import os
 import ssl
-import urllib.error
 import urllib.request
-from http.client import HTTPMessage, responses
+from collections.abc import Iterable
+from http.client import responses
 from typing import Any
 from urllib.parse import urlencode, urlparse
 
 from leoflow.dagmodel.connections import BaseHook, Connection
 from leoflow.dagmodel.errors import AirflowException, UnsupportedFeature
+from leoflow.dagmodel.http_opener import MAX_REDIRECTS, Redirects, open_request
 
 #: Keys of a connection's extra that are options of the request; all others are headers.
 _OPTIONS = {
@@ -88,7 +89,7 @@ class HttpHook(BaseHook):
         request = self._request(endpoint, data, {**self.default_headers, **in_extra, **(headers or {})}, request_kwargs)
         if connection.login and not request.has_header("Authorization"):
             request.add_header("Authorization", HTTPBasicAuth(connection.login, connection.password).header)
-        response = _send(request, options)
+        response = _send(request, options, in_extra)
         if options.get("check_response", True):
             self.check_response(response)
         return response
@@ -178,37 +179,14 @@ def _encode(data: Any) -> bytes:
     return (data if isinstance(data, str) else urlencode(data, doseq=True)).encode()
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects without sending credentials to another host, or none at all."""
-
-    def __init__(self, *, follow: bool, limit: int) -> None:
-        self._follow, self.max_redirections = follow, limit
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: HTTPMessage, newurl: str) -> Any:
-        """The next request, None to stop here."""
-        if not self._follow:
-            return None
-        following = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if following is not None and urlparse(newurl).netloc != urlparse(req.full_url).netloc:
-            following.remove_header("Authorization")
-        return following
-
-
-def _send(request: urllib.request.Request, options: dict[str, Any]) -> Response:
+def _send(request: urllib.request.Request, options: dict[str, Any], private: Iterable[str]) -> Response:
     proxies = options.get("proxies") or (None if options.get("trust_env", True) else {})
-    handlers = [
-        urllib.request.HTTPSHandler(context=_tls(options)), _Redirects(follow=options.get("allow_redirects", True), limit=int(options.get("max_redirects", 30))), urllib.request.ProxyHandler(proxies),
-    ]
+    redirects = Redirects(private, follow=options.get("allow_redirects", True), limit=int(options.get("max_redirects", MAX_REDIRECTS)))
     timeout = options.get("timeout")
     if isinstance(timeout, (list, tuple)):
         # requests takes a time to connect and one to read; there is one here.
         timeout = max(filter(None, timeout), default=None)
-    opener = urllib.request.build_opener(*handlers)
-    try:
-        answer = opener.open(request, **({} if timeout is None else {"timeout": float(timeout)}))
-    except urllib.error.HTTPError as error:
-        answer = error
-    with answer:
+    with open_request(request, redirects, timeout=None if timeout is None else float(timeout), tls=_tls(options), proxies=proxies) as answer:
         return Response(answer.status, answer.headers, answer.read(), answer.url)
 
 

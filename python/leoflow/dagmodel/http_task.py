@@ -20,6 +20,7 @@ class HttpTask(BaseOperator):
 
     template_fields: Any = ("url", "headers", "body")
     ui_color = "#f4a460"
+    modules_needed = ("leoflow.dagmodel.http_opener",)
 
     def __init__(
         self, *, url: str = "", method: str = "GET", conn_id: str | None = None, headers: dict[str, str] | None = None, body: Any = None,
@@ -46,10 +47,13 @@ class HttpTask(BaseOperator):
         return body
 
     def execute(self, context: Any) -> Any:
-        from urllib.error import HTTPError, URLError
-        from urllib.request import Request, urlopen
+        from urllib.error import URLError
+        from urllib.request import Request
 
-        url, headers = self._target()
+        from leoflow.dagmodel.http_opener import Redirects, open_request
+
+        url, private = self._target()
+        headers = dict(private)
         data = None
         if self.body is not None:
             data = (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
@@ -57,10 +61,8 @@ class HttpTask(BaseOperator):
         request = Request(url, data=data, method=self.method, headers={**headers, **(self.headers or {})})
         self.log.info("%s %s", self.method, url)
         try:
-            with urlopen(request, timeout=self.timeout) as answer:
+            with open_request(request, Redirects(private), timeout=self.timeout) as answer:
                 return self._result(answer.status, answer.headers, answer.read(MAX_ANSWER_BYTES + 1))
-        except HTTPError as error:
-            return self._result(error.code, error.headers, error.read(MAX_ANSWER_BYTES + 1))
         except URLError as error:
             raise AirflowException(f"{self.method} {url}: {error.reason}") from None
 

@@ -106,6 +106,7 @@ class MappedOperator(DAGNode):
         mapped_names = set() if fills_op_kwargs else set(getattr(expand_input, "names", ()))
         kwargs.update({k: v for k, v in defaults.items() if k in takes and k not in kwargs and k not in mapped_names})
         self.operator_class, self.expand_input, self.partial_kwargs = operator_class, expand_input, kwargs
+        self.given = frozenset(kwargs)
         self.strict, self.fills_op_kwargs = strict, fills_op_kwargs
         self.task_id = validate_key(group.child_id(task_id) if group is not None else task_id, "task_id")
         values = coerce_arguments({k: v for k, v in kwargs.items() if k in OPERATOR_ARGUMENTS}, f"task {self.task_id}")

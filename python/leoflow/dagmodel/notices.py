@@ -54,7 +54,12 @@ def author_location() -> tuple[str, int]:
 def warn(message: str, hint: str = "") -> None:
     """Record a warning about the author's line that is being executed."""
     file, line = author_location()
-    _notices.append(Notice(file, line, message, hint, _place if line == 0 else None))
+    record(Notice(file, line, message, hint, _place if line == 0 else None))
+
+
+def record(notice: Notice) -> None:
+    """Record a warning about any place."""
+    _notices.append(notice)
 
 
 def take_notices() -> list[Notice]:

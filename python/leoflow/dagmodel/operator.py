@@ -131,6 +131,8 @@ class BaseOperator(DAGNode, metaclass=OperatorMeta):
         self.dag, self.task_group = None, None
         if unmapping:
             return
+        #: Names that the author gave, in the call or in default_args: a value may be Airflow's default and meant all the same.
+        self.given = frozenset(kwargs)
         if group is not None:
             group.add(self)
         if dag is not None:

@@ -55,7 +55,7 @@ def find_variable(key: str) -> str | None:
     if not is_running():
         _say_fixed("variable", key)
     if value is not None:
-        masking.add_named(value, key)
+        masking.add_named(value, key, f"a secret of the variable {key!r}")
     return value
 
 

@@ -12,8 +12,15 @@ from leoflow.dagmodel.params import DagParam
 from leoflow.dagmodel.xcom_arg import RETURN_KEY, ConcatXComArg, PlainXComArg, XComArg, ZipXComArg
 from leoflow.draw.problems import Broken, DrawingError, Path, did_you_mean
 
-# The mappings that stand for something else, by their keys.
+# The mappings that stand for something else, by their exact keys: the table of src/contract/value-forms.ts.
 FORMS = ({"xcom"}, {"xcom", "key"}, {"argument"}, {"zip"}, {"zip", "fillvalue"}, {"concat"}, {"map", "through"}, {"literal"}, {"param"})
+
+
+def form_of(value: Any) -> str | None:
+    """The key that says what a mapping stands for; None for plain data."""
+    if not isinstance(value, dict) or set(value) not in FORMS:
+        return None
+    return next(iter(set(value) - {"key", "fillvalue", "through"}))
 
 
 # Stands for a group around an entry that was refused itself.
@@ -38,31 +45,37 @@ class ValueReader:
             return [self.read(item, (*path, index), literal=literal) for index, item in enumerate(value)]
         if not isinstance(value, dict):
             return value
-        if set(value) not in FORMS:
+        form = form_of(value)
+        if form is None:
             return {key: self.read(item, (*path, key), literal=literal) for key, item in value.items()}
-        if "literal" in value:
-            return literal(value["literal"])
-        return self._reference(value, path)
+        return literal(value["literal"]) if form == "literal" else self._reference(form, value, path)
 
     def read_plain(self, value: Any, path: Path) -> Any:
         """The same, where a literal is the plain value: what a task is mapped over."""
         return self.read(value, path, literal=lambda inner: inner)
 
-    def _reference(self, value: dict[str, Any], path: Path) -> Any:
+    def _reference(self, form: str, value: dict[str, Any], path: Path) -> Any:
         try:
-            if "xcom" in value:
+            if form == "xcom":
                 return self._xcom(value, path)
-            if "param" in value:
+            if form == "param":
                 return self._param(value["param"], (*path, "param"))
-            if "argument" in value:
+            if form == "argument":
                 return self._argument(value["argument"], (*path, "argument"))
-            if "zip" in value:
-                return ZipXComArg(self._lists(value["zip"], (*path, "zip")), fillvalue=value.get("fillvalue", NOTSET))
-            if "concat" in value:
+            if form == "zip":
+                return ZipXComArg(self._lists(value["zip"], (*path, "zip")), fillvalue=self._fill(value, (*path, "fillvalue")))
+            if form == "concat":
                 return ConcatXComArg(self._lists(value["concat"], (*path, "concat")))
             return self._list(value["map"], (*path, "map")).map(self._function(value["through"], (*path, "through")))
         except (TypeError, ValueError) as error:
             raise DrawingError(path, str(error)) from None
+
+    def _fill(self, value: dict[str, Any], path: Path) -> Any:
+        if "fillvalue" not in value:
+            return NOTSET
+        if _stands_for_another(value["fillvalue"]):
+            raise DrawingError(path, "must be plain data: it is no place for another task's result")
+        return self.read_plain(value["fillvalue"], path)
 
     def _xcom(self, value: dict[str, Any], path: Path) -> PlainXComArg:
         if not isinstance(value["xcom"], str):
@@ -100,3 +113,12 @@ class ValueReader:
         if not isinstance(found, XComArg):
             raise DrawingError(path, "must be a result of a task, such as {xcom: task}")
         return found
+
+
+def _stands_for_another(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_stands_for_another, value))
+    if not isinstance(value, dict):
+        return False
+    form = form_of(value)
+    return any(map(_stands_for_another, value.values())) if form is None else form != "literal"

@@ -9,6 +9,8 @@ from typing import Any
 
 from leoflow.dagmodel.errors import (
     AirflowDagCycleException,
+    AirflowNotFoundException,
+    AirflowRuntimeError,
     AirflowTimetableInvalid,
     DuplicateTaskIdFound,
     ParamValidationError,
@@ -47,6 +49,8 @@ _KINDS: tuple[tuple[type[BaseException], str, str], ...] = (
     (AirflowDagCycleException, "cycle", "Remove one of the edges."),
     (AirflowTimetableInvalid, "bad_schedule", "See the documentation of schedules."),
     (ParamValidationError, "bad_param", "Correct the param's default or its schema."),
+    (AirflowRuntimeError, "missing_value", ""),
+    (AirflowNotFoundException, "missing_value", ""),
     (SystemExit, "exit", "A DAG file must not end the process."),
     (RecursionError, "import_error", "The file calls itself without an end."),
 )

@@ -18,7 +18,9 @@ from leoflow.draw.problems import DrawingError
 from leoflow.draw.references import References
 from leoflow.parse.check import check_dag
 from leoflow.parse.emit import emit_dag
+from leoflow.parse.given import given_of
 from leoflow.parse.faults import Fault, fault_of
+from leoflow.parse.planted import warn_of_secrets
 from leoflow.parse.template_files import template_files
 from leoflow.run.load import dags_of, execute_file, module_name, prepare
 
@@ -77,9 +79,11 @@ def parse_drawings(file: str, root: str, drawings: list[dict[str, Any]], path: l
 
 
 def _closed(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with what the file asked for and did not get, and without the secrets that it did get: people see it."""
+    """The document with what the file asked for and did not get. Texts for people hide the secrets that it did get; facts stay as they are."""
     document["needed"] = secrets.take_needed()
-    return masking.mask_all(document)
+    for told in (*document["errors"], *document["warnings"]):
+        told["message"], told["hint"] = masking.mask(told["message"]), masking.mask(told["hint"])
+    return document
 
 
 def _drawing_fault(error: DrawingError, root: str, file: str, index: int) -> Fault:
@@ -126,6 +130,8 @@ def _collect(dags: list[DAG], file: str, dag_id: str | None, document: dict[str,
         faults.extend(problems)
         if not problems:
             document["dags"].append(emit_dag(dag, file))
+            warn_of_secrets(dag, document["dags"][-1])
+            document.setdefault("given", {})[dag.dag_id] = given_of(dag)
             drawn.append(dag)
     if not dags:
         wanted = f"no DAG {dag_id!r}" if dag_id else "no DAG"

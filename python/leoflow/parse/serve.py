@@ -16,6 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 _CHUNK = 1 << 16
+#: How often a child without output is looked at.
+_POLL_SECONDS = 0.02
 
 
 class _Child:
@@ -62,18 +64,22 @@ class ParseServer:
         self._children: dict[str, _Child] = {}
         self._owner: dict[int, _Child] = {}
         self._rest = b""
+        #: Children that closed their output and have not ended.
+        self._silent: list[_Child] = []
 
     def run(self) -> None:
         """Serve until standard input ends."""
         gc.freeze()
         self._selector.register(0, selectors.EVENT_READ)
         while True:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(_POLL_SECONDS if self._silent else None):
                 if key.fd == 0:
                     if not self._read_requests():
                         return
                 elif key.fd in self._owner:
                     self._read_child(key.fd)
+            for child in list(self._silent):
+                self._reap(child)
 
     def _read_requests(self) -> bool:
         data = os.read(0, _CHUNK)
@@ -143,10 +149,17 @@ class ParseServer:
         self._selector.unregister(fd)
         os.close(fd)
         del self._owner[fd], child.open[fd]
-        if child.open:
+        if not child.open:
+            self._silent.append(child)
+            self._reap(child)
+
+    def _reap(self, child: _Child) -> None:
+        """Answer for a child that has ended; a file may close its output and go on."""
+        pid, status = os.waitpid(child.pid, os.WNOHANG)
+        if pid == 0:
             return
         # What it left running in its session goes with it.
-        _, status = os.waitpid(child.pid, 0)
         child.kill()
+        self._silent.remove(child)
         del self._children[child.id]
         os.write(1, json.dumps(child.answer(status)).encode("utf-8") + b"\n")

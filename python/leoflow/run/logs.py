@@ -41,7 +41,7 @@ def cut(text: str, limit: int) -> str:
 def make_line(level: str, logger: str, event: str, more: dict[str, Any] | None = None, at: float | None = None) -> bytes:
     """One line of the log, at most `MAX_LINE_BYTES` with its newline."""
     moment = text_of(now() if at is None else at)
-    if masking.pattern is not None:
+    if masking.longest:
         event, more = masking.mask(event), masking.mask_all(more)
     if len(event) < _SURELY_FITS and (more is None or more.keys() == _PLACE):
         place = "" if more is None else f',"filename":{quote(more["filename"])},"lineno":{more["lineno"]}'

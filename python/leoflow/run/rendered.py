@@ -17,7 +17,7 @@ def rendered_fields(operator: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name in operator.template_fields:
         value = getattr(operator, name, None)
-        fields[name] = masking.MASK if isinstance(value, str) and masking.is_sensitive(name) else _shown(value)
+        fields[name] = _hidden(_plain(value, 0)) if masking.is_sensitive(name) else _shown(value)
     return fields
 
 
@@ -47,12 +47,24 @@ def _plain(value: Any, depth: int) -> Any:
         if isinstance(value, dict):
             shown: dict[str, Any] = {}
             for key, item in value.items():
-                shown[str(key)] = masking.MASK if isinstance(item, str) and masking.is_sensitive(key) else _plain(item, depth + 1)
+                plain = _plain(item, depth + 1)
+                shown[str(key)] = _hidden(plain) if masking.is_sensitive(key) else plain
             return shown
         if isinstance(value, (list, tuple)):
             return [_plain(item, depth + 1) for item in value]
         if isinstance(value, (set, frozenset)):
             return sorted((_plain(item, depth + 1) for item in value), key=repr)
+    elif isinstance(value, (dict, list, tuple, set, frozenset)):
+        return "…"
     if callable(value):
         return f"<callable {getattr(value, '__qualname__', type(value).__name__)}>"
     return str(value)
+
+
+def _hidden(plain: Any) -> Any:
+    """Below a sensitive name nothing is shown but the shape."""
+    if plain is None or isinstance(plain, bool):
+        return plain
+    if isinstance(plain, dict):
+        return {key: _hidden(item) for key, item in plain.items()}
+    return [_hidden(item) for item in plain] if isinstance(plain, list) else masking.MASK

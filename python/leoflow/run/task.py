@@ -195,7 +195,8 @@ class _Run:
         self.ti.state = outcome
         if outcome == "failed":
             self.context["exception"] = self.error
-            retried = task.retries and self.spec["try_number"] <= self.spec["max_tries"] and not report.get("no_retry")
+            # The server knows what leoflow.yaml and people who cleared the task made of its retries.
+            retried = self.spec.get("may_retry") and not report.get("no_retry") and report.get("cause") != "cancelled"
             self.ti.state = "up_for_retry" if retried else "failed"
             callbacks = task.on_retry_callback if retried else task.on_failure_callback
         else:

@@ -100,6 +100,52 @@ describe('variables and connections over the API', () => {
     assert.deepEqual((({ password, host, extra }) => ({ password, host, extra }))((await findConnection(api, 'db')) ?? assert.fail()), { password: PASSWORD, host: null, extra: null });
   });
 
+  test('a mask that comes back in a bulk request keeps what it hides', async () => {
+    for (const body of [{ key: 'over_api_key', value: KEY }, { key: 'over', value: { token: KEY, n: 1 } }]) await api.ask('POST', '/variables', { body });
+    const entities = [{ key: 'over_api_key', value: '***' }, { key: 'over', value: '{"token": "***", "n": 2}' }];
+    assert.equal((await api.ask('PATCH', '/variables', { body: { actions: [{ action: 'create', entities, action_on_existence: 'overwrite' }] } })).status, 200);
+    assert.deepEqual([(await findVariable(api, 'over_api_key'))?.value, (await findVariable(api, 'over'))?.value], [KEY, `{"token": "${KEY}", "n": 2}`]);
+  });
+
+  test('a value nested without an end is shown as far as it goes', async () => {
+    const value = '['.repeat(5_000) + ']'.repeat(5_000);
+    for (const [method, path] of [['POST', '/variables'], ['PATCH', '/variables/deep']] as const) assert.ok((await api.ask(method, path, { body: { key: 'deep', value } })).status < 300);
+    const shown = await api.ask('GET', '/variables/deep');
+    assert.deepEqual([shown.status, (shown.json as { value: string }).value], [200, `${'['.repeat(64)}"***"${']'.repeat(64)}`]);
+    assert.equal((await api.ask('GET', '/variables')).status, 200);
+    await api.ask('DELETE', '/variables/deep');
+  });
+
+  test('what cannot be decrypted is listed as ***, told in the log, refused by name, and can be set again', async () => {
+    await api.ask('POST', '/variables', { body: { key: 'lost', value: 'canary-lost-1', description: 'd' } });
+    await api.ask('POST', '/connections', { body: { ...connection, connection_id: 'lost' } });
+    const lose = "set %F = overlay(%F placing '\\x0102030405060708' from 2 for 8)";
+    await api.database.pool.query(`update variables ${lose.replaceAll('%F', 'value')} where key = 'lost'`);
+    for (const field of ['password', 'extra']) await api.database.pool.query(`update connections ${lose.replaceAll('%F', field)} where conn_id = 'lost'`);
+    const variables = await api.ask('GET', '/variables?variable_key_pattern=lost');
+    assert.deepEqual((variables.json as { variables: { value: string }[] }).variables.map((one) => one.value), ['***']);
+    const connections = await api.ask('GET', '/connections?connection_id_pattern=lost');
+    assert.deepEqual((connections.json as { connections: { password: string; extra: string; host: string }[] }).connections.map(({ password, extra, host }) => [password, extra, host]), [['***', '***', 'h']]);
+    const told = api.events.flatMap((event) => (event.event === 'secrets.key_missing' ? [event.message] : []));
+    assert.deepEqual(told.map((message) => /variable lost is encrypted with the key 0102030405060708|password of the connection lost .*0102030405060708.*extra of/.test(message)), [true, true], told.join('\n'));
+    for (const path of ['/variables/lost', '/connections/lost']) {
+      const got = await api.ask('GET', path);
+      assert.ok(got.status >= 500 && got.text.includes('0102030405060708'), got.text);
+    }
+    // A mask would have to be read; a value need not.
+    assert.ok((await api.ask('PATCH', '/variables/lost', { body: { key: 'lost', value: '{"token": "***"}' } })).status >= 500);
+    assert.ok((await api.ask('PATCH', '/connections/lost', { body: { connection_id: 'lost', conn_type: 'x', extra: '{"api_key": "***"}' } })).status >= 500);
+    const host = await api.ask('PATCH', '/connections/lost', { body: { connection_id: 'lost', conn_type: 'postgres', host: 'h3', password: '***', extra: '***' } });
+    assert.deepEqual([host.status, (host.json as { host: string; extra: string }).host, (host.json as { extra: string }).extra], [200, 'h3', '***']);
+    assert.equal((await api.ask('PATCH', '/variables/lost?update_mask=description', { body: { key: 'lost', value: '', description: 'e' } })).status, 200);
+    assert.equal((await api.ask('PATCH', '/variables/lost', { body: { key: 'lost', value: 'again' } })).status, 200);
+    assert.deepEqual(await findVariable(api, 'lost'), { key: 'lost', value: 'again', description: 'e' });
+    const over = { action: 'create', entities: [{ connection_id: 'lost', conn_type: 'http', password: 'again', extra: '{"a": "b"}' }], action_on_existence: 'overwrite' };
+    assert.equal((await api.ask('PATCH', '/connections', { body: { actions: [over] } })).status, 200);
+    assert.deepEqual((({ password, extra }) => [password, extra])((await findConnection(api, 'lost')) ?? assert.fail()), ['again', '{"a": "b"}']);
+    await api.ask('DELETE', '/connections/lost');
+  });
+
   test('the audit log and every row are without secrets, and roles below op see nothing', async () => {
     await api.ask('POST', '/connections', { body: { ...connection, connection_id: 'audited' } });
     await api.ask('PATCH', '/variables', { body: { actions: [{ action: 'create', entities: [{ key: 'audited', value: 'canary-value-3' }] }] } });

@@ -1,4 +1,6 @@
-"""Imports DAG files with a real Airflow, each in a process of its own: names of files on standard input, `{file: {dags, error}}` on standard output.
+"""Imports DAG files with a real Airflow, each in a process of its own: names of files on standard input, `{file: {dags, error, beyond}}` on standard output.
+
+`beyond`: when a package is missing, what the file comes to with something in its place; that may be the place-holder's own doing.
 
     AIRFLOW_HOME=… python ask_airflow.py ROOT [IMPORT_PATH…] < files
 """
@@ -20,6 +22,8 @@ sys.path[:0] = [ROOT, *sys.argv[2:]]
 ANSWER = os.dup(1)
 os.dup2(2, 1)
 
+from placeholders import install  # noqa: E402
+
 from airflow.dag_processing.dagbag import DagBag  # noqa: E402
 from airflow.utils import db  # noqa: E402
 
@@ -28,17 +32,26 @@ def main() -> None:
     """Ask for every file, one after the other: a file may change what the next would see."""
     db.initdb()
     logging.disable(logging.CRITICAL)
-    answers = {file: _ask(file) for file in (line.rstrip("\n") for line in sys.stdin) if file}
+    answers = {file: _ask_twice(file) for file in (line.rstrip("\n") for line in sys.stdin) if file}
     with os.fdopen(ANSWER, "w", encoding="utf-8") as out:
         json.dump(answers, out)
 
 
-def _ask(file: str) -> dict[str, object]:
+def _ask_twice(file: str) -> dict[str, object]:
+    answer = _ask(file)
+    if "No module named" not in str(answer["error"]):
+        return {**answer, "beyond": None}
+    return {**answer, "beyond": _ask(file, replace_missing=True)["error"]}
+
+
+def _ask(file: str, replace_missing: bool = False) -> dict[str, object]:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
         try:
+            if replace_missing:
+                install()
             text = json.dumps(_read(file))
         except BaseException as error:  # SystemExit of the file as well
             text = json.dumps({"dags": [], "error": f"{type(error).__name__}: {error}"})

@@ -1,25 +1,37 @@
 // Holds a verdict of `leoflow assess` against what a real Airflow made of the same file.
 import type { AssessedFile } from '#cli/assess-folder.ts';
 
-/** What Airflow's DagBag found in a file; `error` is the traceback when it cannot be imported. */
-export interface AirflowAnswer { readonly dags: readonly string[]; readonly error: string | null }
+/** What Airflow's DagBag found in a file; `error` is the traceback when it cannot be imported, `beyond` the one with place-holders for missing packages. */
+export interface AirflowAnswer { readonly dags: readonly string[]; readonly error: string | null; readonly beyond?: string | null }
 
 /** What contradicts the verdict, in words; null when nothing does. */
-export function findContradiction(row: Pick<AssessedFile, 'verdict' | 'what' | 'dags'>, answer: AirflowAnswer): string | null {
+export function findContradiction(row: Pick<AssessedFile, 'verdict' | 'why' | 'what' | 'dags'>, answer: AirflowAnswer): string | null {
   const error = answer.error === null ? null : lastLine(answer.error);
   switch (row.verdict) {
     case 'none': return answer.dags.length === 0 ? null : `Airflow finds ${answer.dags.join(', ')}`;
     case 'cannot': return error === null ? `Airflow imports it and finds ${answer.dags.join(', ') || 'no DAG'}` : null;
     case 'value': return error !== null && isMissingValue(error) ? null : `Airflow lacks no value: ${error ?? 'it imports the file'}`;
     case 'runs': return error === null ? differingIds(row.dags, answer.dags) : `Airflow cannot import it: ${error}`;
-    default: return error === null || isNamed(error, row.what) ? null : `Airflow stops at what the verdict does not name: ${error}`;
+    default: return error === null ? null : findUnforeseen(row, error, answer.beyond ?? '');
   }
 }
 
-/** Whether Airflow stopped at a package that is not installed there, before it could come to what a verdict of `cannot` names. */
-export function stoppedBefore(row: Pick<AssessedFile, 'verdict' | 'what'>, answer: AirflowAnswer): boolean {
-  const error = answer.error === null ? '' : lastLine(answer.error);
-  return row.verdict === 'cannot' && row.what.length > 0 && /No module named/.test(error) && !isNamed(error, row.what);
+/** A verdict that something is missing has to name it, and what DAG refuses behind it. */
+function findUnforeseen(row: Pick<AssessedFile, 'why' | 'what'>, error: string, beyond: string): string | null {
+  const refused = /DAG\.__init__\(\) got an unexpected keyword argument '\w+'/.exec(beyond)?.[0];
+  if (!isNamed(error, row)) return `Airflow stops at what the verdict does not name: ${error}`;
+  return refused === undefined ? null : `the verdict does not name what comes then: ${refused}`;
+}
+
+/** How sure it is that what a verdict of `cannot` names is what Airflow refuses: `unseen` when a missing package hides it, also with a place-holder. */
+export function evidenceOf({ what }: Pick<AssessedFile, 'what'>, { error, beyond }: AirflowAnswer): 'seen' | 'seen behind a missing package' | 'unseen' {
+  const names = (text: string | null | undefined): boolean => typeof text === 'string' && what.some((one) => text.includes(`'${one}'`) || /No module named '(airflow\.[\w.]+)'|cannot import name/.exec(lastLine(text)) !== null && isOfAirflow(lastLine(text), one));
+  return what.length === 0 || names(error) ? 'seen' : names(beyond) ? 'seen behind a missing package' : 'unseen';
+}
+
+function isOfAirflow(error: string, name: string): boolean {
+  const module = /'(airflow\.[\w.]+)'/.exec(error)?.[1];
+  return module !== undefined && (name === module || name.startsWith(`${module}.`));
 }
 
 function differingIds(ours: readonly string[], theirs: readonly string[]): string | null {
@@ -37,13 +49,15 @@ function isMissingValue(error: string): boolean {
   return /VARIABLE_NOT_FOUND|CONNECTION_NOT_FOUND|AirflowNotFoundException|KeyError: 'Variable /.test(error);
 }
 
-/** Whether the verdict named the module, or the provider that it is of, or the variable. */
-function isNamed(error: string, what: readonly string[]): boolean {
+/** Whether the verdict named the module, or the provider that it is of, the variable or the decorator. */
+function isNamed(error: string, { what, why }: Pick<AssessedFile, 'why' | 'what'>): boolean {
+  const decorator = /task decorator '(\w+)' not found/.exec(error)?.[1];
+  if (decorator !== undefined) return why.includes(`@task.${decorator} `);
   const variable = /Variable (\S+) (?:not found|does not exist)/.exec(error)?.[1];
   if (variable !== undefined) return what.includes(variable);
   const module = /No module named '([^']+)'/.exec(error)?.[1];
   if (module === undefined) return false;
   const [top = '', , ...parts] = module.split('.');
   const names = top === 'airflow' ? [1, 2].map((length) => ['apache-airflow-providers', ...parts.slice(0, length)].join('-').replaceAll('_', '-')) : [top];
-  return what.some((one) => names.includes(one) || one === module || one.startsWith(`${module}.`));
+  return what.some((one) => names.some((name) => one === name || one.startsWith(`${name}-`)) || one === module || one.startsWith(`${module}.`));
 }

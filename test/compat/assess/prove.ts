@@ -12,7 +12,7 @@ import { readConfig } from '#platform/config.ts';
 import { installAirflow } from '../../../bench/airflow/install.ts';
 import { PYTHON } from '../timetables/python.ts';
 import { temporaryFolder } from '../../support/cli.ts';
-import { findContradiction, stoppedBefore } from './compare.ts';
+import { evidenceOf, findContradiction } from './compare.ts';
 import { KNOWN } from './known.ts';
 import { askAirflow, load, play, type Played } from './reality.ts';
 
@@ -42,8 +42,8 @@ async function proveFolder(folder: string, tools: Tools): Promise<number> {
   const note = (file: string, what: string | null): void => void (what === null ? undefined : found.set(file, [...(found.get(file) ?? []), what]));
   for (const row of assessed.rows) note(row.file, findContradiction(row, answers.get(row.file) ?? { dags: [], error: 'was not asked' }));
   const ends = await takeAll(assessed, tools, note);
-  const before = assessed.rows.filter((row) => stoppedBefore(row, answers.get(row.file) ?? { dags: [], error: null })).length;
-  return report(folder, { assessed, found, ends, before });
+  const evidence = assessed.rows.filter((row) => row.verdict === 'cannot').map((row) => evidenceOf(row, answers.get(row.file) ?? { dags: [], error: null }));
+  return report(folder, { assessed, found, ends, evidence });
 }
 
 /** What the engine makes of the files that are said to run. @returns how many DAGs ended how */
@@ -73,14 +73,15 @@ async function takeAll(assessed: AssessedFolder, tools: Tools, note: (file: stri
 function findBrokenPromise(row: AssessedFile, dagId: string, played: Played): string | null {
   const expected = recorded[dagId]?.run;
   if (played.state === 'success' || played.state === expected || (played.state === 'waits' && expected === 'unfinished')) return null;
-  const missing = played.reasons.find((reason) => /is not (covered|supported) by runtime leoflow|No module named/.test(reason) && !row.what.some((what) => reason.includes(what)));
+  if (played.reasons.some((reason) => row.what.some((what) => reason.includes(what)))) return null;
+  const missing = played.reasons.find((reason) => /is not (covered|supported) by runtime leoflow|No module named/.test(reason));
   if (missing !== undefined) return `${dagId} fails by what the verdict does not name: ${missing}`;
   return expected === undefined ? null : `${dagId}: ${played.state}, Airflow recorded ${expected}`;
 }
 
-interface Proof { readonly assessed: AssessedFolder; readonly found: ReadonlyMap<string, readonly string[]>; readonly ends: ReadonlyMap<string, number>; readonly before: number }
+interface Proof { readonly assessed: AssessedFolder; readonly found: ReadonlyMap<string, readonly string[]>; readonly ends: ReadonlyMap<string, number>; readonly evidence: readonly string[] }
 
-function report(folder: string, { assessed, found, ends, before }: Proof): number {
+function report(folder: string, { assessed, found, ends, evidence }: Proof): number {
   say(`\n${folder}: ${assessed.rows.length} files${assessed.importPaths.length > 0 ? `, modules from ${assessed.importPaths.length} folders beside` : ''}`);
   let open = 0;
   for (const verdict of ['runs', 'packages', 'value', 'sdk', 'cannot', 'none'] as const) {
@@ -91,7 +92,7 @@ function report(folder: string, { assessed, found, ends, before }: Proof): numbe
     if (rows.length > 0) say(`  ${verdict.padEnd(9)}${String(rows.length).padStart(4)} files, ${against.length - known.length} contradicted${known.length > 0 ? `, ${known.length} differ for a reason that is known` : ''}`);
     for (const row of against) say(`    ${row.file}: ${(found.get(row.file) ?? []).join('; ')}${known.includes(row) ? `\n      known: ${KNOWN[basename(row.file)]}` : ''}`);
   }
-  if (before > 0) say(`  at ${before} of those that cannot run Airflow stops before, at a package that is not installed there`);
+  if (evidence.length > 0) say(`  why it cannot run, at Airflow: ${[...new Set(evidence)].map((kind) => `${evidence.filter((one) => one === kind).length} ${kind}`).join(', ')}`);
   if (ends.size > 0) say(`  DAGs that run: ${[...ends].map(([state, count]) => `${count} ${state}`).join(', ')}`);
   return open;
 }

@@ -4,8 +4,8 @@ import { BulkResponse } from '#contract/airflow/bulk.ts';
 import { BulkConnectionBody, ConnectionBody, ConnectionResponse, ConnectionTestResponse } from '#contract/airflow/connection.ts';
 import { many } from '#contract/airflow/fields.ts';
 import { fieldsOf } from '#core/connection-text.ts';
-import { MASK, unmaskText } from '#core/sensitive.ts';
-import { changeConnection, type Connection, createConnection, deleteConnection as deleteRow, listConnectionIds, setConnection } from '#store/connections.ts';
+import { MASK, mayHoldMask, unmaskText } from '#core/sensitive.ts';
+import { changeConnection, type ChangedConnection, type Connection, createConnection, deleteConnection as deleteRow, type KnownConnection, listConnectionIds, setConnection } from '#store/connections.ts';
 import type { Vault } from '#store/variables.ts';
 import { type BulkKind, runBulk } from '../../bulk.ts';
 import { empty, json, NO_PARAMS, operation } from '../../operation.ts';
@@ -42,12 +42,20 @@ export const patchConnection = operation({
 
 const FIELDS = ['conn_type', 'description', 'host', 'login', 'schema', 'port'] as const;
 
-function patched(known: Connection, body: ConnectionBody, mask: readonly string[]): Connection {
+function patched(known: KnownConnection, body: ConnectionBody, mask: readonly string[]): ChangedConnection {
   const isMeant = (field: keyof ConnectionBody): boolean => body[field] !== undefined && (mask.length === 0 || mask.includes(field));
+  const { reveal: _, ...plain } = known;
   const given = Object.fromEntries(FIELDS.filter(isMeant).map((field) => [field, body[field]]));
   const password = isMeant('password') ? passwordOf(body) : null;
-  const extra = isMeant('extra') ? extraOf(body) : known.extra;
-  return { ...known, ...given, password: password === null || password === MASK ? known.password : password, extra: extra === null || known.extra === null ? extra : unmaskText(extra, known.extra) };
+  return { ...plain, ...given, ...(password === null || password === MASK ? {} : { password }), ...(isMeant('extra') ? keptExtra(known, body) : {}) };
+}
+
+/** The extra to store; none when the one that is stored stays. That is read only where a mask may stand for a part of it. */
+function keptExtra(known: KnownConnection, body: ConnectionBody): Pick<ChangedConnection, 'extra'> {
+  if (body.extra === MASK) return {};
+  const extra = extraOf(body);
+  const stored = extra !== null && mayHoldMask(extra) ? known.reveal('extra') : null;
+  return { extra: extra === null || stored === null ? extra : unmaskText(extra, stored) };
 }
 
 const passwordOf = (body: ConnectionBody): string | null => (body.password === '' ? null : (body.password ?? null));
@@ -99,11 +107,11 @@ const kindOf = (vault: Vault): BulkKind<ConnectionBody> => ({
   idOf: (body) => body.connection_id,
   listKnown: (ids) => listConnectionIds(vault, ids),
   put: async (body) => {
-    const given = connectionOf(body);
-    const replaced = await changeConnection(vault, body.connection_id, (known) => ({
-      ...given, password: given.password === MASK ? known.password : given.password, extra: given.extra === null || known.extra === null ? given.extra : unmaskText(given.extra, known.extra),
-    }));
-    if (replaced === null) await setConnection(vault, given);
+    const replaced = await changeConnection(vault, body.connection_id, (known) => {
+      const { password, ...given } = connectionOf({ ...body, extra: null });
+      return { ...given, ...(password === MASK ? {} : { password }), ...keptExtra(known, body) };
+    });
+    if (replaced === null) await setConnection(vault, connectionOf(body));
   },
   update: async (body, mask) => void (await changeConnection(vault, body.connection_id, (known) => patched(known, body, mask))),
   remove: async (id) => void (await deleteRow(vault, id)),

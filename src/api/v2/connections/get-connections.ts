@@ -6,6 +6,7 @@ import { findConnection, listConnections } from '#store/connections.ts';
 import { json, NO_PARAMS, operation } from '../../operation.ts';
 import { type HttpProblem, notFound } from '../../problems.ts';
 import { pageOf } from '../../read-query.ts';
+import { reportUnreadable } from '../../report-unreadable.ts';
 import { renderConnection } from './render-connection.ts';
 
 /** Path of one connection. */
@@ -20,7 +21,8 @@ export const getConnections = operation({
   query: T.Object({ ...page, order_by: orderBy('id'), connection_id_pattern: optional(T.String()) }),
   response: ConnectionCollectionResponse,
   async run({ query, services }) {
-    const { rows, total } = await listConnections(services, query.connection_id_pattern, pageOf(query));
+    const { rows, total, unreadable } = await listConnections(services, query.connection_id_pattern, pageOf(query));
+    reportUnreadable(services.reporter, unreadable);
     return json({ connections: rows.map(renderConnection), total_entries: total });
   },
 });

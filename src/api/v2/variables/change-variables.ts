@@ -3,7 +3,7 @@ import { Type as T } from '@sinclair/typebox';
 import { BulkResponse } from '#contract/airflow/bulk.ts';
 import { many } from '#contract/airflow/fields.ts';
 import { BulkVariableBody, VariableBody, VariableResponse } from '#contract/airflow/variable.ts';
-import { isSensitive, MASK, unmaskText } from '#core/sensitive.ts';
+import { isSensitive, MASK, mayHoldMask, unmaskText } from '#core/sensitive.ts';
 import { createVariable, deleteVariable as deleteRow, findVariable, listVariableKeys, setVariable, updateVariable, type Variable, type Vault } from '#store/variables.ts';
 import { type BulkKind, runBulk } from '../../bulk.ts';
 import { empty, json, NO_PARAMS, operation } from '../../operation.ts';
@@ -37,19 +37,21 @@ export const patchVariable = operation({
 });
 
 async function patch(vault: Vault, body: VariableBody, mask: readonly string[]): Promise<Variable> {
-  const known = await findVariable(vault, body.key);
-  if (known === null) throw variableNotFound(body.key);
+  if (!(await listVariableKeys(vault, [body.key])).has(body.key)) throw variableNotFound(body.key);
   if (mask.includes('key')) throw badRequest("Update not allowed: the following fields are immutable and cannot be modified: {'key'}");
   const isMeant = (field: string): boolean => mask.length === 0 || mask.includes(field);
-  const change = {
-    ...(isMeant('value') ? { value: kept(body.key, textOfValue(body.value), known.value) } : {}),
+  const changed = await updateVariable(vault, body.key, {
+    ...(isMeant('value') ? { value: await keptValue(vault, body) } : {}),
     ...(isMeant('description') && body.description !== undefined ? { description: body.description } : {}),
-  };
-  await updateVariable(vault, body.key, change);
-  return { ...known, ...change };
+  });
+  if (changed === null) throw variableNotFound(body.key);
+  return changed;
 }
 
-function kept(key: string, given: string, stored: string | null): string {
+/** The value to store. What is stored is read only where a mask may stand for it: a value whose key is lost can be set again. */
+async function keptValue(vault: Vault, { key, value }: VariableBody): Promise<string> {
+  const given = textOfValue(value);
+  const stored = mayHoldMask(given) ? ((await findVariable(vault, key))?.value ?? null) : null;
   if (stored === null) return given;
   return given === MASK && isSensitive(key) ? stored : unmaskText(given, stored);
 }
@@ -78,7 +80,7 @@ const kindOf = (vault: Vault): BulkKind<VariableBody> => ({
   words: ['variables', 'keys'],
   idOf: (body) => body.key,
   listKnown: (keys) => listVariableKeys(vault, keys),
-  put: (body) => setVariable(vault, { key: body.key, value: textOfValue(body.value), description: body.description ?? null }),
+  put: async (body) => setVariable(vault, { key: body.key, value: await keptValue(vault, body), description: body.description ?? null }),
   update: async (body, mask) => void (await patch(vault, body, mask)),
   remove: async (key) => void (await deleteRow(vault, key)),
 });

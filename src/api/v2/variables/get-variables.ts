@@ -6,6 +6,7 @@ import { findVariable, listVariables } from '#store/variables.ts';
 import { json, NO_PARAMS, operation } from '../../operation.ts';
 import { type HttpProblem, notFound } from '../../problems.ts';
 import { pageOf } from '../../read-query.ts';
+import { reportUnreadable } from '../../report-unreadable.ts';
 import { renderVariable } from './render-variable.ts';
 
 /** Path of one variable; its key may hold `/`. */
@@ -20,7 +21,8 @@ export const getVariables = operation({
   query: T.Object({ ...page, order_by: orderBy('id'), variable_key_pattern: optional(T.String()) }),
   response: VariableCollectionResponse,
   async run({ query, services }) {
-    const { rows, total } = await listVariables(services, query.variable_key_pattern, pageOf(query));
+    const { rows, total, unreadable } = await listVariables(services, query.variable_key_pattern, pageOf(query));
+    reportUnreadable(services.reporter, unreadable);
     return json({ variables: rows.map(renderVariable), total_entries: total });
   },
 });
