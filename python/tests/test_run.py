@@ -247,6 +247,17 @@ class SensingTest(unittest.TestCase):
         module = next(m for name, m in sys.modules.items() if name.startswith("leoflow_dag_") and name.endswith("_sensing"))
         self.assertEqual(module.CALLS, ["ValueError"])
 
+    def test_the_server_says_whether_a_failure_is_tried_again(self) -> None:
+        called: list[str] = []
+        task = self.run_.dag.task_dict["callback_on_failure"]
+        self.assertEqual(task.retries, 0, "leoflow.yaml may say another number")
+        task.on_retry_callback = [lambda context: called.append(f"retry {context['ti'].state}")]
+        task.on_failure_callback = [lambda context: called.append(f"failure {context['ti'].state}")]
+        self.run_.run("callback_on_failure", try_number=1, max_tries=1, may_retry=True)
+        task.retries = 2
+        self.run_.run("callback_on_failure", try_number=1, max_tries=2, may_retry=False)
+        self.assertEqual(called, ["retry up_for_retry", "failure failed"])
+
     def test_environment_names_the_instance(self) -> None:
         self.run_.run("lines")
         self.assertEqual(os.environ["AIRFLOW_CTX_TASK_ID"], "lines")

@@ -11,6 +11,7 @@ import unittest
 from types import SimpleNamespace
 from unittest import mock
 
+from leoflow.agent import node_child
 from leoflow.dagmodel import masking
 from leoflow.parse.parse_file import parse_file
 from leoflow.run import logs
@@ -57,6 +58,20 @@ class SharedRulesTest(unittest.TestCase):
         masking.add("my-hidden-value")
         for case in self.tables["shown"]:
             self.assertEqual(rendered_fields(SimpleNamespace(template_fields=("op_kwargs",), op_kwargs=case["value"])), {"op_kwargs": case["shown"]})
+
+
+class NodeJobTest(unittest.TestCase):
+    """What a child that becomes Node is handed."""
+
+    def test_it_holds_nothing_that_only_the_import_of_the_dag_file_needs(self) -> None:
+        home = {"id": "f", "address_file": "/home/run/agent.json", "import_secrets": {"variables": {"token": SECRETS[1]}}, "node": {"interpreter": "/bin/node", "runner": "run-task.ts", "modules": []}}
+        with mock.patch("os.execve") as execve:
+            node_child.exec_with_job(home, "/a.sock", {"execution_id": "x"})
+        argv = execve.call_args.args[1]
+        with open(int(argv[-1]), encoding="utf-8") as file:
+            job = json.load(file)
+        self.assertEqual((job["fork_server"]["id"], job["spec"]), ("f", {"execution_id": "x"}))
+        self.assertNotIn(SECRETS[1], json.dumps(job))
 
 
 class SecretsTest(unittest.TestCase):

@@ -17,12 +17,12 @@ export interface ParseJob {
 interface Answer { readonly id: string; readonly status: number | null; readonly signal: number | null; readonly stdout: string; readonly stderr: string; readonly overflowed: boolean }
 /** Null: the parser ended before it answered. */
 type Take = (answer: Answer | null) => void;
-interface Warm { readonly program: Promise<LineProgram>; readonly waiting: Map<string, Take> }
+interface ParserProcess { readonly program: Promise<LineProgram>; readonly waiting: Map<string, Take> }
 
 /** One warm parser per interpreter and hash seed, started when it is first needed. `close` ends them. */
 export class WarmParsers {
   readonly #start: { readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> };
-  readonly #warm = new Map<string, Warm>();
+  readonly #warm = new Map<string, ParserProcess>();
   #next = 0;
 
   /** @param start arguments and environment of the parser that serves */
@@ -54,7 +54,7 @@ export class WarmParsers {
     return answer === null ? null : { ...answer, timedOut };
   }
 
-  #begin(python: string, hashSeed: string): Warm {
+  #begin(python: string, hashSeed: string): ParserProcess {
     const key = `${python} ${hashSeed}`;
     const waiting = new Map<string, Take>();
     const program = startLineProgram(python, this.#start.args, {

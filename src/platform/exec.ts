@@ -83,7 +83,7 @@ export interface LineProgram {
   readonly ended: Promise<void>;
 }
 
-/** Starts a program; each whole line that it prints is handed on, its standard error is dropped. It does not hold this process. Rejects when it cannot be started. */
+/** Starts a program; each whole line that it prints is handed on, its standard error is dropped. This process lives at least as long as it does: `end` it. Rejects when it cannot be started. */
 export function startLineProgram(command: string, args: readonly string[], options: Pick<RunOptions, 'cwd' | 'env'> & { readonly onLine: (line: string) => void }): Promise<LineProgram> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...args], { ...spawnOptions(options), stdio: ['pipe', 'pipe', 'ignore'] });

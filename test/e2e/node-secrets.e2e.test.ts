@@ -39,6 +39,23 @@ describe('secrets of bodies in Node', () => {
     assert.doesNotMatch(JSON.stringify(report), /hidden/);
   });
 
+  it('a secret in a line that grows too long is hidden, wherever the line is cut', async () => {
+    await using nodes = await NodeVersions.open({ parkedNode: 0 });
+    const source = nodeSource({ prints: `    const token = await ctx.variable.get('token') ?? '';
+    const print = (text: string): void => void process.stdout.write(text);
+    for (const before of [65_520, 65_530, 65_536, 65_537]) {
+      print('x'.repeat(before));
+      print(token.slice(0, 9));
+      print(token.slice(9) + '\\n');
+    }
+    return 1;` });
+    nodes.processes.variables.set('token', 'half-of-me-is-a-secret');
+    const { report, log } = await runIn(nodes, source, { task: 'prints' });
+    assert.equal(report.outcome, 'success');
+    assert.doesNotMatch(log, /half|secret/);
+    assert.equal(log.split('***').length, 4, 'a whole line is masked before its end is dropped');
+  });
+
   it('facts of the report stay what they are, whatever is secret', async () => {
     await using nodes = await NodeVersions.open({ parkedNode: 0 });
     const words = ['success', 'followed', 'failed', 'user_error', 'message', 'Error', 'op_kwargs', 'chosen'];

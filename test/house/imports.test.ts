@@ -90,6 +90,24 @@ test('every import keeps to the house', () => {
   assertNone(readSources('src', 'test', 'bench').flatMap(checkImports));
 });
 
+/** Packages that a file loads when it is imported, directly or through others; types load nothing. */
+function packagesLoadedBy(path: string, sources: ReadonlyMap<string, Source>, seen = new Set<string>()): string[] {
+  if (seen.has(path)) return [];
+  seen.add(path);
+  const specifiers = [...(sources.get(path)?.code ?? '').matchAll(/^import (?!type\b)[^;]*?from /gm)].map((match) => /'([^']+)'/.exec(sources.get(path)?.text.slice(match.index + match[0].length) ?? '')?.[1] ?? '');
+  return specifiers.flatMap((specifier) => {
+    if (specifier.startsWith('node:')) return [];
+    if (!/^[#.]/.test(specifier)) return [`${path} loads ${specifier}`];
+    return packagesLoadedBy(specifier.startsWith('#') ? `src/${specifier.slice(1)}` : normalize(join(dirname(path), specifier)), sources, seen);
+  });
+}
+
+test('what runs in processes of user code loads no package', () => {
+  const sources = new Map(readSources('src').filter((source) => !isTest(source.path)).map((source) => [source.path, source]));
+  assert.notDeepEqual(packagesLoadedBy('src/core/check-dag.ts', sources), [], 'the rule can fail');
+  assertNone([...sources.keys()].filter((path) => /^src\/(sdk|node)\//.test(path)).flatMap((path) => packagesLoadedBy(path, sources)));
+});
+
 test('ARCHITECTURE.md shows the same rooms', () => {
   const rooms = readTable(readText('ARCHITECTURE.md'), 'Rooms').map(([room = '', , imports = '']) => [room.replaceAll('`', ''), imports.match(/[a-z]+/g) ?? []]);
   const shown = Object.fromEntries(rooms.map(([room, imports]) => [room, [...(imports as string[])].sort()]));

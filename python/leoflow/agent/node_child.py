@@ -38,7 +38,9 @@ def compile_cache(fork_server: dict) -> str:
 
 def _exec(fork_server: dict, job: dict, environment: dict) -> None:
     file = os.memfd_create("leoflow-job")
-    data = memoryview(wire.encode_line({"fork_server": fork_server, "compile_cache": compile_cache(fork_server), **job}))
+    # What the DAG file reads while Python imports it is nobody else's business.
+    home = {key: value for key, value in fork_server.items() if key != "import_secrets"}
+    data = memoryview(wire.encode_line({"fork_server": home, "compile_cache": compile_cache(fork_server), **job}))
     while data:
         data = data[os.write(file, data):]
     os.lseek(file, 0, os.SEEK_SET)
