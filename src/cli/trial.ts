@@ -15,6 +15,7 @@ import { userEnvironment } from '#platform/config.ts';
 import { ownNode } from '#platform/environments.ts';
 import { runAttached } from '#platform/exec.ts';
 import type { CompiledDag } from '#compile/compiled.ts';
+import { renderSeconds } from './output.ts';
 import type { ViewedXCom } from './run-view.ts';
 import { createTrialSecrets, type TrialSecrets } from './trial-secrets.ts';
 import type { Given } from './trial-values.ts';
@@ -149,9 +150,9 @@ export class Trial {
   async #wait(trial: TrialRun): Promise<boolean> {
     const wake = trial.nextWake;
     if (wake === null) return false;
-    const isRetry = trial.instances.some((instance) => instance.state === 'up_for_retry' && instance.wakeAt === wake);
-    const waitMs = isRetry ? 0 : Math.min(Math.max(0, wake - wallMs()), LONGEST_WAIT_MS);
-    if (isRetry) this.#place.say(`  the wait of ${((wake - wallMs()) / 1000).toFixed(0)} s before the next try is left out\n`);
+    const retried = trial.instances.find((instance) => instance.state === 'up_for_retry' && instance.wakeAt === wake);
+    const waitMs = retried !== undefined ? 0 : Math.min(Math.max(0, wake - wallMs()), LONGEST_WAIT_MS);
+    if (retried !== undefined) this.#place.say(`  the wait of ${renderSeconds((wake - (retried.endedAt ?? wake)) / 1000)} before the next try is left out\n`);
     await sleep(waitMs, this.#place.stop);
     trial.wake(Math.max(wake, wallMs()));
     return true;

@@ -51,7 +51,7 @@ describe('a whole DAG', () => {
     assert.match(done.out, /say\.return_value = "on 2026-01-31"/);
     assert.match(done.out, /secret\.return_value = \["hello","h\.example"\]/);
     assert.match(done.out, /^etl: success$/m);
-    assert.match(done.err, /the wait of 300 s before the next try is left out/);
+    assert.match(done.err, /the wait of 5 min 0 s before the next try is left out/);
     assert.doesNotMatch(done.out, /python\/leoflow\//, 'frames of ours are no help to an author');
   });
 
