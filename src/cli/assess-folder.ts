@@ -78,7 +78,7 @@ function findImportPaths(root: string, imports: ReadonlyMap<string, FileText>): 
 }
 
 async function readTexts(python: string, place: { readonly root: string; readonly importPaths: readonly string[] }, files: readonly string[]): Promise<ReadonlyMap<string, FileText>> {
-  const done = await run(python, ['-m', 'leoflow.assess', place.root, ...place.importPaths], { cwd: place.root, timeoutMs: SCAN_MS, maxOutputBytes: LIMITS.maxParseOutputBytes, input: `${files.join('\n')}\n`, env: { ...userEnvironment(), PYTHONPATH: PYTHON_FOLDER } });
+  const done = await run(python, ['-m', 'leoflow.assess', place.root, ...place.importPaths], { cwd: PYTHON_FOLDER, timeoutMs: SCAN_MS, maxOutputBytes: LIMITS.maxParseOutputBytes, input: `${files.join('\n')}\n`, env: { ...userEnvironment(), PYTHONPATH: PYTHON_FOLDER } });
   if (done.timedOut) throw new AppError('usage', `reading what ${files.length} files import took longer than ${SCAN_MS / 1000} s`, { hint: 'Assess the folders below it one by one.' });
   if (done.status !== 0) throw new AppError('bug', `reading imports failed: ${done.stderr.trim().split('\n').at(-1) ?? ''}`);
   return new Map((JSON.parse(done.stdout) as FileText[]).map((one) => [one.path, one]));

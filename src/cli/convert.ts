@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { statSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
+import { existsSync } from 'node:fs';
 import { AppError } from '#contract/errors.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { renderProblem } from '#compile/compiled.ts';
@@ -13,13 +14,13 @@ import type { LocalContext } from './local-context.ts';
 import { ProjectCompiler } from './project-compiler.ts';
 import { findPython } from './python-command.ts';
 
-interface Options { dag?: string; output?: string }
+interface Options { dag?: string; output?: string; force?: boolean }
 
 /** `convert`: prints YAML, or writes it with --output. What YAML cannot say is told, and then nothing is written. */
 export function convertCommand(context: LocalContext): Command {
   return new Command('convert').description('Write a DAG file of any language as dag.yaml.').argument('<file>', 'DAG file')
-    .option('--dag <id>', 'only this DAG of the file').option('-o, --output <file>', 'write to this file instead of printing')
-    .addHelpText('after', '\nThe YAML refers to the functions of the file, which stays where it is. To run both, rename one of the DAGs.\n\nExample:\n  leoflow convert dags/etl.py -o dags/etl.yaml\n')
+    .option('--dag <id>', 'only this DAG of the file').option('-o, --output <file>', 'write to this file instead of printing').option('--force', 'replace the file when it exists')
+    .addHelpText('after', '\nThe YAML refers to the functions of the file, which stays where it is. To run both, rename one of the DAGs; to run only the YAML, leave the file out: exclude_paths in leoflow.yaml.\n\nExample:\n  leoflow convert dags/etl.py -o dags/etl.yaml\n')
     .action(async (path: string, options: Options) => {
       if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) throw new AppError('usage', `${path} is a folder, a DAG file is wanted`, { hint: DAG_FILE_HINT });
       const { root, files: [file = ''] } = resolveDagPath(path);
@@ -31,6 +32,8 @@ export function convertCommand(context: LocalContext): Command {
       const converted = prepared.kind === 'refused' ? { text: null, problems: prepared.problems } : await convertFile(prepared.request, { dagId: options.dag ?? null, prefix });
       if (converted.text === null) throw new AppError('invalid_dag', converted.problems.map(renderProblem).join('\n'), { details: converted.problems });
       if (options.output === undefined) return context.out(converted.text);
+      if (existsSync(options.output) && options.force !== true) throw new AppError('conflict', `${options.output} exists`, { hint: 'Name another file, or add --force to replace it.' });
+      if (resolve(options.output) === resolve(path)) throw new AppError('usage', `-o ${options.output} is the file itself: the YAML refers to its functions`);
       writeFileAtomic(options.output, converted.text, 0o644);
       context.out(`${options.output}\n`);
     });

@@ -14,6 +14,8 @@ export interface EngineRequest {
   /** `throwaway`: a private store that is gone afterwards. `embedded`: the one of the home folder, unless LEOFLOW_DATABASE_URL names another. `external`: only LEOFLOW_DATABASE_URL. */
   readonly store: 'throwaway' | 'embedded' | 'external';
   readonly python: string;
+  /** False: only runs that are asked for. */
+  readonly followsSchedules?: boolean;
   /** Receives the server's own JSON log lines. */
   readonly writeLog: (line: string) => void;
   /** Import folders of a DAG beside its version's sources. */
@@ -35,7 +37,7 @@ export interface OpenEngine {
   onEvent(listener: (event: Event) => void): void;
   onRunFinished(listener: (run: { id: RunUuid; dagId: string; runId: string }) => void): void;
   report(event: Event): void;
-  /** The messages of a try's log. */
+  /** The last messages of a try's log, at most some hundred. */
   readLog(attemptId: string): Promise<readonly { readonly event: string; readonly level?: string; readonly error_detail?: unknown }[]>;
   /** Serves the public API. Throws `address_in_use`. */
   serve(where: { host: string; port: number }): Promise<ServedUrl>;

@@ -16,10 +16,10 @@ export async function findPython(config: Config, home: string, say: (text: strin
   const base = await findBase();
   const folder = join(home, 'python');
   say(`making a Python environment in ${folder} (once) …\n`);
-  const made = await run(base, ['-m', 'venv', folder], { timeoutMs: 120_000 });
+  const made = await run(base, ['-m', 'venv', folder], { cwd: '/', timeoutMs: 120_000 });
   if (made.status !== 0) throw new AppError('python_missing', `${base} -m venv failed: ${made.stderr.trim().split('\n').at(-1) ?? ''}`, { hint: 'Debian: apt-get install python3-venv. Or set LEOFLOW_PYTHON to an interpreter that has jinja2 and pendulum.' });
   const python = join(folder, 'bin', 'python');
-  const installed = await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS], { timeoutMs: 300_000 });
+  const installed = await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS], { cwd: '/', timeoutMs: 300_000 });
   if (installed.status !== 0) say('warning: Jinja2 and pendulum could not be installed; DAG files that need them will fail.\n');
   return python;
 }
@@ -38,7 +38,7 @@ async function findBase(): Promise<string> {
 async function requireVersion(python: string): Promise<string> {
   let done;
   try {
-    done = await run(python, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], { timeoutMs: 10_000 });
+    done = await run(python, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], { cwd: '/', timeoutMs: 10_000 });
   } catch (cause) {
     throw new AppError('python_missing', `cannot start ${python}`, { cause });
   }

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { rmSync } from 'node:fs';
 import { AppError } from '#contract/errors.ts';
-import { msOf } from '#platform/clock.ts';
+import { msOf, wallMs } from '#platform/clock.ts';
 import { suggest } from '#platform/config.ts';
 import { ensureHome, makeOwnFolder } from './home-folder.ts';
 import type { CompiledDag } from '#compile/compiled.ts';
@@ -19,7 +19,7 @@ interface Options { dag?: string; conf?: string; params?: string; date?: string;
 /** The command. */
 export function runCommand(context: LocalContext): Command {
   return new Command('run').description('Run one DAG once, without a server.').argument('<path>', 'DAG file, or a folder of them')
-    .option('--dag <id>', 'which DAG, when the path holds several').option('--conf <json>', 'run configuration, a JSON object: values of params').option('--params <json>', 'the same as --conf').option('--date <date>', 'logical date (ISO 8601, UTC when it names no offset)')
+    .option('--dag <id>', 'which DAG, when the path holds several').option('--conf <json>', 'run configuration, a JSON object: values of params').option('--params <json>', 'the same as --conf').option('--date <date>', 'logical date (ISO 8601, UTC when it names no offset); now unless said, none for a run without one')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', '\nExample:\n  leoflow run etl.py --conf \'{"day": "2026-01-01"}\'\n')
     .action((path: string, options: Options) => run(context, path, options));
@@ -27,7 +27,7 @@ export function runCommand(context: LocalContext): Command {
 
 async function run(context: LocalContext, path: string, options: Options): Promise<void> {
   const conf = parseConf(options.params ?? options.conf);
-  const logicalDate = parseDate(options.date);
+  const logicalDate = readDate(options.date);
   const config = context.readConfig();
   const home = ensureHome(context.homeOf(config));
   const python = await findPython(config, home, context.err);
@@ -35,7 +35,7 @@ async function run(context: LocalContext, path: string, options: Options): Promi
   for (const warning of compiled.warnings) context.err(`warning: ${renderProblem(warning)}\n`);
   const chosen = chooseDag(compiled.dags, options.dag, compiled.problems.map(renderProblem));
   const own = makeOwnFolder(home);
-  const engine = await context.openEngine({ config, home: own, store: 'throwaway', python, writeLog: () => undefined, livePath: () => [compiled.root] });
+  const engine = await context.openEngine({ config, home: own, store: 'throwaway', followsSchedules: false, python, writeLog: () => undefined, livePath: () => [compiled.root] });
   try {
     await execute(context, engine, { chosen, conf, logicalDate, json: options.json === true });
   } finally {
@@ -76,6 +76,11 @@ export function parseConf(text: string | undefined): Readonly<Record<string, unk
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new AppError('invalid_json', '--conf must be a JSON object, such as {"key": 1}');
   return value as Readonly<Record<string, unknown>>;
+}
+
+/** `--date` of a command that starts a run: now unless said, as Airflow's interface has it; null for `none`. */
+export function readDate(text: string | undefined): number | null {
+  return text === 'none' ? null : (parseDate(text) ?? wallMs());
 }
 
 /** `--date` as epoch ms; a date without offset is UTC. Throws `usage`. */

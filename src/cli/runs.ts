@@ -8,6 +8,8 @@ import { type ApiClient, listAll, segment } from './api-client.ts';
 import type { CliContext } from './context.ts';
 import { paintState, renderFields, renderJson, renderSeconds, renderTable } from './output.ts';
 import { clientOf, groupCommand, integerOption, remoteCommand, type RemoteOptions, resolveRun, runPath } from './remote-command.ts';
+import { isoOf } from '#platform/clock.ts';
+import { readDate } from './run.ts';
 
 /** `runs`. */
 export function runsCommand(context: CliContext): Command {
@@ -16,16 +18,20 @@ export function runsCommand(context: CliContext): Command {
   ]);
 }
 
-interface TriggerOptions extends RemoteOptions { conf?: string; runId?: string; logicalDate?: string; note?: string; watch?: boolean }
+interface TriggerOptions extends RemoteOptions { conf?: string; runId?: string; date?: string; logicalDate?: string; note?: string; watch?: boolean }
+
+function renderDate(ms: number | null): string | null {
+  return ms === null ? null : isoOf(ms);
+}
 
 function triggerCommand(context: CliContext): Command {
   return remoteCommand('trigger', 'Start a run.', 'leoflow runs trigger etl --conf \'{"day": "2026-01-01"}\' --watch').argument('<dag>').option('--conf <json>', 'configuration, a JSON object')
-    .option('--run-id <id>', 'id of the run (default: made from the time)').option('--logical-date <date>', 'logical date, ISO 8601 with an offset (default: none)')
+    .option('--run-id <id>', 'id of the run (default: made from the time)').option('--date <date>', 'logical date (ISO 8601); now unless said, none for a run without one').option('--logical-date <date>', 'the same as --date')
     .option('--note <text>', 'a note').option('--watch', 'follow it to its end')
     .action(async (dagId: string, options: TriggerOptions) => {
       const client = clientOf(context, options);
       const run = await client.json<DAGRunResponse>('POST', `/dags/${segment(dagId)}/dagRuns`, {
-        body: { logical_date: options.logicalDate ?? null, conf: readConf(options.conf), ...(options.runId === undefined ? {} : { dag_run_id: options.runId }), ...(options.note === undefined ? {} : { note: options.note }) },
+        body: { logical_date: renderDate(readDate(options.date ?? options.logicalDate)), conf: readConf(options.conf), ...(options.runId === undefined ? {} : { dag_run_id: options.runId }), ...(options.note === undefined ? {} : { note: options.note }) },
       });
       if (options.watch === true) return watchRun(context, client, { dagId, runId: run.dag_run_id, asJson: options.json === true });
       context.out(options.json === true ? renderJson(run) : `${run.dag_run_id} is ${run.state}\n`);

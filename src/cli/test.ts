@@ -32,7 +32,7 @@ export function testCommand(context: LocalContext): Command {
     .option('--dag <id>', 'which DAG, when the file holds several').option('--params <json>', 'values of params, a JSON object').option('--conf <json>', 'the same as --params').option('--date <date>', 'logical date; now unless said, none for a run without one')
     .option('--xcom <task=json>', 'what another task pushed, TASK=VALUE or TASK/KEY=VALUE (may be repeated)', more).option('--var <key=value>', 'a variable (may be repeated)', more)
     .option('--conn <id=uri>', 'a connection as URI or JSON (may be repeated)', more).option('--with <file>', 'YAML or JSON with params, date, xcoms, variables and connections')
-    .option('--map-index <n>', 'one instance of a mapped task').option('--debug', 'stop in the task: pdb for Python, the inspector of Node on 127.0.0.1:9229 for TypeScript')
+    .option('--map-index <n>', 'one instance of a mapped task').option('--debug', 'stop in the task: pdb for Python; for TypeScript Node waits for an inspector on 127.0.0.1:9229 and stops at `debugger` and at breakpoints')
     .option('--json', 'print states and values as JSON; what tasks print goes to standard error')
     .addHelpText('after', `
 Variables and connections that are not given are looked for in the environment (AIRFLOW_VAR_…, AIRFLOW_CONN_…).
@@ -54,6 +54,9 @@ async function test(context: LocalContext, { file, task, options }: { readonly f
   const chosen = chooseDag(compiled.dags, options.dag, compiled.problems.map(renderProblem));
   const ids = chosen.dag.tasks.map((one) => one.task_id);
   if (task !== null && !ids.includes(task)) throw new AppError('not_found', `${chosen.dag.dag_id} has no task ${task}${suggest(task, ids)}`, { hint: `It has: ${ids.slice(0, 30).join(', ')}.` });
+  const strangers = [...given.xcoms.keys()].map((name) => name.split('/')[0] ?? '').filter((id) => !ids.includes(id));
+  if (strangers[0] !== undefined) throw new AppError('usage', `--xcom: ${chosen.dag.dag_id} has no task ${strangers[0]}${suggest(strangers[0], ids)}`);
+  for (const name of Object.keys(given.conf).filter((one) => !(one in (chosen.dag.params ?? {})))) context.err(`warning: ${chosen.dag.dag_id} has no param ${name}${suggest(name, Object.keys(chosen.dag.params ?? {}))}\n`);
   const faults = checkConf(chosen.dag, given.conf);
   if (faults.length > 0) throw new AppError('invalid_value', faults.join('\n'), { hint: 'Pass the values with --params \'{"name": …}\'.' });
   const environment = await environmentOf(chosen, { config, python, say: context.err });

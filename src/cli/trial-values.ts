@@ -3,10 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { ConnectionValue } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import { connectionOf, parseConnection } from '#core/connection-text.ts';
-import { wallMs } from '#platform/clock.ts';
 import { findSecretVariable } from '#platform/config.ts';
 import { readYaml } from '#compile/yaml-places.ts';
-import { parseConf, parseDate } from './run.ts';
+import { parseConf, readDate } from './run.ts';
 
 /** Options as commander gives them; repeatable ones are lists. */
 export interface GivenOptions {
@@ -48,7 +47,7 @@ export function readGiven(options: GivenOptions): Given {
   }
   const date = options.date ?? (typeof file['date'] === 'string' ? file['date'] : undefined);
   return {
-    conf: { ...mapping(file['params'], 'params'), ...parseConf(options.params ?? options.conf) }, logicalDate: date === 'none' ? null : (parseDate(date) ?? wallMs()), xcoms,
+    conf: { ...mapping(file['params'], 'params'), ...parseConf(options.params ?? options.conf) }, logicalDate: readDate(date), xcoms,
     findVariable: (key) => variables.get(key) ?? findSecretVariable('VAR', key),
     findConnection: (id) => connections.get(id) ?? fromEnvironment(id),
   };
@@ -84,10 +83,12 @@ function xcomName(name: string): string {
   return name.includes('/') ? name : `${name}/return_value`;
 }
 
+/** What begins as JSON must be JSON; anything else is a text. */
 function jsonOrText(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
-  } catch {
+  } catch (cause) {
+    if (/^\s*[[{"]/.test(text)) throw new AppError('invalid_json', `--xcom …=${text} is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     return text;
   }
 }

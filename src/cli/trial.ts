@@ -170,7 +170,7 @@ export class Trial {
     const spec = this.#specOf(trial, { instance, token, id: base.execution_id });
     writeFileSync(job, JSON.stringify({ fork_server: this.#home(), spec, debug: this.#place.debug }), { mode: 0o600 });
     const child = body.kind === 'node' ? this.#nodeChild(job) : this.#pythonChild(job);
-    const ended = await runAttached(child.command, child.args, { cwd: this.#place.root, env: child.env, signal: this.#place.stop, ...(this.#place.isQuiet ? { output: 'stderr' } : {}) });
+    const ended = await runAttached(child.command, child.args, { cwd: body.kind === 'node' ? this.#place.root : PYTHON_FOLDER, env: child.env, signal: this.#place.stop, ...(this.#place.isQuiet ? { output: 'stderr' } : {}) });
     this.#expected = null;
     const taken = report as ExecutionReport | null;
     if (taken === null) {
@@ -186,14 +186,14 @@ export class Trial {
   }
 
   #nodeChild(job: string): ChildProgram {
-    return { command: (this.#place.nodeModules === null ? null : ownNode(this.#place.nodeModules)) ?? process.execPath, args: [...(this.#place.debug ? ['--inspect-brk=127.0.0.1:9229'] : []), NODE_PROGRAM, job], env: userEnvironment() };
+    return { command: (this.#place.nodeModules === null ? null : ownNode(this.#place.nodeModules)) ?? process.execPath, args: [...(this.#place.debug ? ['--inspect-wait=127.0.0.1:9229'] : []), NODE_PROGRAM, job], env: userEnvironment() };
   }
 
   /** Python files are run where they lie, so that a debugger shows them; others beside their compiled form. */
   #home(): Readonly<Record<string, unknown>> {
     const { folder, root } = this.#place;
     const isPython = this.#dag.fileloc.endsWith('.py');
-    return { root: isPython ? root : join(folder, 'version'), dag_file: this.#dag.fileloc, dag_id: this.#dag.dag_id, path: [...(isPython ? [] : [root]), ...(this.#dag.import_paths ?? []).map((path) => join(root, path))], address_file: join(folder, 'agent.json'), import_secrets: this.#secrets.readForImport() };
+    return { cwd: root, root: isPython ? root : join(folder, 'version'), dag_file: this.#dag.fileloc, dag_id: this.#dag.dag_id, path: [...(isPython ? [] : [root]), ...(this.#dag.import_paths ?? []).map((path) => join(root, path))], address_file: join(folder, 'agent.json'), import_secrets: this.#secrets.readForImport() };
   }
 
   #specOf(trial: TrialRun, { instance, token, id }: { readonly instance: Instance; readonly token: string; readonly id: ExecutionId }): ExecutionSpec {

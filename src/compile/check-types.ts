@@ -56,7 +56,8 @@ function configFor(request: CompileRequest): object {
   const hasOwn = existsSync(own);
   const hasSdk = folders(request).some((folder) => existsSync(join(folder, 'leoflow', 'package.json')));
   const typeRoots = [...folders(request).map((folder) => join(folder, '@types')).filter((folder) => existsSync(folder)), join(dirname(require.resolve('@types/node/package.json')), '..')];
-  const paths = hasSdk ? {} : { paths: { leoflow: [join(SDK, `leoflow.${TYPES}`)], 'leoflow/testing': [join(SDK, `testing.${TYPES}`)] } };
+  const packages = request.nodeModules === null ? {} : { '*': [join(request.nodeModules, '*'), join(request.nodeModules, '@types', '*')] };
+  const paths = hasSdk ? (request.nodeModules === null ? {} : { paths: packages }) : { paths: { ...packages, leoflow: [join(SDK, `leoflow.${TYPES}`)], 'leoflow/testing': [join(SDK, `testing.${TYPES}`)] } };
   // A project that says nothing is checked as strictly as Node runs it: modules, and types that can be stripped.
   const plain = { target: 'es2024', lib: ['es2024', 'esnext.disposable'], module: 'esnext', moduleResolution: 'bundler', moduleDetection: 'force', strict: true, types: ['node'], erasableSyntaxOnly: true, verbatimModuleSyntax: true };
   return {

@@ -32,8 +32,8 @@ export interface CompiledDag {
   readonly given?: GivenFields;
 }
 
-/** By name, for the DAG and for each of its tasks. */
-export interface GivenFields { readonly dag: readonly string[]; readonly tasks: Readonly<Record<string, readonly string[]>> }
+/** By name, for the DAG and for each of its tasks; `line` is where the DAG is drawn. */
+export interface GivenFields { readonly line?: number; readonly dag: readonly string[]; readonly tasks: Readonly<Record<string, readonly string[]>> }
 
 /** A finding about user code, for `renderProblem`. `file` is relative to the project folder when it lies in it. */
 export interface CompileProblem {

@@ -17,7 +17,7 @@ export async function compilePython(request: CompileRequest): Promise<Compiled> 
   for (const value of answer.dags) {
     const checked = checkDag(value);
     if (checked.kind === 'ok') dags.push({ dag: checked.dag, sources: readSources(request.root, checked.dag.sources), ...givenOf(answer, checked.dag) });
-    else problems.push(...checked.problems.map((problem) => ({ file: request.file, line: null, column: null, message: `${dagIdOf(value)}: ${problem.path}: ${problem.message}`, hint: null })));
+    else problems.push(...checked.problems.map((problem) => ({ file: request.file, line: answer.given?.[dagIdOf(value)]?.line ?? null, column: null, message: `${dagIdOf(value)}: ${problem.path}: ${problem.message}`, hint: null })));
   }
   const warnings = answer.warnings.map((warning) => toProblem(request, warning));
   return { dags, problems, warnings, read: answer.modules, needed: answer.needed ?? [] };

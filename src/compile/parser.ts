@@ -53,7 +53,7 @@ export async function runParser(request: CompileRequest, options: ParserOptions)
 
 /** A parser for many files: see `WarmParsers`. @param bytecode as in a request */
 export function openWarmParsers(bytecode: string): WarmParsers {
-  return new WarmParsers({ args: ['-m', 'leoflow.parse', '--serve'], environment: { ...userEnvironment(), PYTHONPATH: PYTHON_FOLDER, LEOFLOW_PARSE_BYTECODE_FOLDER: bytecode } });
+  return new WarmParsers({ cwd: PYTHON_FOLDER, args: ['-m', 'leoflow.parse', '--serve'], environment: { ...userEnvironment(), PYTHONPATH: PYTHON_FOLDER, LEOFLOW_PARSE_BYTECODE_FOLDER: bytecode } });
 }
 
 /** Runs one of our Python programs on a file. @returns the JSON text it printed, or the problem that there is none */
@@ -78,7 +78,7 @@ async function runWarmOrCold(request: CompileRequest, options: ParserOptions & {
   try {
     const job = { argv, hashSeed: environment.PYTHONHASHSEED, cwd: request.root, environment, input: options.input ?? null, ...limits };
     const warm = options.module === 'leoflow.parse' ? await request.parsers?.run(request.python, job) : null;
-    return warm ?? await run(request.python, ['-m', options.module, ...argv], { cwd: request.root, env: environment, ...limits, ...(options.input === undefined ? {} : { input: options.input }) });
+    return warm ?? await run(request.python, ['-m', options.module, ...argv], { cwd: PYTHON_FOLDER, env: environment, ...limits, ...(options.input === undefined ? {} : { input: options.input }) });
   } catch (cause) {
     throw new AppError('python_missing', `cannot start ${request.python}`, { cause });
   } finally {

@@ -19,14 +19,16 @@ interface Answer { readonly id: string; readonly status: number | null; readonly
 type Take = (answer: Answer | null) => void;
 interface ParserProcess { readonly program: Promise<LineProgram>; readonly waiting: Map<string, Take> }
 
+/** How a parser that serves is started. Its folder is one of ours: Python imports from there first, and a project may have a json.py. */
+interface ParserStart { readonly cwd: string; readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> }
+
 /** One warm parser per interpreter and hash seed, started when it is first needed. `close` ends them. */
 export class WarmParsers {
-  readonly #start: { readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> };
+  readonly #start: ParserStart;
   readonly #warm = new Map<string, ParserProcess>();
   #next = 0;
 
-  /** @param start arguments and environment of the parser that serves */
-  constructor(start: { readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> }) {
+  constructor(start: ParserStart) {
     this.#start = start;
   }
 
@@ -58,7 +60,7 @@ export class WarmParsers {
     const key = `${python} ${hashSeed}`;
     const waiting = new Map<string, Take>();
     const program = startLineProgram(python, this.#start.args, {
-      env: { ...this.#start.environment, PYTHONHASHSEED: hashSeed }, onLine: (line) => {
+      cwd: this.#start.cwd, env: { ...this.#start.environment, PYTHONHASHSEED: hashSeed }, onLine: (line) => {
         const answer = JSON.parse(line) as Answer;
         waiting.get(answer.id)?.(answer);
         waiting.delete(answer.id);

@@ -42,6 +42,8 @@ export interface EngineOptions {
   /** Further import folders of a DAG: the live project, in lite. */
   readonly livePath?: (dagId: string) => readonly string[];
   readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
+  /** False: no run is made because a schedule says so. */
+  readonly followsSchedules?: boolean;
 }
 
 /** `hurry` aborts when nobody wants to wait any longer. */
@@ -96,6 +98,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },
     folders: { logFile: (execution) => logFile(home, execution), outcomes: outcomes.path }, outcomes,
     onPruned: (executions) => deleteLogs(home, executions),
+    ...(options.followsSchedules === undefined ? {} : { followsSchedules: options.followsSchedules }),
     ...(options.onRunFinished === undefined ? {} : { onRunFinished: options.onRunFinished }),
     ...(traces === null ? {} : { onSpan: traces.onSpan }),
   });

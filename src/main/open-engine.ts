@@ -4,7 +4,7 @@ import type { EngineRequest, OpenEngine } from '#cli/engine-port.ts';
 import type { RunUuid } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
 import { createFileLogStore } from '#logs/file-log-store.ts';
-import { LOG_START } from '#logs/log-store.ts';
+import { LOG_START, type LogPortion, type LogStore } from '#logs/log-store.ts';
 import { LIMITS } from '#contract/config.ts';
 import { createReporter } from '#platform/report.ts';
 import { startEmbeddedPostgres, startThrowawayPostgres } from '#store/embedded-postgres.ts';
@@ -13,6 +13,9 @@ import { startEngine } from './engine.ts';
 import { registerDag } from './register-dag.ts';
 import { serveApi } from './serve-api.ts';
 import { VERSION } from './version.ts';
+
+/** As much as a terminal is shown of one log. */
+const KEPT_MESSAGES = 200;
 
 interface Store { readonly url: string; stop(): Promise<void> }
 
@@ -35,6 +38,7 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
       // A store that is thrown away leaves nothing in a Redis that stays.
       config: request.store === 'throwaway' ? { ...request.config, LEOFLOW_REDIS_URL: null } : request.config, home: request.home, databaseUrl: store.url, python: request.python, reporter,
       ...(request.livePath === undefined ? {} : { livePath: request.livePath }),
+      ...(request.followsSchedules === undefined ? {} : { followsSchedules: request.followsSchedules }),
       onRunFinished: (run) => finished.forEach((listener) => listener(run)),
     });
     const { database } = engine;
@@ -45,7 +49,7 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
       report: (event) => reporter.report(event),
       onEvent: (listener) => reporter.listen(listener),
       onRunFinished: (listener) => void finished.push(listener),
-      readLog: async (attemptId) => (await logs.readLog(await listExecutionsOf(database.pool, attemptId), { position: LOG_START, maxBytes: LIMITS.maxLogReadBytes })).messages,
+      readLog: async (attemptId) => readEnd(logs, await listExecutionsOf(database.pool, attemptId)),
       async serve(where) {
         const api = await serveApi({ where, database, config: request.config, logs, values: engine.values, keys: engine.keys, reporter, version: VERSION, isStopping: () => engine.isStopping });
         closers.push(() => api.close());
@@ -62,5 +66,17 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
   } catch (error) {
     await store.stop();
     throw error;
+  }
+}
+
+/** The last messages of a log, however long it is. */
+async function readEnd(logs: LogStore, executionIds: Parameters<LogStore['readLog']>[0]): Promise<LogPortion['messages']> {
+  let position = LOG_START;
+  let kept: LogPortion['messages'] = [];
+  for (;;) {
+    const portion = await logs.readLog(executionIds, { position, maxBytes: LIMITS.maxLogReadBytes });
+    kept = [...kept, ...portion.messages].slice(-KEPT_MESSAGES);
+    if (portion.atEnd || portion.messages.length === 0) return kept;
+    position = portion.position;
   }
 }

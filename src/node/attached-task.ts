@@ -28,6 +28,12 @@ class TerminalLog extends TaskLog {
   }
 }
 
+/** What a task prints on this terminal is masked as its log would be. */
+function maskStream(stream: NodeJS.WriteStream): void {
+  const write = stream.write.bind(stream) as (text: string | Uint8Array, ...more: unknown[]) => boolean;
+  stream.write = ((text: string | Uint8Array, ...more: unknown[]) => write(typeof text === 'string' ? masking.mask(text) : text, ...more)) as typeof stream.write;
+}
+
 const job = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as AttachedJob;
 const { fork_server: home, spec } = job;
 resolveLeoflow({ folders: [home.root, ...home.path] });
@@ -37,6 +43,8 @@ client.token = spec.token;
 Object.assign(process.env, spec.env);
 const masking = new Masking();
 const log = new TerminalLog(masking);
+// They count among the open ones from their first use on.
+for (const stream of [process.stdout, process.stderr]) maskStream(stream);
 const resources = process.getActiveResourcesInfo();
 const started_at = momentText();
 const outcome = await executeTask({ home, spec, client, modules: new ModuleLoader(home.root, IMPORT_SECONDS), log, masking });

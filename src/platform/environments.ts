@@ -63,7 +63,7 @@ export class Environments {
 
   async #versionOf(interpreter: string): Promise<string> {
     try {
-      const asked = await run(interpreter, ['-c', 'import sys, platform; print(sys.version_info[:3], platform.machine(), sys.base_prefix)'], { timeoutMs: 10_000, env: userEnvironment() });
+      const asked = await run(interpreter, ['-c', 'import sys, platform; print(sys.version_info[:3], platform.machine(), sys.base_prefix)'], { cwd: '/', timeoutMs: 10_000, env: userEnvironment() });
       if (asked.status === 0) return asked.stdout.trim();
     } catch {
       // There is no such program.
@@ -127,12 +127,12 @@ export class Environments {
     const { place, interpreter, needs } = how;
     const started = monotonicMs();
     say(`building a Python environment with ${needs.requirements.length} requirement${needs.requirements.length === 1 ? '' : 's'} (once) …\n`);
-    const made = await run(interpreter, ['-m', 'venv', place], { timeoutMs: this.#timeoutMs, env: userEnvironment() });
+    const made = await run(interpreter, ['-m', 'venv', place], { cwd: place, timeoutMs: this.#timeoutMs, env: userEnvironment() });
     if (made.status !== 0) throw new AppError('python_missing', `${interpreter} -m venv failed: ${lastLine(made.stderr || made.stdout)}`, { hint: 'Debian: apt-get install python3-venv.' });
     writeFileSync(join(place, 'requirements.txt'), `${needs.requirements.join('\n')}\n`);
     writeFileSync(join(place, 'constraints.txt'), `${(needs.constraints ?? []).join('\n')}\n`);
     const args = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off', ...OWN_REQUIREMENTS, '-r', join(place, 'requirements.txt'), '-c', join(place, 'constraints.txt')];
-    const installed = await run(join(place, 'bin', 'python'), args, { timeoutMs: this.#timeoutMs, env: userEnvironment(), onOutput: onLines((line) => /^(Collecting|Downloading|Building|Installing)/.test(line) && say(`  ${line.replace(/ \(from .*/, '').slice(0, 160)}\n`)) });
+    const installed = await run(join(place, 'bin', 'python'), args, { cwd: place, timeoutMs: this.#timeoutMs, env: userEnvironment(), onOutput: onLines((line) => /^(Collecting|Downloading|Building|Installing)/.test(line) && say(`  ${line.replace(/ \(from .*/, '').slice(0, 160)}\n`)) });
     this.#requireDone(installed, { tool: 'pip', reasonOf: pipReason });
     say(`  ready after ${((monotonicMs() - started) / 1000).toFixed(1)} s\n`);
   }

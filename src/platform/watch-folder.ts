@@ -30,9 +30,9 @@ export function watchFolder(root: string, handlers: { onChange: (path: string) =
       if (folder === root) handlers.onError(error);
     }
   };
-  /** A new folder may hold files already: they are told too. */
+  /** A new folder may hold files already: they are told too. One that was removed, and perhaps made anew, has a dead watcher. */
   const addBelow = (path: string): void => {
-    if (watchers.has(path)) return;
+    for (const folder of [...watchers.keys()].filter((one) => one === path || one.startsWith(`${path}${sep}`))) remove(folder);
     try {
       const entries = readdirSync(path, { withFileTypes: true });
       if (handlers.skip(path.split(sep).at(-1) ?? '')) return;

@@ -43,6 +43,8 @@ export interface SchedulerOptions {
   readonly onPruned: (executions: readonly string[]) => void | Promise<void>;
   /** Called when a run reached its end. */
   readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
+  /** False: only runs that somebody asks for, none because a schedule says so. */
+  readonly followsSchedules?: boolean;
   /** Hears of what has ended while this server leads, for traces. */
   readonly onSpan?: SpanListener;
 }

@@ -215,9 +215,9 @@ export class Scheduler implements AttemptService {
     }, queue);
     const schedule: Schedule = new Schedule({
       clock, reporter, slotsPerPass: config.LEOFLOW_CATCHUP_SLOTS,
-      listDue: (limit, only) => listDueDags(pool, limit, only),
+      listDue: (limit, only) => (this.#options.followsSchedules === false ? Promise.resolve([]) : listDueDags(pool, limit, only)),
       createDue: (due) => createDueRun(pool, leadership.epoch, due),
-      findNextDue: (after) => findNextDue(pool, after),
+      findNextDue: (after) => (this.#options.followsSchedules === false ? Promise.resolve(null) : findNextDue(pool, after)),
       dagOf: async (version) => (await this.#graphs.get(version))?.dag ?? null,
       onCreated: (run) => void engine.loadRun(run),
     });

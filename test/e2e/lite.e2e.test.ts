@@ -121,8 +121,16 @@ describe('lite', () => {
     writeFileSync(join(dags, 'shared_part.py'), 'NAME = "second"\n');
     await until(task, (answer) => answer.body.tasks?.[0]?.task_id === 'second');
     rmSync(join(dags, 'late.py'));
+    for (const id of ['below_one', 'below_two']) {
+      // A folder that was removed and made anew, as git does it.
+      rmSync(join(dags, 'below'), { recursive: true, force: true });
+      mkdirSync(join(dags, 'below'));
+      writeFileSync(join(dags, 'below', 'b.py'), `from airflow.sdk import DAG\nwith DAG("${id}", schedule=None): pass\n`);
+      await until(() => api<{ dags: { dag_id: string }[] }>('GET', '/api/v2/dags'), (answer) => answer.body.dags.some((dag) => dag.dag_id === id));
+    }
+    rmSync(join(dags, 'below'), { recursive: true });
     type Dags = { dags: { dag_id: string }[] };
-    await until(() => api<Dags>('GET', '/api/v2/dags'), (answer) => !answer.body.dags.some((dag) => dag.dag_id === 'late'));
+    await until(() => api<Dags>('GET', '/api/v2/dags'), (answer) => !answer.body.dags.some((dag) => dag.dag_id === 'late' || dag.dag_id === 'below_two'));
   });
 
   test('remote commands find it through the home folder', async () => {

@@ -56,6 +56,20 @@ describe('a DAG that succeeds', () => {
   });
 });
 
+test('the end of a long log is shown, with the error', async () => {
+  const done = await leoflow(home.path, ['run', file('long.py', 'from airflow.sdk import DAG, task\nwith DAG("long", schedule=None):\n    @task\n    def talk():\n        for n in range(120_000): print("line", n)\n        raise ValueError("at the very end")\n    talk()\n')]);
+  assert.equal(done.code, 1);
+  assert.match(done.out, /line 119999[\s\S]*ValueError: at the very end/);
+});
+
+test('a schedule makes no runs beside the one that was asked for', async () => {
+  const mark = join(files.path, 'runs.txt');
+  const path = file('scheduled.py', `from datetime import datetime\nfrom airflow.sdk import DAG, task\nwith DAG("scheduled", schedule="@daily", start_date=datetime(2026, 1, 1), catchup=True):\n    @task\n    def note(run_id=None, ds=None): open(${JSON.stringify(mark)}, "a").write(f"{run_id} {ds}\\n")\n    note()\n`);
+  const done = await leoflow(home.path, ['run', path, '--date', '2026-02-03']);
+  assert.equal(done.code, 0, done.err);
+  assert.match(readFileSync(mark, 'utf8'), /^manual__\S+ 2026-02-03\n$/);
+});
+
 test('the demo without a network runs DAG files of ours and says so', async () => {
   const done = await leoflow(home.path, ['demo'], { env: { PIP_INDEX_URL: 'http://127.0.0.1:1/', PIP_RETRIES: '0', PIP_NO_INDEX: '1' } });
   assert.equal(done.code, 0, done.err);

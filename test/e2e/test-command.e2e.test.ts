@@ -140,6 +140,29 @@ describe('one task', () => {
     assert.match(done.out, /return_value = 14/);
   });
 
+  test('a secret that a task prints is masked as in a log', async () => {
+    const path = join(files.path, 'prints.py');
+    writeFileSync(path, 'from airflow.sdk import DAG, task, BaseHook\nwith DAG("prints", schedule=None):\n    @task\n    def show():\n        print("it is", BaseHook.get_connection("db").password)\n        raise ValueError(BaseHook.get_connection("db").password)\n    show()\n');
+    const done = await leoflow(home.path, ['test', path, '--conn', 'db=postgres://u:planted-s3cret@h/x']);
+    assert.match(done.out, /^it is \*\*\*$/m);
+    assert.doesNotMatch(done.out + done.err, /planted-s3cret/);
+  });
+
+  test('a value for no task, and one that begins as JSON and is none, are refused', async () => {
+    const [stranger, broken] = await Promise.all([leoflow(home.path, ['test', ETL, 'double', '--xcom', 'extrct=[1]']), leoflow(home.path, ['test', ETL, 'double', '--xcom', 'extract=[1,'])]);
+    assert.match(stranger.err, /etl has no task extrct \(did you mean extract\?\)/);
+    assert.match(broken.err, /--xcom …=\[1, is no JSON/);
+  });
+
+  test('a file of the project that is named as a module of Python’s own disturbs nobody', async () => {
+    writeFileSync(join(files.path, 'json.py'), 'WORD = 1\n');
+    writeFileSync(join(files.path, 'other.py'), 'from airflow.sdk import DAG, task\nwith DAG("other", schedule=None):\n    @task\n    def a(): return 1\n    a()\n');
+    for (const command of ['test', 'run']) {
+      const done = await leoflow(home.path, [command, join(files.path, 'other.py')]);
+      assert.equal(done.code, 0, done.err);
+    }
+  });
+
   test('an unknown task, params that do not fit and an unknown key are refused', async () => {
     const [task, params] = await Promise.all([leoflow(home.path, ['test', ETL, 'doubel']), leoflow(home.path, ['test', ETL, 'extract', '--params', '{"n": "x"}'])]);
     assert.match(task.err, /no task doubel \(did you mean double\?\)/);

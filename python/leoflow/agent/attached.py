@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ import traceback
 from typing import Any
 
 from leoflow.agent import attempt
-from leoflow.dagmodel import secrets
+from leoflow.dagmodel import masking, secrets
 from leoflow.run.load import load_dag
 from leoflow.run.task import run_task
 
@@ -33,15 +34,45 @@ class _Lines(logging.Formatter):
         return "".join(shown.format()).rstrip()
 
 
+class _Masked(io.TextIOBase):
+    """A stream whose lines hide the secrets that were fetched."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._rest = stream, ""
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._stream.write(masking.mask(line) + "\n")
+        return len(text)
+
+    def flush(self) -> None:
+        if self._rest:
+            self._stream.write(masking.mask(self._rest))
+            self._rest = ""
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
 def main() -> None:
     """Run the job of the file named on the command line."""
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
+    # What a task prints on this terminal is masked as its log would be. A debugger has the terminal for itself.
+    if not job.get("debug"):
+        sys.stdout = _Masked(sys.stdout)
+        sys.stderr = _Masked(sys.stderr)
     home, spec = job["fork_server"], job["spec"]
     os.environ.update(spec.get("env") or {})
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Lines("%(levelname)-7s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    os.chdir(home["cwd"])
     secrets.hand_over(home.get("import_secrets"))
     dag = load_dag(home["root"], home["dag_file"], home["dag_id"], home["path"])
     server = attempt.Server(None, "", home["address_file"])
@@ -49,6 +80,7 @@ def main() -> None:
     api = attempt.TaskApi(server, spec)
     report = _debugged(dag, spec, api) if job.get("debug") else run_task(dag, spec, api)
     sys.stdout.flush()
+    sys.stderr.flush()
     server.post(attempt.REPORT, report, 60)
 
 

@@ -193,6 +193,7 @@ def exec_fresh(fork_server: dict, spec: dict) -> None:
     os.write(job, wire.encode_line({"fork_server": fork_server, "spec": spec}))
     os.lseek(job, 0, os.SEEK_SET)
     os.set_inheritable(job, True)
+    os.chdir(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     os.execv(sys.executable, [sys.executable, "-m", "leoflow.agent.attempt", str(job)])
 
 
@@ -204,6 +205,7 @@ def main() -> None:
     with os.fdopen(int(sys.argv[1]), "rb") as file:
         job = json.load(file)
     home = job["fork_server"]
+    os.chdir(home["root"])
     secrets.hand_over(home.get("import_secrets"))
     dag = load_dag(home["root"], home["dag_file"], home["dag_id"], home["path"])
     live(dag, Server(None, "", home["address_file"]), job["spec"])

@@ -437,6 +437,8 @@ def main() -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+    # Only now: Python imports from its first folder, and a project may have a json.py.
+    os.chdir(spec["root"])
     processes.die_with_parent(spec["launcher_pid"])
     processes.adopt_orphans()
     started = time.monotonic()

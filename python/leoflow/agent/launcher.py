@@ -140,7 +140,7 @@ class Launcher:
         try:
             process = subprocess.Popen(
                 [spec["python"], "-m", "leoflow.agent.fork_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, env=environment, cwd=spec["root"], start_new_session=True)
+                stderr=subprocess.DEVNULL, env=environment, cwd=_own_path(), start_new_session=True)
             process.stdin.write(json.dumps(full).encode("utf-8"))
             process.stdin.close()
         except OSError as error:

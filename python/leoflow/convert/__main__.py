@@ -46,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dag", default=None)
     parser.add_argument("--path", action="append", default=[])
     arguments = parser.parse_args(argv)
+    os.chdir(arguments.root)
     document_fd = os.dup(1)
     os.dup2(2, 1)
     document = convert_file(arguments.file, arguments.root, (arguments.prefix, arguments.dag), arguments.path)

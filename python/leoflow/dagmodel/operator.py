@@ -70,6 +70,15 @@ def _apply_defaults(init: Callable[..., None], more_names: Iterable[str]) -> Cal
     return wrapper
 
 
+def _meant(unknown: list[str]) -> str:
+    """What a misspelt argument was probably meant to be."""
+    import difflib
+
+    found = [(name, difflib.get_close_matches(name, OPERATOR_ARGUMENTS, 1)) for name in unknown]
+    meant = [f"{near[0]} instead of {name}" for name, near in found if near]
+    return f"\nDid you mean {', '.join(meant)}?" if meant else ""
+
+
 class OperatorMeta(ABCMeta):
     """Wraps every operator's `__init__`, so that a class of a DAG file needs nothing for default_args to work."""
 
@@ -113,7 +122,7 @@ class BaseOperator(DAGNode, metaclass=OperatorMeta):
         if unknown:
             raise TypeError(
                 f"Invalid arguments were passed to {type(self).__name__} (task_id: {task_id}). "
-                f"Invalid arguments were:\n**kwargs: {{{', '.join(f'{name!r}: {kwargs[name]!r}' for name in unknown)}}}"
+                f"Invalid arguments were:\n**kwargs: {{{', '.join(f'{name!r}: {kwargs[name]!r}' for name in unknown)}}}{_meant(unknown)}"
             )
         if not isinstance(task_id, str):
             raise TypeError(f"task_id must be a string, got {task_id!r}")

@@ -27,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--path", action="append", default=[], help="another folder to import from (may be repeated)")
     parser.add_argument("--drawing", action="store_true", help="draw what standard input holds, a JSON list of drawings, instead of running the file")
     arguments = parser.parse_args(argv)
+    os.chdir(arguments.root)
     drawings = json.load(sys.stdin) if arguments.drawing else None
     # What the DAG file prints at import goes to stderr; the document has the real stdout for itself.
     document_fd = os.dup(1)

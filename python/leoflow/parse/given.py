@@ -14,6 +14,6 @@ _TASK_FIELDS = {
 
 
 def given_of(dag: Any) -> dict[str, Any]:
-    """`{"dag": [field, …], "tasks": {task_id: [field, …]}}`, tasks without any left out."""
+    """`{"line", "dag": [field, …], "tasks": {task_id: [field, …]}}`, tasks without any left out. The line is that of the DAG."""
     tasks = {task.task_id: sorted(field for name, field in _TASK_FIELDS.items() if name in task.given) for task in dag.tasks}
-    return {"dag": sorted(dag.given), "tasks": {task_id: fields for task_id, fields in tasks.items() if fields}}
+    return {"line": dag.line, "dag": sorted(dag.given), "tasks": {task_id: fields for task_id, fields in tasks.items() if fields}}
