@@ -163,6 +163,12 @@ class MaskingTest(unittest.TestCase):
         masking.add_named({"host": "localhost", "password": None, "port": 5432})
         self.assertEqual((masking.longest, masking.mask("abcd airflow localhost")), (0, "abcd airflow localhost"))
 
+    def test_the_type_of_an_error_and_the_name_of_a_logger_may_hold_one(self) -> None:
+        masking.add("planted-secret-77")
+        error = type("planted-secret-77", (Exception,), {})("n")
+        self.assertNotIn("planted-secret-77", json.dumps(logs.error_detail(error)))
+        self.assertNotIn(b"planted-secret-77", logs.make_line("info", "planted-secret-77", "x"))
+
     def test_names_say_what_is_secret(self) -> None:
         masking.add_named('{"a": [{"client_secret": "nested-one"}], "TOKENS": ["in-a-list"], "b": "shown here"}')
         self.assertEqual(masking.mask("nested-one in-a-list shown here"), "*** *** shown here")

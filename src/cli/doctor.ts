@@ -6,7 +6,7 @@ import type { Config } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import { fileOfSetting } from '#platform/config.ts';
 import { isAlive, run } from '#platform/exec.ts';
-import { openKeys } from '#platform/key-file.ts';
+import { findKeys } from '#platform/key-file.ts';
 import { errorText } from '#platform/report.ts';
 import { openDatabase, probeDatabase } from '#store/database.ts';
 import { listMigrations } from '#store/migrate.ts';
@@ -99,7 +99,7 @@ async function checkDatabase(config: Config): Promise<Finding> {
 async function checkKeys(config: Config, home: string): Promise<Finding> {
   const database = config.LEOFLOW_DATABASE_URL === null ? null : openDatabase(config.LEOFLOW_DATABASE_URL);
   try {
-    const ring = openKeys(config, home, fileOfSetting('LEOFLOW_SECRET_KEYS')).read();
+    const ring = findKeys(config, home, fileOfSetting('LEOFLOW_SECRET_KEYS')).read();
     const wrong = database === null ? null : await examineRing(database, ring);
     return wrong === null ? { name: 'keys', state: 'ok', text: `${ring.keys.length} for variables and connections, first ${ring.keys[0].id}` } : { name: 'keys', state: 'bad', text: `${wrong}. See \`leoflow keys check\`.` };
   } catch (error) {

@@ -34,7 +34,7 @@ export const d = dag('d', { params: { day: { type: 'string' }, n: 3, tags: { typ
   load({ rows: [{ id: 1, at: '' }], mode: 'x' }).after(rows, bash('b', 'ls'));
   const ids: Output<number[]> = rows.map(idOf);
   const pairs: Output<[number, { id: number; at: string }][]> = ids.zip(rows);
-  const g = group('g', { expand: { x: ids } }, ({ x }) => { const one: Output<number> = x; return each({ n: one, row: { id: 1, at: '' } }); });
+  const g = group('g', { tooltip: 'per id', expand: { x: ids } }, ({ x }) => { const one: Output<number> = x; return each({ n: one, row: { id: 1, at: '' } }); });
   const collected: Output<number[]> = g.result;
   chain(g, [rows, pairs], collected, mapped);
   task('params', (_, ctx) => { const day: string = ctx.params.day; const n: number = ctx.params.n; const tags: number[] = ctx.params.tags; const mode: 'a' | 'b' = ctx.params.mode; return [day, n, tags, mode]; })();

@@ -4,6 +4,9 @@ import { inspect } from 'node:util';
 import { placeOfFrame } from '#sdk/call-place.ts';
 import type { Masking } from './masking.ts';
 
+/** A name that the task made up may hold anything; these are facts. */
+const STANDARD_TYPES: ReadonlySet<unknown> = new Set(['Error', 'AggregateError', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError', 'AbortError', 'ImportError', 'TimeoutError']);
+const MAX_TYPE_CHARS = 200;
 const MAX_MESSAGE_CHARS = 4_096;
 const MAX_TRACEBACK_CHARS = 32_768;
 const MAX_CAUSES = 20;
@@ -19,7 +22,7 @@ export function momentText(): string {
 export function reportedError(thrown: unknown, masking?: Masking): { type: string; message: string; traceback: string } {
   const shown = (text: string, limit: number): string => (masking?.mask(text) ?? text).slice(0, limit);
   if (!isError(thrown)) return { type: 'NonError', message: shown(`the task threw ${describe(thrown)} instead of an Error`, MAX_MESSAGE_CHARS), traceback: '' };
-  return { type: String(thrown.name), message: shown(messageOf(thrown) || String(thrown.name), MAX_MESSAGE_CHARS), traceback: shown(traceback(thrown), MAX_TRACEBACK_CHARS) };
+  return { type: STANDARD_TYPES.has(thrown.name) ? thrown.name : shown(String(thrown.name), MAX_TYPE_CHARS), message: shown(messageOf(thrown) || String(thrown.name), MAX_MESSAGE_CHARS), traceback: shown(traceback(thrown), MAX_TRACEBACK_CHARS) };
 }
 
 function isError(value: unknown): value is Error {
@@ -68,7 +71,7 @@ export function errorDetail(error: unknown, { masking, depth = 0 }: { readonly m
     return {
       exc_type: type, exc_value: message, exc_notes: [], syntax_error: null, is_cause: at > 0, is_group: members !== null,
       exceptions: (members ?? []).map((member: unknown) => errorDetail(member, { ...(masking === undefined ? {} : { masking }), depth: depth + 1 })),
-      frames: frames.map(frameOf).filter((frame) => frame !== null).toReversed(),
+      frames: frames.map((line) => frameOf(masking?.mask(line) ?? line)).filter((frame) => frame !== null).toReversed(),
     };
   });
 }

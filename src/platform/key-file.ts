@@ -24,6 +24,15 @@ const HEAD = '# Keys of Leoflow’s variables and connections. The first encrypt
  * @param givenFile what LEOFLOW_SECRET_KEYS_FILE names
  */
 export function openKeys(config: Pick<Config, 'LEOFLOW_SECRET_KEYS'>, home: string, givenFile: string | null): KeySource {
+  return keysOf(config, { home, givenFile }, makeKeyFile);
+}
+
+/** The same for who only looks: a file that is lost is never replaced by one that opens nothing. */
+export function findKeys(config: Pick<Config, 'LEOFLOW_SECRET_KEYS'>, home: string, givenFile: string | null): KeySource {
+  return keysOf(config, { home, givenFile }, () => undefined);
+}
+
+function keysOf(config: Pick<Config, 'LEOFLOW_SECRET_KEYS'>, { home, givenFile }: { readonly home: string; readonly givenFile: string | null }, make: (file: string) => void): KeySource {
   if (givenFile !== null) return fileSource(givenFile, () => undefined);
   if (config.LEOFLOW_SECRET_KEYS !== null) {
     const ring = parseKeys(config.LEOFLOW_SECRET_KEYS, 'LEOFLOW_SECRET_KEYS');
@@ -31,7 +40,7 @@ export function openKeys(config: Pick<Config, 'LEOFLOW_SECRET_KEYS'>, home: stri
   }
   const file = join(home, 'keys', 'secrets.keys');
   return fileSource(file, () => {
-    makeKeyFile(file);
+    make(file);
     refuseOpen(file);
   });
 }
@@ -69,7 +78,7 @@ function readKeyFile(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new AppError('invalid_config', `the key file ${file} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, { cause, hint: 'Put it back from its backup; see “The key is lost” in docs/guides/operations.md.' });
+    throw new AppError('invalid_config', `the key file ${file} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, { cause, hint: 'Put it back from its backup: another one opens nothing that is encrypted already. A server makes one for a database that has none. See “The key is lost” in docs/guides/operations.md.' });
   }
 }
 
@@ -90,7 +99,10 @@ function makeKeyFile(file: string): void {
 }
 
 function refuseOpen(file: string): void {
-  const { mode } = statSync(file);
+  const stat = statSync(file, { throwIfNoEntry: false });
+  // Reading it says so.
+  if (stat === undefined || stat.isDirectory()) return;
+  const { mode } = stat;
   if ((mode & 0o077) !== 0) throw new AppError('invalid_config', `the key file ${file} may be read by others (mode ${(mode & 0o777).toString(8)})`, { hint: `Run: chmod 600 ${file}` });
 }
 

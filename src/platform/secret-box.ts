@@ -45,7 +45,7 @@ export function parseKeys(text: string, where: string): KeyRing {
   const parts = text.split('\n').filter((line) => !line.trim().startsWith('#')).flatMap((line) => line.split(',')).map((part) => part.trim()).filter((part) => part !== '');
   const keys = parts.map((part, index) => {
     const bytes = /^[0-9a-f]{64}$/i.test(part) ? Buffer.from(part, 'hex') : /^[A-Za-z0-9+/_-]{43}=?$/.test(part) ? Buffer.from(part, 'base64') : null;
-    if (bytes?.length !== KEY_BYTES) throw new AppError('invalid_config', `key ${index + 1} of ${where} is not 32 bytes in base64 or hexadecimal`, { hint: 'Make one: openssl rand -base64 32' });
+    if (bytes?.length !== KEY_BYTES) throw new AppError('invalid_config', `key ${index + 1} of ${where} is not 32 bytes in base64 or hexadecimal`, { hint: 'Put the file back from its backup when values are encrypted already; another key opens none of them. For a new database make one: openssl rand -base64 32' });
     return keyOf(bytes);
   });
   const [first, ...rest] = keys;

@@ -11,7 +11,7 @@ export type TriggerRule =
   | 'one_done' | 'none_failed' | 'none_failed_min_one_success' | 'none_skipped' | 'all_skipped' | 'always';
 
 /** An asset by its URI or name. */
-export interface AssetRef { readonly asset: string }
+export interface AssetRef { readonly asset: string; readonly name?: string; readonly group?: string; readonly extra?: unknown }
 
 /** A default, or JSON Schema's words. Without `default` whoever triggers must give the value. */
 export type ParamSpec = string | number | boolean | null | readonly unknown[] | { readonly [word: string]: unknown };

@@ -60,9 +60,9 @@ export function dag<const S extends options.ParamSpecs>(id: string, drawing: Dag
 
 /** Tasks under one name: edges to a group go to its first tasks, edges from it start at its last. */
 export function group<R>(id: string, draw: () => R): Group<R>;
-export function group<R>(id: string, how: options.GroupOptions, draw: () => R): Group<R>;
 /** Mapped: one instance of all its tasks per element. */
 export function group<R, A extends object>(id: string, how: options.GroupOptions & { readonly expand: { readonly [K in keyof A]: outputs.Mapped<A[K]> } }, draw: (given: { readonly [K in keyof A]: Output<A[K]> }) => R): Group<outputs.Collected<R>>;
+export function group<R>(id: string, how: options.GroupOptions, draw: () => R): Group<R>;
 export function group(id: string, first: unknown, second?: unknown): unknown {
   const draw = (second ?? first) as (given: Readonly<Record<string, unknown>>) => unknown;
   const { expand, ...how } = (second === undefined ? {} : first) as options.GroupOptions & { readonly expand?: Readonly<Record<string, unknown>> };

@@ -153,4 +153,14 @@ describe('the commands of variables and connections', () => {
     await setVariable(api, { key: 'again', value: 'x', description: null });
     assert.match(await run('keys', 'check'), /1 values/);
   });
+
+  test('a key file that is lost is never replaced by a command that looks', async () => {
+    const given = env['LEOFLOW_SECRET_KEYS'];
+    delete env['LEOFLOW_SECRET_KEYS'];
+    rmSync(join(home, 'keys'), { recursive: true, force: true });
+    const lost = coded('invalid_config', /the key file .*secrets\.keys cannot be read/);
+    for (const line of [['keys', 'check'], ['keys', 'rotate', '--yes'], ['connections', 'export']]) await assert.rejects(run(...line), lost, line.join(' '));
+    assert.equal(statSync(join(home, 'keys', 'secrets.keys'), { throwIfNoEntry: false }), undefined);
+    if (given !== undefined) env['LEOFLOW_SECRET_KEYS'] = given;
+  });
 });

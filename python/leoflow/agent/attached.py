@@ -40,6 +40,11 @@ class _Masked(io.TextIOBase):
     def __init__(self, stream: Any) -> None:
         self._stream, self._rest = stream, ""
 
+    @property
+    def buffer(self) -> Any:
+        """Bytes go as they are."""
+        return self._stream.buffer
+
     def write(self, text: str) -> int:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:

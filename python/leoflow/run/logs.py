@@ -42,7 +42,7 @@ def make_line(level: str, logger: str, event: str, more: dict[str, Any] | None =
     """One line of the log, at most `MAX_LINE_BYTES` with its newline."""
     moment = text_of(now() if at is None else at)
     if masking.longest:
-        event, more = masking.mask(event), masking.mask_all(more)
+        logger, event, more = masking.mask(logger), masking.mask(event), masking.mask_all(more)
     if len(event) < _SURELY_FITS and (more is None or more.keys() == _PLACE):
         place = "" if more is None else f',"filename":{quote(more["filename"])},"lineno":{more["lineno"]}'
         line = f'{{"timestamp":"{moment}","level":"{level}","logger":{quote(logger)},"event":{quote(event)}{place}}}\n'
@@ -92,6 +92,20 @@ def _gap_line() -> bytes:
     return b"\n" + make_line("error", "leoflow", f"{_gap['bytes']} bytes of this log are missing: {_gap['reason']}")
 
 
+class _Bytes(io.RawIOBase):
+    """`sys.stdout.buffer`: bytes that are written as text."""
+
+    def __init__(self, text: io.TextIOBase) -> None:
+        self._text = text
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._text.write(bytes(data).decode("utf-8", "backslashreplace"))
+        return len(data)
+
+
 class LineWriter(io.TextIOBase):
     """A stream whose lines become log lines; what has no newline yet waits for `flush_rest`."""
 
@@ -101,6 +115,11 @@ class LineWriter(io.TextIOBase):
     def __init__(self, logger: str, level: str) -> None:
         self._logger, self._level = logger, level
         self.start(1)
+
+    @property
+    def buffer(self) -> io.RawIOBase:
+        """Where bytes go."""
+        return _Bytes(self)
 
     def start(self, fd: int) -> None:
         """Begin anew, with `fd` as the file behind."""
@@ -187,7 +206,7 @@ def _describe(error: BaseException, is_cause: bool) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)[-30:]
     members = getattr(error, "exceptions", None) if isinstance(getattr(error, "exceptions", None), tuple) else None
     return {
-        "exc_type": type(error).__name__,
+        "exc_type": type_name(error),
         "exc_value": cut(masking.mask(_text(error)), 8_192),
         "exc_notes": [str(note) for note in getattr(error, "__notes__", ())],
         "syntax_error": _syntax(error) if isinstance(error, SyntaxError) else None,
@@ -196,6 +215,12 @@ def _describe(error: BaseException, is_cause: bool) -> dict[str, Any]:
         "exceptions": [error_detail(member) for member in (members or ())[:10]],
         "frames": [{"filename": frame.filename, "lineno": frame.lineno, "name": frame.name} for frame in frames],
     }
+
+
+def type_name(error: BaseException) -> str:
+    """The name of its class, which one that a task made up itself may have put anything into."""
+    kind = type(error)
+    return kind.__name__ if kind.__module__ == "builtins" or kind.__module__.startswith("leoflow.") else masking.mask(kind.__name__)
 
 
 def _text(error: BaseException) -> str:

@@ -217,7 +217,7 @@ def _failure(error: BaseException) -> dict[str, Any]:
         "outcome": "failed",
         "cause": cause,
         "error": {
-            "type": type(error).__name__,
+            "type": logs.type_name(error),
             "message": _printable(masking.mask(message)[:MAX_MESSAGE_CHARS]),
             "traceback": _printable(masking.mask("".join(traceback.format_exception(error)))[-MAX_TRACEBACK_CHARS:]),
         },
