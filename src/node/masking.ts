@@ -29,6 +29,11 @@ export class Masking {
     this.add(namedIn(value, name, 0));
   }
 
+  /** The text with every known secret under as many asterisks as it has bytes. */
+  blot(text: string): string {
+    return this.#pattern === null ? text : text.replace(this.#pattern, (found) => '*'.repeat(Buffer.byteLength(found)));
+  }
+
   /** The text with every known secret replaced. */
   mask(text: string): string {
     return this.#pattern === null ? text : text.replace(this.#pattern, MASK);

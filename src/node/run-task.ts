@@ -56,6 +56,7 @@ async function main(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   warnOfLeaks(log, resources);
   log.flush();
+  log.scrub(spec.log_file ?? null);
   await sendReport({ spec, client, log }, report);
   exitProcess(0);
 }

@@ -1,5 +1,5 @@
 // A task's log: console, stdout, stderr and ctx.log as one JSON line each, in the shape of python/leoflow/run/logs.py.
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { Place } from '#sdk/call-place.ts';
@@ -11,6 +11,7 @@ type Level = 'debug' | 'info' | 'warning' | 'error';
 const MAX_LINE_BYTES = 65_536;
 /** Room for the other fields of a line, so that a cut text fits together with them. */
 const ROOM = 1_024;
+const OWN_LINE = Buffer.from('{"timestamp":"');
 const STDOUT = 1;
 const STDERR = 2;
 
@@ -69,6 +70,28 @@ export class TaskLog {
   flush(): void {
     for (const [fd, rest] of this.#rests) if (rest !== '') this.#printed(fd, rest);
     this.#rests.clear();
+  }
+
+  /** Hides secrets in what programs wrote past our streams (a child, fs.writeSync): in place, so that nothing moves. Our own lines are masked already. */
+  scrub(path: string | null): void {
+    if (path === null || this.#masking.longest === 0) return;
+    try {
+      const content = readFileSync(path);
+      const out = openSync(path, 'r+');
+      for (let at = 0, end = 0; at < content.length; at = end) {
+        const newline = content.indexOf(10, at);
+        end = newline < 0 ? content.length : newline + 1;
+        const line = content.subarray(at, end);
+        if (line.subarray(0, OWN_LINE.length).equals(OWN_LINE)) continue;
+        const text = line.toString('utf8');
+        const clean = Buffer.from(this.#masking.blot(text));
+        // Bytes that are no text make another length: then nothing of the line stays.
+        if (!clean.equals(line)) writeSync(out, clean.length === line.length ? clean : Buffer.concat([Buffer.alloc(line.length - 1, '*'), line.subarray(-1)]), 0, line.length, at);
+      }
+      closeSync(out);
+    } catch (error) {
+      this.write('error', `secrets in what programs printed could not be hidden: ${reasonOf(error)}`);
+    }
   }
 
   /** What is missing of this log; null when nothing is. */

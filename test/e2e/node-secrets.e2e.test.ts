@@ -39,6 +39,22 @@ describe('secrets of bodies in Node', () => {
     assert.doesNotMatch(JSON.stringify(report), /hidden/);
   });
 
+  it('what is written past the streams is hidden when the task ends', async () => {
+    await using nodes = await NodeVersions.open({ parkedNode: 0 });
+    nodes.processes.variables.set('token', 'written-past-every-stream');
+    const source = nodeSource({ raw: `    const token = await ctx.variable.get('token') ?? '';
+    const { writeSync } = await import('node:fs');
+    writeSync(1, 'raw ' + token + ' end\\n');
+    writeSync(1, Buffer.concat([Buffer.from([0xff]), Buffer.from(token + '\\n')]));
+    console.log('said', token);
+    return 1;` });
+    const { report, log } = await runIn(nodes, source, { task: 'raw' });
+    assert.equal(report.outcome, 'success');
+    assert.doesNotMatch(log, /written-past/);
+    assert.match(log, /^raw \*{25} end$/m);
+    assert.match(log, /said \*\*\*/);
+  });
+
   it('a secret in a line that grows too long is hidden, wherever the line is cut', async () => {
     await using nodes = await NodeVersions.open({ parkedNode: 0 });
     const source = nodeSource({ prints: `    const token = await ctx.variable.get('token') ?? '';

@@ -181,6 +181,7 @@ def live(dag, server: Server, spec: dict) -> None:
         os._exit(0)
     logs.flush()
     set_handler(TERM, IGNORE)
+    logs.scrub(spec.get("log_file"))
     gap = logs.gap_in_all()
     if gap is not None:
         report["log_gap"] = gap

@@ -146,6 +146,15 @@ def mask(text: str) -> str:
     return _pattern.sub(MASK, text)
 
 
+def blot(line: bytes) -> bytes:
+    """The bytes with every known secret under as many asterisks."""
+    if not _known:
+        return line
+    mask("")
+    text = line.decode("utf-8", "surrogateescape")
+    return _pattern.sub(lambda found: "*" * len(found.group().encode("utf-8", "surrogateescape")), text).encode("utf-8", "surrogateescape")
+
+
 def mask_all(value: Any, depth: int = 0) -> Any:
     """A value of JSON with every text in it masked; what is nested deeper than MAX_DEPTH is masked whole."""
     if not _known:

@@ -20,6 +20,8 @@ _ROOM = 1_024
 # Shorter texts fit whatever their characters are: an escape such as \u0000 takes six bytes.
 _SURELY_FITS = (MAX_LINE_BYTES - _ROOM) // 6
 _PLACE = {"filename", "lineno"}
+_OWN_LINE = b'{"timestamp":"'
+_SCRUBBED_BYTES = 1 << 20
 _ENCODE = make_encoder(ascii_only=False)
 _fd: int | None = None
 # Since the last line that was written, and in all.
@@ -259,6 +261,31 @@ def install(fd: int) -> None:
         root.handlers[:] = _HANDLERS
         root.setLevel(logging.INFO)
         logging.captureWarnings(True)
+
+
+def scrub(path: str | None) -> None:
+    """Hide secrets in what programs wrote past our streams (a child, `os.write`): in place, so that nothing moves.
+
+    Our own lines are masked already, and their shape is not to be touched.
+    """
+    if not path or not masking.longest:
+        return
+    try:
+        out = os.open(path, os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        with open(path, "rb") as file:
+            at = 0
+            while line := file.readline(_SCRUBBED_BYTES):
+                clean = line if line.startswith(_OWN_LINE) else masking.blot(line)
+                if clean != line:
+                    os.pwrite(out, clean, at)
+                at += len(line)
+    except OSError as error:
+        note("error", f"secrets in what programs printed could not be hidden: {error}")
+    finally:
+        os.close(out)
 
 
 def note(level: str, event: str, logger: str = "leoflow") -> None:
