@@ -1,15 +1,8 @@
 // What a running task knows and may do: the second argument of its function.
+import type { ConnectionValue } from '#contract/attempt.ts';
 
 /** A connection in Airflow's words. `extra` is parsed when it holds JSON. */
-export interface Connection {
-  readonly conn_id: string;
-  readonly conn_type: string | null;
-  readonly description: string | null;
-  readonly host: string | null;
-  readonly login: string | null;
-  readonly password: string | null;
-  readonly schema: string | null;
-  readonly port: number | null;
+export interface Connection extends Omit<ConnectionValue, 'extra'> {
   readonly extra: unknown;
 }
 
