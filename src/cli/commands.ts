@@ -1,45 +1,53 @@
-// THE table of commands.
+// THE table of commands. Each is loaded when it is called, so that a small one starts without the others' packages.
 import { Command } from 'commander';
-import { assessCommand } from './assess.ts';
-import { authCommand } from './auth.ts';
-import { compileCommand, validateCommand } from './compile.ts';
-import { configCommand } from './config.ts';
-import { convertCommand } from './convert.ts';
-import { connectionsCommand } from './connections.ts';
-import { dagsCommand } from './dags.ts';
-import { demoCommand } from './demo.ts';
-import { doctorCommand } from './doctor.ts';
-import { keysCommand } from './keys.ts';
-import { initCommand } from './init.ts';
-import { liteCommand } from './lite.ts';
 import type { LocalContext } from './local-context.ts';
-import { nodeCommand } from './node.ts';
-import { poolsCommand } from './pools.ts';
-import { pytestCommand } from './pytest.ts';
-import { pruneCommand } from './prune.ts';
-import { pushCommand } from './push.ts';
-import { runCommand } from './run.ts';
-import { runsCommand } from './runs.ts';
-import { serverCommand } from './server.ts';
-import { migrateCommand, versionCommand } from './small-commands.ts';
-import { testCommand } from './test.ts';
-import { graphCommand } from './show-graph.ts';
-import { tasksCommand } from './tasks.ts';
-import { variablesCommand } from './variables.ts';
-import { xcomCommand } from './xcom.ts';
+
+type MakeCommand = (context: LocalContext) => Command;
 
 /** Commands in the order a newcomer needs them. */
-const COMMANDS: readonly ((context: LocalContext) => Command)[] = [
-  demoCommand, initCommand, runCommand, testCommand, pytestCommand, nodeCommand, liteCommand, validateCommand, compileCommand, convertCommand, graphCommand, assessCommand, pushCommand, serverCommand,
-  dagsCommand, runsCommand, tasksCommand, xcomCommand, poolsCommand, variablesCommand, connectionsCommand, keysCommand, authCommand, configCommand, migrateCommand, pruneCommand, doctorCommand, versionCommand,
-];
+export const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
+  demo: async () => (await import('./demo.ts')).demoCommand,
+  init: async () => (await import('./init.ts')).initCommand,
+  run: async () => (await import('./run.ts')).runCommand,
+  test: async () => (await import('./test.ts')).testCommand,
+  pytest: async () => (await import('./pytest.ts')).pytestCommand,
+  node: async () => (await import('./node.ts')).nodeCommand,
+  lite: async () => (await import('./lite.ts')).liteCommand,
+  validate: async () => (await import('./compile.ts')).validateCommand,
+  compile: async () => (await import('./compile.ts')).compileCommand,
+  convert: async () => (await import('./convert.ts')).convertCommand,
+  graph: async () => (await import('./show-graph.ts')).graphCommand,
+  assess: async () => (await import('./assess.ts')).assessCommand,
+  push: async () => (await import('./push.ts')).pushCommand,
+  server: async () => (await import('./server.ts')).serverCommand,
+  dags: async () => (await import('./dags.ts')).dagsCommand,
+  runs: async () => (await import('./runs.ts')).runsCommand,
+  tasks: async () => (await import('./tasks.ts')).tasksCommand,
+  xcom: async () => (await import('./xcom.ts')).xcomCommand,
+  pools: async () => (await import('./pools.ts')).poolsCommand,
+  variables: async () => (await import('./variables.ts')).variablesCommand,
+  connections: async () => (await import('./connections.ts')).connectionsCommand,
+  keys: async () => (await import('./keys.ts')).keysCommand,
+  auth: async () => (await import('./auth.ts')).authCommand,
+  config: async () => (await import('./config.ts')).configCommand,
+  migrate: async () => (await import('./small-commands.ts')).migrateCommand,
+  prune: async () => (await import('./prune.ts')).pruneCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  version: async () => (await import('./small-commands.ts')).versionCommand,
+};
 
-/** The program with every command. */
-export function createProgram(context: LocalContext): Command {
+/** Whether a command may be needed: the one that the arguments begin with, none for the version, every one where none is named (help, a mistake). */
+function isNeeded(name: string, first: string | undefined): boolean {
+  if (first === '-V' || first === '--version') return false;
+  return first === name || first === undefined || !Object.hasOwn(COMMANDS, first);
+}
+
+/** The program with the commands that these arguments may need. */
+export async function createProgram(context: LocalContext, args: readonly string[]): Promise<Command> {
   const program = new Command('leoflow').enablePositionalOptions().description('Runs workflows written for Apache Airflow: DAG files in, finished runs out.')
     .version(context.version, '-V, --version')
     .addHelpText('after', '\nStart here:\n  leoflow demo                 see real Airflow DAG files run\n  leoflow lite DIR             server, scheduler and API for a folder of DAG files\n');
-  for (const make of COMMANDS) program.addCommand(make(context));
+  for (const [name, load] of Object.entries(COMMANDS)) if (isNeeded(name, args[0])) program.addCommand((await load())(context));
   prepare(program, context);
   return program;
 }

@@ -4,8 +4,6 @@ import { createProgram } from '#cli/commands.ts';
 import type { LocalContext } from '#cli/local-context.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { homeFolder, readConfig, wantsColour } from '#platform/config.ts';
-import { createReporter } from '#platform/report.ts';
-import { deleteLogs } from '#logs/file-log-store.ts';
 import { VERSION } from './version.ts';
 
 const stop = new AbortController();
@@ -24,11 +22,15 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 process.stdout.on('error', () => process.exit(0));
 
 const context: LocalContext = {
-  readConfig, homeOf: homeFolder, deleteLogs,
+  readConfig, homeOf: homeFolder,
   // Loaded by the commands that need them: server, database and Redis are most of the program.
+  deleteLogs: async (home, executionIds) => (await import('#logs/file-log-store.ts')).deleteLogs(home, executionIds),
   openEngine: async (request) => (await import('./open-engine.ts')).openEngine(request),
   examineRedis: async (url) => (await import('#xcom/examine-redis.ts')).examineRedis(url),
-  startAgent: async (socketPath, service) => (await import('#api/agent/agent-server.ts')).startAgentServer(socketPath, service, createReporter('error', (line) => void process.stderr.write(`${line}\n`))),
+  startAgent: async (socketPath, service) => {
+    const [{ startAgentServer }, { createReporter }] = await Promise.all([import('#api/agent/agent-server.ts'), import('#platform/report.ts')]);
+    return startAgentServer(socketPath, service, createReporter('error', (line) => void process.stderr.write(`${line}\n`)));
+  },
   out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text),
   outIsTerminal: process.stdout.isTTY === true, errIsTerminal: process.stderr.isTTY === true, coloured: wantsColour(process.stdout),
   stop: stop.signal, onSecondStop: (run) => void (hurry = run),
@@ -50,7 +52,8 @@ function fail(error: unknown): number {
 }
 
 try {
-  await createProgram(context).parseAsync(process.argv);
+  const program = await createProgram(context, process.argv.slice(2));
+  await program.parseAsync(process.argv);
   process.exitCode ??= 0;
 } catch (error) {
   process.exitCode = fail(error);
