@@ -1,6 +1,7 @@
 // THE table of commands. Each is loaded when it is called, so that a small one starts without the others' packages.
-import { Command } from 'commander';
+import { Command, type CommanderError } from 'commander';
 import type { LocalContext } from './local-context.ts';
+import { USAGE_EXIT } from './usage-exit.ts';
 
 type MakeCommand = (context: LocalContext) => Command;
 
@@ -54,6 +55,10 @@ export async function createProgram(context: LocalContext, args: readonly string
 
 /** Every command, subcommands included, writes where the context says and throws instead of ending the process. */
 function prepare(command: Command, context: LocalContext): void {
-  command.configureOutput({ writeOut: context.out, writeErr: context.err }).exitOverride().showHelpAfterError('(add --help to see what is allowed)').showSuggestionAfterError();
+  const onExit = (error: CommanderError): never => {
+    if (error.exitCode !== 0) error.exitCode = USAGE_EXIT.get(command) ?? 64;
+    throw error;
+  };
+  command.configureOutput({ writeOut: context.out, writeErr: context.err }).exitOverride(onExit).showHelpAfterError('(add --help to see what is allowed)').showSuggestionAfterError();
   for (const sub of command.commands) prepare(sub, context);
 }

@@ -159,6 +159,3 @@ export interface XComPull {
   /** What to try when nothing matched. */
   readonly hints: readonly string[];
 }
-
-/** Exit codes of the reader's commands. */
-export const READER_EXIT = { ok: 0, usage: 2, cluster: 3, exec: 4, database: 5, protocol: 6, decode: 7, empty: 10 } as const;

@@ -40,7 +40,7 @@ const context: LocalContext = {
 
 /** Exit code of a failure, its text written to standard error. */
 function fail(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64;
+  if (error instanceof CommanderError) return error.exitCode;
   if (error instanceof AppError) {
     // Findings in DAG files carry hints of their own, and a failed run was shown already.
     const hinted = error.code === 'run_failed' || error.message.includes('\n  → ');

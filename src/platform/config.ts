@@ -106,6 +106,11 @@ export function homeFolder(config: Pick<Config, 'LEOFLOW_HOME'>, env: NodeJS.Pro
   return join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'leoflow');
 }
 
+/** Where this user keeps settings of commands: files that a person writes. */
+export function userConfigFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'leoflow');
+}
+
 /** Where this user's compiled JavaScript is kept: a folder that nobody else writes to. */
 export function codeCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'leoflow', 'code');
@@ -116,6 +121,21 @@ export function userEnvironment(env: NodeJS.ProcessEnv = process.env): Record<st
   const passed: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) if (value !== undefined && !name.startsWith('LEOFLOW_')) passed[name] = value;
   return passed;
+}
+
+/** The whole environment of this process, for programs that a person runs through a command. */
+export function callerEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** Where this user's programs keep their settings. */
+export function configFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config');
+}
+
+/** Where this user keeps what must outlive a cache and belongs to no project: approvals, leases, what was rescued. */
+export function stateFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'leoflow');
 }
 
 /** The file that a secret setting was read from; null when it was not. */

@@ -80,6 +80,8 @@ export interface LineProgram {
   send(line: string): void;
   /** Ends its standard input. */
   end(): void;
+  /** Asks it to end, for one that does not end with its standard input. */
+  stop(): void;
   readonly ended: Promise<void>;
 }
 
@@ -100,7 +102,40 @@ export function startLineProgram(command: string, args: readonly string[], optio
     child.stdin?.on('error', () => undefined);
     const ended = new Promise<void>((done) => child.on('close', () => done()));
     child.on('error', reject);
-    child.on('spawn', () => resolve({ send: (line) => void child.stdin?.write(`${line}\n`), end: () => void child.stdin?.end(), ended }));
+    child.on('spawn', () => resolve({ send: (line) => void child.stdin?.write(`${line}\n`), end: () => void child.stdin?.end(), stop: () => void child.kill('SIGTERM'), ended }));
+  });
+}
+
+/** A program that is talked to in bytes, in both directions. */
+export interface ByteProgram {
+  write(data: string | Uint8Array): void;
+  /** Ends its standard input. */
+  end(): void;
+  /** Kills its whole process group. */
+  kill(): void;
+  /** Resolves when it ended and its streams are read. */
+  readonly ended: Promise<{ readonly status: number | null; readonly signal: NodeJS.Signals | null; readonly stderr: string }>;
+}
+
+/**
+ * Starts a program whose standard output is handed on as it comes; of its standard error the last `maxErrorBytes` are kept.
+ * Rejects when it cannot be started. Its owner ends it: `end` or `kill`.
+ */
+export function startByteProgram(command: string, args: readonly string[], options: Pick<RunOptions, 'cwd' | 'env'> & { readonly onOutput: (chunk: Buffer) => void; readonly maxErrorBytes: number }): Promise<ByteProgram> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, [...args], { ...spawnOptions(options), stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    let stderr = Buffer.alloc(0);
+    child.stdout?.on('data', options.onOutput);
+    child.stderr?.on('data', (chunk: Buffer) => void (stderr = Buffer.concat([stderr, chunk]).subarray(-options.maxErrorBytes)));
+    child.stdin?.on('error', () => undefined);
+    const ended = new Promise<Awaited<ByteProgram['ended']>>((done) => child.on('close', (status, signal) => done({ status, signal, stderr: stderr.toString('utf8') })));
+    child.on('error', reject);
+    const kill = (): void => {
+      killGroup(child.pid, 'SIGKILL');
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
+    child.on('spawn', () => resolve({ write: (data) => void child.stdin?.write(data), end: () => void child.stdin?.end(), kill, ended }));
   });
 }
 
@@ -119,6 +154,45 @@ export function runAttached(command: string, args: readonly string[], options: P
       resolve({ status, signal });
     });
   });
+}
+
+/**
+ * Runs a program in this one's place on the terminal: keys such as Ctrl-C are for it alone, and a request to end is handed on to it. For what a person
+ * works in (a shell), where `runAttached` is for a step of ours. Rejects when it cannot be started.
+ */
+export async function runInForeground(command: string, args: readonly string[], options: Pick<RunOptions, 'cwd' | 'env'>): Promise<Pick<Finished, 'status' | 'signal'>> {
+  let child: ChildProcess | null = null;
+  const restore = (['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
+    const before = process.listeners(signal);
+    process.removeAllListeners(signal);
+    // The terminal gives the first two to the child itself.
+    process.on(signal, () => void (signal === 'SIGTERM' || signal === 'SIGHUP' ? child?.kill(signal) : null));
+    return () => {
+      process.removeAllListeners(signal);
+      for (const listener of before) process.on(signal, listener as () => void);
+    };
+  });
+  try {
+    return await new Promise((resolve, reject) => {
+      child = spawn(command, [...args], { ...spawnOptions(options), stdio: 'inherit' });
+      child.on('error', reject);
+      child.on('close', (status, signal) => resolve({ status, signal }));
+    });
+  } finally {
+    for (const undo of restore) undo();
+  }
+}
+
+/** Ends this process by the signal that ended the program it ran, so that a caller sees the same end. */
+export function dieBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+/** Becomes another program: same process id, its exit code and its signals are its own. Never returns. `command` is a path. */
+export function becomeProgram(command: string, args: readonly string[], env: Readonly<Record<string, string>>): never {
+  if (process.execve === undefined) throw new Error('this platform cannot replace a process');
+  return process.execve(command, [command, ...args], { ...env });
 }
 
 /** A child whose end is nobody’s duty to await; `kill` signals it alone, not its group. */

@@ -1,0 +1,116 @@
+// How the XCom reader reaches a site: flags, then the environment, then a profile of reader.yaml, then leoflow.yaml, then the kubeconfig.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Config } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
+import { suggest } from '#platform/config.ts';
+
+/** What a profile, the section `xcom_reader` of leoflow.yaml and the flags may say. Secrets are none of it. */
+export interface ReaderSite {
+  readonly transport?: string;
+  readonly kube_context?: string;
+  readonly namespace?: string;
+  readonly selector?: string;
+  readonly container?: string;
+  readonly pod?: string;
+  readonly python?: string;
+  readonly kubectl?: string;
+  readonly forward_to?: string;
+  readonly server?: string;
+  readonly user?: string;
+  readonly timeout?: number;
+}
+
+/** Every key of a site with the setting that is its environment variable. */
+const KEYS = {
+  transport: 'LEOFLOW_READER_TRANSPORT', kube_context: 'LEOFLOW_READER_KUBE_CONTEXT', namespace: 'LEOFLOW_READER_NAMESPACE', selector: 'LEOFLOW_READER_SELECTOR', container: 'LEOFLOW_READER_CONTAINER',
+  pod: 'LEOFLOW_READER_POD', python: 'LEOFLOW_READER_PYTHON', kubectl: 'LEOFLOW_READER_KUBECTL', forward_to: 'LEOFLOW_READER_FORWARD_TO', server: 'LEOFLOW_READER_SERVER', user: 'LEOFLOW_READER_USER', timeout: 'LEOFLOW_READER_TIMEOUT_SECONDS',
+} as const;
+
+/** The site's settings with where each came from. */
+export interface ResolvedSite {
+  readonly site: ReaderSite;
+  readonly from: Readonly<Partial<Record<keyof ReaderSite, string>>>;
+}
+
+interface Sources {
+  readonly flags: ReaderSite & { readonly profile?: string };
+  readonly config: Config;
+  /** Folder of reader.yaml. */
+  readonly configFolder: string;
+  /** Where the search for leoflow.yaml begins. */
+  readonly folder: string;
+}
+
+/** Merges what each source says; the first that says something wins. Throws `reader_usage` for a file that cannot be read or says something unknown. */
+export async function resolveSite(sources: Sources): Promise<ResolvedSite> {
+  const { flags, config } = sources;
+  const environment = Object.fromEntries(Object.entries(KEYS).filter(([key, name]) => config[name] !== null && !isDefault(key, config)).map(([key, name]) => [key, config[name]]));
+  const profile = await readProfile(sources, flags.profile ?? config.LEOFLOW_READER_PROFILE);
+  const project = await readProject(sources.folder);
+  const layers: [string, ReaderSite][] = [['flag', flags], ['environment', environment], ...profile, ...project];
+  const site: Record<string, unknown> = {};
+  const from: Record<string, string> = {};
+  for (const key of Object.keys(KEYS) as (keyof ReaderSite)[]) {
+    const found = layers.find(([, layer]) => layer[key] !== undefined);
+    if (found === undefined) continue;
+    site[key] = found[1][key];
+    from[key] = found[0];
+  }
+  return { site, from };
+}
+
+/** The two settings that have a default say something only when they differ from it. */
+function isDefault(key: string, config: Config): boolean {
+  return (key === 'transport' && config.LEOFLOW_READER_TRANSPORT === 'exec') || (key === 'timeout' && config.LEOFLOW_READER_TIMEOUT_SECONDS === 60);
+}
+
+async function readYaml(path: string): Promise<unknown> {
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(readFileSync(path, 'utf8'), { uniqueKeys: true });
+  const [problem] = document.errors;
+  if (problem !== undefined) throw new AppError('reader_usage', `${path}:${problem.linePos?.[0].line ?? 1}:${problem.linePos?.[0].col ?? 1}: ${problem.message.split('\n')[0] ?? ''}`, { hint: 'Mend the file at the place named.' });
+  return document.toJS();
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkSite(value: unknown, where: string): ReaderSite {
+  if (!isMap(value)) throw new AppError('reader_usage', `${where}: expected keys and values`, { hint: `Known keys: ${Object.keys(KEYS).join(', ')}.` });
+  const problems = Object.entries(value).flatMap(([key, given]) => {
+    if (!(key in KEYS)) return [`${where}.${key}: no such key${suggest(key, Object.keys(KEYS))}`];
+    const wanted = key === 'timeout' ? 'number' : 'string';
+    return typeof given === wanted ? [] : [`${where}.${key}: expected a ${wanted === 'string' ? 'text' : 'number of seconds'}`];
+  });
+  if (problems.length > 0) throw new AppError('reader_usage', problems.join('\n'), { hint: `Known keys: ${Object.keys(KEYS).join(', ')}.` });
+  return value;
+}
+
+async function readProfile(sources: Sources, wanted: string | null): Promise<[string, ReaderSite][]> {
+  const path = join(sources.configFolder, 'reader.yaml');
+  if (!existsSync(path)) {
+    if (wanted !== null) throw new AppError('reader_usage', `there is no profile ${wanted}: ${path} does not exist`, { hint: 'Write it: `profiles:`, below it names, below each the settings of that site.' });
+    return [];
+  }
+  const file = (await readYaml(path)) ?? {};
+  if (!isMap(file) || Object.keys(file).some((key) => key !== 'profiles' && key !== 'default')) throw new AppError('reader_usage', `${path}: expected \`profiles\` and, if wanted, \`default\``, { hint: 'See docs/guides/xcom-reader.md.' });
+  const profiles = isMap(file['profiles']) ? file['profiles'] : {};
+  const name = wanted ?? file['default'];
+  if (name === undefined || name === null) return [];
+  if (typeof name !== 'string' || !Object.hasOwn(profiles, name)) throw new AppError('reader_usage', `there is no profile ${String(name)} in ${path}${suggest(String(name), Object.keys(profiles))}`, { hint: `It has ${Object.keys(profiles).join(', ') || 'none'}.` });
+  return [[`profile ${name}`, checkSite(profiles[name], `${path}: profiles.${name}`)]];
+}
+
+/** The section of the nearest leoflow.yaml, looked for up to the folder with `.git`. */
+async function readProject(folder: string): Promise<[string, ReaderSite][]> {
+  for (let at = folder; ; at = dirname(at)) {
+    const path = join(at, 'leoflow.yaml');
+    if (existsSync(path)) {
+      const file = await readYaml(path);
+      return isMap(file) && file['xcom_reader'] !== undefined ? [[path, checkSite(file['xcom_reader'], `${path}: xcom_reader`)]] : [];
+    }
+    if (existsSync(join(at, '.git')) || dirname(at) === at) return [];
+  }
+}

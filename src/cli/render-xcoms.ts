@@ -1,0 +1,66 @@
+// XComs on a terminal and in files: a table for people, JSON, JSON lines and CSV for programs.
+import type { ProbeRun, PulledXCom, XComPull } from '#contract/xcom-reader.ts';
+import { renderExactJson } from '#devloop/xcom-reader/python-json.ts';
+import { renderTable } from './output.ts';
+
+/** How a pull is printed. */
+export type XComFormat = 'table' | 'json' | 'jsonl' | 'csv';
+
+const LONGEST_CELL = 100;
+
+/** A value in one line, cut for a terminal. */
+export function renderCell(xcom: PulledXCom, width = LONGEST_CELL): string {
+  if (xcom.encoding === 'absent') return `${xcom.bytes ?? 0} bytes`;
+  const text = renderExactJson(xcom.value).replace(/[\u0080-\u009f]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+/** Rows as CSV by RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe. */
+export function renderCsv(rows: readonly (readonly (string | number | boolean | null)[])[]): string {
+  return rows.map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
+}
+
+function csvCell(cell: string | number | boolean | null): string {
+  if (typeof cell !== 'string') return cell === null ? '' : String(cell);
+  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Runs for people. */
+export function renderRuns(runs: readonly ProbeRun[]): string {
+  return renderTable(['RUN', 'STATE', 'TYPE', 'STARTED', 'SECONDS'], runs.map((run) => [run.run_id, run.state, run.run_type, run.start_date, secondsOf(run)]));
+}
+
+function secondsOf(run: ProbeRun): string | null {
+  if (run.start_date === null || run.end_date === null) return null;
+  return ((Date.parse(run.end_date) - Date.parse(run.start_date)) / 1000).toFixed(1);
+}
+
+const CSV_HEAD = ['dag_id', 'run_id', 'task_id', 'map_index', 'key', 'timestamp', 'storage', 'encoding', 'bytes', 'value'] as const;
+
+/** A pull in a format. Texts of a CSV are JSON only where they are no text already. */
+export function renderPull(pull: XComPull, format: XComFormat): string {
+  switch (format) {
+    case 'json': return `${renderExactJson(pull, 2)}\n`;
+    case 'jsonl': return pull.xcoms.map((xcom) => `${renderExactJson(xcom)}\n`).join('');
+    case 'csv': return renderCsv([CSV_HEAD, ...pull.xcoms.map((xcom) => [xcom.dag_id, xcom.run_id, xcom.task_id, xcom.map_index, xcom.key, xcom.timestamp, xcom.storage, xcom.encoding, xcom.bytes, typeof xcom.value === 'string' ? xcom.value : renderExactJson(xcom.value)])]);
+    case 'table': return renderForPeople(pull);
+  }
+}
+
+function renderForPeople(pull: XComPull): string {
+  if (pull.xcoms.length === 0) return '';
+  const isManyRuns = new Set(pull.xcoms.map((xcom) => xcom.run_id)).size > 1;
+  const rows = pull.xcoms.map((xcom) => [...(isManyRuns ? [xcom.run_id] : []), xcom.map_index < 0 ? xcom.task_id : `${xcom.task_id}[${xcom.map_index}]`, xcom.key, xcom.encoding, renderCell(xcom)]);
+  return renderTable([...(isManyRuns ? ['RUN'] : []), 'TASK', 'KEY', 'KIND', 'VALUE'], rows);
+}
+
+/** What a person should know beside the table: where it came from, what was left out, what was not sure. */
+export function renderRemarks(pull: XComPull): string {
+  const [run] = pull.runs;
+  const lines = [`${pull.dag_id}${run === undefined ? '' : ` · ${run.run_id} (${run.state ?? 'no state'})`} · ${pull.source.target} · schema ${pull.schema}`];
+  const noted = pull.xcoms.flatMap((xcom) => xcom.decodeNotes.filter((note) => /ambiguous|damaged|neither|not fetched|cut|\(not loaded\)/.test(note)).map((note) => `${xcom.task_id}.${xcom.key} ${note}`));
+  lines.push(...noted.slice(0, 10));
+  if (pull.truncated) lines.push('there are more: raise --limit');
+  return lines.map((line) => `${line}\n`).join('');
+}

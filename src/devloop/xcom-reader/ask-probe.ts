@@ -1,0 +1,101 @@
+// One session with the probe: its program and the question go in on standard input, a whole answer comes back and is acknowledged.
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '#contract/errors.ts';
+import { PROBE_PROTOCOL, type ProbeAnswer, type ProbeFailure, type ProbeReply } from '#contract/xcom-reader.ts';
+import { callLater, settledWithin } from '#platform/clock.ts';
+import { type ByteProgram, startByteProgram } from '#platform/exec.ts';
+import { FrameReader } from './frame.ts';
+import type { Question, SessionLimits } from './transport.ts';
+
+const PROBE_FILE = join(import.meta.dirname, '..', '..', '..', 'python', 'leoflow', 'xcom_reader', 'probe.py');
+/** Reads the program from standard input, which stays open for the question and the acknowledgement. */
+const BOOT = 'import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),"probe","exec"))';
+const MAX_ERROR_BYTES = 64 * 1024;
+const GOODBYE_MS = 5000;
+
+/** How the probe is started: `args` are what comes before the Python program's own arguments. */
+export interface ProbeProgram {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly urlVariable: string | null;
+}
+
+/** How a session ended: with a reply, or without one. */
+export type SessionEnd =
+  | { readonly kind: 'reply'; readonly reply: ProbeReply }
+  /** It ended before an answer was whole. */
+  | { readonly kind: 'ended'; readonly status: number | null; readonly stderr: string; readonly received: number; readonly expected: number | null }
+  | { readonly kind: 'timed_out'; readonly stderr: string };
+
+/** The probe's program text, as it travels. */
+export function readProbe(): string {
+  return readFileSync(PROBE_FILE, 'utf8');
+}
+
+/** Asks once. Throws `reader_exec` when the program cannot be started, `interrupted` when it was stopped. */
+export async function askProbe(program: ProbeProgram, question: Question, limits: SessionLimits): Promise<SessionEnd> {
+  const probe = Buffer.from(readProbe(), 'utf8');
+  const sentinel = randomBytes(16).toString('hex');
+  const request = { ...question, protocol: PROBE_PROTOCOL, sentinel, url_variable: program.urlVariable, statement_timeout_ms: Math.max(1000, limits.timeoutMs - 5000) };
+  const reader = new FrameReader(sentinel);
+  let child: ByteProgram | null = null;
+  let reply: ProbeReply | null = null;
+  let timedOut = false;
+  const onOutput = (chunk: Buffer): void => {
+    const found = reply === null ? reader.push(chunk) : null;
+    if (found === null) return;
+    reply = JSON.parse(found.payload.toString('utf8')) as ProbeReply;
+    child?.write(`ACK ${found.sha256}\n`);
+    child?.end();
+    answered();
+  };
+  let answered: () => void = () => undefined;
+  const whole = new Promise<void>((resolve) => (answered = resolve));
+  child = await startByteProgram(program.command, [...program.args, '-u', '-c', BOOT, String(probe.length)], { ...(program.env === undefined ? {} : { env: program.env }), onOutput, maxErrorBytes: MAX_ERROR_BYTES });
+  const running = child;
+  const callOff = callLater(limits.timeoutMs, () => {
+    timedOut = true;
+    running.kill();
+  });
+  const onStop = (): void => running.kill();
+  limits.stop.addEventListener('abort', onStop, { once: true });
+  if (limits.stop.aborted) onStop();
+  running.write(probe);
+  running.write(`${JSON.stringify(request)}\n`);
+  try {
+    await Promise.race([whole, running.ended]);
+    // The answer is proved by its hash: how kubectl ends after it changes nothing.
+    if (reply !== null) await settledWithin(running.ended, GOODBYE_MS);
+    else return await endWithoutReply(await running.ended, { timedOut, stop: limits.stop, reader });
+    return { kind: 'reply', reply };
+  } finally {
+    callOff();
+    limits.stop.removeEventListener('abort', onStop);
+    running.kill();
+  }
+}
+
+function endWithoutReply(ended: Awaited<ByteProgram['ended']>, how: { timedOut: boolean; stop: AbortSignal; reader: FrameReader }): Promise<SessionEnd> {
+  if (how.stop.aborted) throw new AppError('interrupted', 'stopped');
+  return Promise.resolve(how.timedOut ? { kind: 'timed_out', stderr: ended.stderr } : { kind: 'ended', status: ended.status, stderr: ended.stderr, ...how.reader.progress });
+}
+
+const FAILURES: Readonly<Record<ProbeFailure['failure'], string>> = {
+  connection_missing: 'Name the container where Airflow runs with --container, or give a connection with --transport dsn.',
+  driver_missing: 'Name a Python that has SQLAlchemy and the database’s driver with --python.',
+  database_down: 'The pod itself cannot reach its database now: look at the scheduler’s own log.',
+  schema_unknown: 'The database is no Airflow metadata database, or its migrations are not done: ask `airflow db check-migrations` in the pod.',
+  statement_failed: 'Narrow the question (--task-id, --limit), or give it more time with --timeout.',
+  write_refused: 'The probe was changed: use the one that came with this program.',
+  bad_request: 'Reader and probe do not fit: use the same version of both.',
+};
+
+/** The answer of a reply. Throws `reader_database` for a failure of the probe. */
+export function answerOf(reply: ProbeReply): ProbeAnswer {
+  if (reply.kind === 'answer') return reply;
+  const sqlstate = reply.sqlstate === null ? '' : ` (SQLSTATE ${reply.sqlstate})`;
+  throw new AppError('reader_database', `${reply.message}${sqlstate}`, { hint: FAILURES[reply.failure], details: { failure: reply.failure, sqlstate: reply.sqlstate } });
+}
