@@ -33,6 +33,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   config: async () => (await import('./config.ts')).configCommand,
   migrate: async () => (await import('./small-commands.ts')).migrateCommand,
   prune: async () => (await import('./prune.ts')).pruneCommand,
+  worktree: async () => (await import('./worktree.ts')).worktreeCommand,
+  lease: async () => (await import('./lease.ts')).leaseCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   version: async () => (await import('./small-commands.ts')).versionCommand,
 };

@@ -1,11 +1,10 @@
 // `xcom pull --explain`: who is asked what, without a value, a host or a password in it.
 import { type PullRequest, questionOf } from '#devloop/xcom-reader/pull.ts';
-import type { LocalContext } from './local-context.ts';
-import type { OpenReader } from './open-reader.ts';
+import type { OpenReader, ReaderContext } from './open-reader.ts';
 import { renderFields } from './output.ts';
 
 /** Asks the question without values, and prints the way there and the statements that were sent. */
-export async function explain(context: LocalContext, reader: OpenReader, request: PullRequest): Promise<void> {
+export async function explain(context: ReaderContext, reader: OpenReader, request: PullRequest): Promise<void> {
   const { answer, target } = await reader.transport.ask(questionOf({ ...request, keysOnly: true }, 'exact'));
   context.out(renderFields([
     ['transport', reader.transport.name], ['asked', target], ['connection', answer.connection_from], ['schema', `${answer.schema} (${answer.dialect})`], ['airflow', answer.airflow_version], ['XCom backend', answer.backend ?? 'Airflow’s own'],

@@ -11,6 +11,9 @@ import { userConfigFolder, userEnvironment } from '#platform/config.ts';
 import type { LocalContext } from './local-context.ts';
 import { type ReaderSite, type ResolvedSite, resolveSite } from './reader-settings.ts';
 
+/** What the reader's commands get from the composition root. */
+export type ReaderContext = Pick<LocalContext, 'readConfig' | 'out' | 'err' | 'errIsTerminal' | 'stop' | 'version' | 'exitWith'>;
+
 /** What commander makes of the common flags. */
 export interface ReaderFlags {
   readonly profile?: string;
@@ -65,7 +68,7 @@ export interface OpenReader extends ResolvedSite {
 }
 
 /** Opens the transport that flags, environment and files choose. Throws `reader_usage` where something is missing. */
-export async function openReader(context: LocalContext, flags: ReaderFlags): Promise<OpenReader> {
+export async function openReader(context: ReaderContext, flags: ReaderFlags): Promise<OpenReader> {
   const config = context.readConfig();
   const resolved = await resolveSite({ flags: { ...siteOf(flags), ...(flags.profile === undefined ? {} : { profile: flags.profile }) }, config, configFolder: userConfigFolder(), folder: process.cwd() });
   const { site } = resolved;
@@ -110,7 +113,7 @@ function forwardTarget(site: ReaderSite): { to: string; port: number } {
 }
 
 /** Runs a command's work with a reader, and closes it whatever happens. */
-export async function withReader<R>(context: LocalContext, flags: ReaderFlags, work: (reader: OpenReader) => Promise<R>): Promise<R> {
+export async function withReader<R>(context: ReaderContext, flags: ReaderFlags, work: (reader: OpenReader) => Promise<R>): Promise<R> {
   const reader = await openReader(context, flags);
   try {
     return await work(reader);

@@ -7,8 +7,7 @@ import { type PullRequest, pullXComs, requestOf } from '#devloop/xcom-reader/pul
 import { renderExactJson } from '#devloop/xcom-reader/python-json.ts';
 import { buildTrajectory, renderPlot, type Trajectory } from '#devloop/xcom-reader/trajectory.ts';
 import { parseValuePath, partOf } from '#devloop/xcom-reader/value-path.ts';
-import type { LocalContext } from './local-context.ts';
-import { type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
+import { type ReaderContext, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
 import { renderTable } from './output.ts';
 import { readerCommand, readerInteger } from './reader-command.ts';
 import { renderCsv } from './render-xcoms.ts';
@@ -32,7 +31,7 @@ interface TableFlags extends CompareFlags {
 }
 
 function compareFlags(command: Command, key: string): Command {
-  return withReaderFlags(command).option('--dag-id <id>', 'DAG (required)').option('--task-id <glob>', 'only these tasks').option('--key <glob>', 'key', key)
+  return command.option('--dag-id <id>', 'DAG (required)').option('--task-id <glob>', 'only these tasks').option('--key <glob>', 'key', key)
     .option('--map-index <range>', 'only these map indexes').option('--limit <n>', 'rows at most of each run', '1000').option('--json', 'print JSON');
 }
 
@@ -44,9 +43,9 @@ function requestFor(flags: CompareFlags, runId: string): PullRequest {
 }
 
 /** `xcom diff`. */
-export function diffCommand(context: LocalContext): Command {
-  return compareFlags(readerCommand('diff', 'What differs between the XComs of two runs. RUN as in `xcom pull`.'), '*').argument('<before>', 'run').argument('<after>', 'run')
-    .option('--exit-code', 'exit 1 when something differs')
+export function diffCommand(context: ReaderContext): Command {
+  const command = compareFlags(readerCommand('diff', 'What differs between the XComs of two runs. RUN as in `xcom pull`.'), '*').option('--exit-code', 'exit 1 when something differs');
+  return withReaderFlags(command).argument('<before>', 'run').argument('<after>', 'run')
     .addHelpText('after', "\nExample:\n  leoflow xcom diff --dag-id train --task-id 'fit_*' scheduled__2026-01-01 latest:success\n")
     .action(async (before: string, after: string, flags: CompareFlags & { readonly exitCode?: boolean }) => {
       await withReader(context, flags, async ({ transport }) => {
@@ -62,7 +61,7 @@ export function diffCommand(context: LocalContext): Command {
     });
 }
 
-function requireRun(context: LocalContext, pull: XComPull): void {
+function requireRun(context: ReaderContext, pull: XComPull): void {
   if (pull.runs.length > 0) return;
   for (const hint of pull.hints) context.err(`  → ${hint}\n`);
   throw new AppError('reader_usage', `there is no such run of ${pull.dag_id}`, { hint: '`leoflow xcom pull --list-runs` lists them.' });
@@ -84,11 +83,12 @@ function renderDifference({ path, before, after, delta }: Difference): string {
 }
 
 /** `xcom table`. */
-export function tableCommand(context: LocalContext): Command {
-  return compareFlags(readerCommand('table', 'A value over the last runs, or over the map indexes of one run, as a table, CSV or a plot.'), 'return_value')
+export function tableCommand(context: ReaderContext): Command {
+  const command = compareFlags(readerCommand('table', 'A value over the last runs, or over the map indexes of one run, as a table, CSV or a plot.'), 'return_value')
     .option('--runs <n>', 'the last so many runs', '10').option('--state <state>', 'only runs in this state, e.g. success')
     .option('--run-id <id>', 'one run: rows are then its map indexes').addOption(new Option('--pivot <what>', 'what a row stands for').choices(['run', 'map_index']))
-    .option('--path <path>', 'only this part of each value: .auc').option('--csv', 'print CSV').option('--plot', 'draw each column of numbers')
+    .option('--path <path>', 'only this part of each value: .auc').option('--csv', 'print CSV').option('--plot', 'draw each column of numbers');
+  return withReaderFlags(command)
     .addHelpText('after', '\nExample:\n  leoflow xcom table --dag-id train --task-id evaluate --path .auc --runs 30 --plot\n')
     .action(async (flags: TableFlags & { readonly pivot?: Trajectory['pivot'] }) => {
       const pivot = flags.pivot ?? (flags.runId === undefined ? 'run' : 'map_index');
@@ -106,7 +106,7 @@ export function tableCommand(context: LocalContext): Command {
     });
 }
 
-function printTable(context: LocalContext, table: Trajectory, flags: TableFlags): void {
+function printTable(context: ReaderContext, table: Trajectory, flags: TableFlags): void {
   const head = [table.pivot === 'run' ? 'run_id' : 'map_index', ...table.columns];
   const rows = table.rows.map((row) => [row.label, ...row.cells]);
   if (flags.json === true) return context.out(`${renderExactJson({ pivot: table.pivot, columns: table.columns, rows: table.rows }, 2)}\n`);

@@ -8,8 +8,7 @@ import { renderExactJson } from '#devloop/xcom-reader/python-json.ts';
 import { parseValuePath, partOf } from '#devloop/xcom-reader/value-path.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { sleep } from '#platform/clock.ts';
-import type { LocalContext } from './local-context.ts';
-import { type OpenReader, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
+import { type OpenReader, type ReaderContext, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
 import { renderCell, renderPull, renderRemarks, renderRuns, type XComFormat } from './render-xcoms.ts';
 import { readerCommand, readerInteger } from './reader-command.ts';
 
@@ -39,7 +38,7 @@ interface PullFlags extends ReaderFlags {
 }
 
 const EXAMPLES = `
-Examples:
+Example:
   leoflow xcom pull --dag-id train --list-runs
   leoflow xcom pull --dag-id train --run-id latest:success --task-id 'fit_*' --path .auc
   leoflow xcom pull --dag-id train --run-id latest --key '*' --json --out xcoms.json
@@ -49,8 +48,8 @@ Nothing can be written: docs/guides/xcom-reader.md says why. Exit codes: 2 usage
 `;
 
 /** `xcom pull`. */
-export function pullCommand(context: LocalContext): Command {
-  const command = withReaderFlags(readerCommand('pull', 'Read XComs of an Airflow whose database only its own pods reach, by one SELECT inside the scheduler’s pod.'))
+export function pullCommand(context: ReaderContext): Command {
+  const command = readerCommand('pull', 'Read XComs of an Airflow whose database only its own pods reach, by one SELECT inside the scheduler’s pod.')
     .option('--dag-id <id>', 'DAG (required)')
     .option('--run-id <id>', 'run: its id, a unique beginning of it, latest, or latest:success (required but for --list-runs)')
     .option('--task-id <glob>', 'only these tasks')
@@ -69,7 +68,7 @@ export function pullCommand(context: LocalContext): Command {
     .option('--fail-empty', 'exit 10 when nothing matched').option('--strict', 'exit 7 when a value could not be decoded')
     .option('--explain', 'say what would be asked, and of whom; ask nothing but that')
     .addHelpText('after', EXAMPLES);
-  return command.action(async (flags: PullFlags) => {
+  return withReaderFlags(command).action(async (flags: PullFlags) => {
     const request = parseFlags(flags);
     await withReader(context, flags, async (reader) => {
       if (flags.explain === true) return (await import('./explain-reader.ts')).explain(context, reader, request);
@@ -99,7 +98,7 @@ function formatOf(flags: PullFlags): XComFormat {
 
 interface Asked { readonly request: PullRequest; readonly flags: PullFlags }
 
-async function printRuns(context: LocalContext, reader: OpenReader, { request, flags }: Asked): Promise<void> {
+async function printRuns(context: ReaderContext, reader: OpenReader, { request, flags }: Asked): Promise<void> {
   const { runs, hints } = await listRuns(reader.transport, { dagId: request.dagId, limit: request.limit });
   if (formatOf(flags) !== 'table') deliver(context, `${renderExactJson({ dag_id: request.dagId, runs, hints }, 2)}\n`, flags);
   else if (runs.length > 0) deliver(context, renderRuns(runs), flags);
@@ -107,7 +106,7 @@ async function printRuns(context: LocalContext, reader: OpenReader, { request, f
   if (runs.length === 0 && flags.failEmpty === true) throw new AppError('reader_empty', 'no run matched');
 }
 
-function deliver(context: LocalContext, text: string, flags: PullFlags): void {
+function deliver(context: ReaderContext, text: string, flags: PullFlags): void {
   if (flags.out === undefined) return context.out(text);
   writeFileAtomic(flags.out, text);
   context.err(`written to ${flags.out}\n`);
@@ -125,7 +124,7 @@ function narrowOne(xcom: PulledXCom, path: readonly (string | number)[], text: s
   return { ...xcom, value: value ?? null, decodeNotes: value === undefined ? [...xcom.decodeNotes, `$: has no ${text}`] : xcom.decodeNotes };
 }
 
-function print(context: LocalContext, whole: XComPull, flags: PullFlags): void {
+function print(context: ReaderContext, whole: XComPull, flags: PullFlags): void {
   const pull = narrow(whole, flags);
   const format = formatOf(flags);
   deliver(context, renderPull(pull, format), flags);
@@ -135,7 +134,7 @@ function print(context: LocalContext, whole: XComPull, flags: PullFlags): void {
   if (flags.strict === true && lost.length > 0) throw new AppError('reader_decode', `${lost.length} of ${pull.xcoms.length} values were not decoded: ${lost.slice(0, 5).map((xcom) => `${xcom.task_id}.${xcom.key} ${xcom.decodeNotes[0] ?? ''}`).join('; ')}`);
 }
 
-function tellEmpty(context: LocalContext, pull: XComPull, flags: PullFlags): void {
+function tellEmpty(context: ReaderContext, pull: XComPull, flags: PullFlags): void {
   context.err('no XCom matched\n');
   for (const hint of pull.hints) context.err(`  → ${hint}\n`);
   if (flags.failEmpty === true) throw new AppError('reader_empty', 'nothing matched');
@@ -145,7 +144,7 @@ const ENDED = ['success', 'failed'];
 const PATIENCE = 5;
 
 /** Looks again and again until the run has ended, and prints what is new or changed. A look that fails for a reason that passes is told and repeated. */
-async function watch(context: LocalContext, reader: OpenReader, { request, flags }: Asked): Promise<void> {
+async function watch(context: ReaderContext, reader: OpenReader, { request, flags }: Asked): Promise<void> {
   const seconds = readerInteger('interval', flags.interval, [1, 3600]);
   const seen = new Map<string, string>();
   let pinned = request;
@@ -168,7 +167,7 @@ async function watch(context: LocalContext, reader: OpenReader, { request, flags
   }
 }
 
-function printNew(context: LocalContext, xcom: PulledXCom, how: { seen: Map<string, string>; flags: PullFlags }): void {
+function printNew(context: ReaderContext, xcom: PulledXCom, how: { seen: Map<string, string>; flags: PullFlags }): void {
   const place = JSON.stringify([xcom.run_id, xcom.task_id, xcom.map_index, xcom.key]);
   const text = renderExactJson([xcom.value, xcom.timestamp]);
   if (how.seen.get(place) === text) return;

@@ -4,15 +4,14 @@ import { AppError } from '#contract/errors.ts';
 import { readProbe } from '#devloop/xcom-reader/ask-probe.ts';
 import { allowed, clusterRights } from '#devloop/xcom-reader/kubectl.ts';
 import { readStandalone } from '#devloop/xcom-reader/standalone.ts';
-import type { LocalContext } from './local-context.ts';
-import { type OpenReader, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
+import { type OpenReader, type ReaderContext, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
 import { renderExactJson } from '#devloop/xcom-reader/python-json.ts';
 import { readerCommand } from './reader-command.ts';
 
 interface Check { readonly name: string; readonly level: 'ok' | 'warning' | 'error'; readonly text: string }
 
 /** `xcom doctor`. */
-export function readerDoctorCommand(context: LocalContext): Command {
+export function readerDoctorCommand(context: ReaderContext): Command {
   return withReaderFlags(readerCommand('doctor', 'Look whether a site can be read, and how sure it is that nothing can be written there.')).option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  leoflow xcom doctor --namespace airflow\n')
     .action(async (flags: ReaderFlags & { readonly json?: boolean }) => {
@@ -51,7 +50,7 @@ function roleCheck(mayWrite: readonly string[] | null): Pick<Check, 'level' | 't
 }
 
 /** `xcom rbac`. */
-export function rbacCommand(context: LocalContext): Command {
+export function rbacCommand(context: ReaderContext): Command {
   return readerCommand('rbac', 'Print the role that reading needs: look at pods, exec into them, nothing else.').option('-n, --namespace <name>', 'namespace of Airflow', 'airflow').option('--user <name>', 'who gets it', 'NAME')
     .addHelpText('after', '\nExample:\n  leoflow xcom rbac --namespace airflow --user jane@example.com | kubectl apply -f -\n')
     .action(({ namespace, user }: { readonly namespace: string; readonly user: string }) => context.out(manifest(namespace, user)));
@@ -76,7 +75,7 @@ subjects:
 }
 
 /** `xcom probe`. */
-export function probeCommand(context: LocalContext): Command {
+export function probeCommand(context: ReaderContext): Command {
   return readerCommand('probe', 'Print the program that runs in the pod, to be read; or a script that does it all with Python and kubectl alone.').option('--standalone', 'the script: flags as of `xcom pull`')
     .addHelpText('after', '\nExample:\n  leoflow xcom probe --standalone > xcom-pull.py\n')
     .action(({ standalone }: { readonly standalone?: boolean }) => context.out(standalone === true ? readStandalone() : readProbe()));

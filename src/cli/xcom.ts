@@ -3,16 +3,17 @@ import type { Command } from 'commander';
 import type { XComResponse } from '#contract/airflow/xcom.ts';
 import { listAll, segment } from './api-client.ts';
 import type { CliContext } from './context.ts';
-import type { LocalContext } from './local-context.ts';
+import type { ReaderContext } from './open-reader.ts';
 import { diffCommand, tableCommand } from './xcom-compare.ts';
+import { mcpCommand } from './xcom-mcp.ts';
 import { pullCommand } from './xcom-pull.ts';
 import { probeCommand, rbacCommand, readerDoctorCommand } from './xcom-site.ts';
 import { renderJson, renderTable } from './output.ts';
 import { clientOf, groupCommand, integerOption, remoteCommand, type RemoteOptions, resolveRun, runPath } from './remote-command.ts';
 
 /** `xcom`. */
-export function xcomCommand(context: LocalContext & CliContext): Command {
-  return groupCommand('xcom', 'Values that tasks returned and pushed: of a private Airflow (pull, diff, table), of a Leoflow server (list, get).', [pullCommand(context), diffCommand(context), tableCommand(context), readerDoctorCommand(context), rbacCommand(context), probeCommand(context), listCommand(context), getCommand(context)]);
+export function xcomCommand(context: CliContext & ReaderContext): Command {
+  return groupCommand('xcom', 'Values that tasks returned and pushed: of a private Airflow (pull, diff, table), of a Leoflow server (list, get).', [pullCommand(context), diffCommand(context), tableCommand(context), readerDoctorCommand(context), rbacCommand(context), probeCommand(context), mcpCommand(context), listCommand(context), getCommand(context)]);
 }
 
 function listCommand(context: CliContext): Command {

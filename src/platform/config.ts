@@ -1,7 +1,7 @@
 // The only reader of the environment: settings parsed by the table in contract/config.ts.
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { type Config, SETTINGS, type SettingName } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 
@@ -126,6 +126,25 @@ export function userEnvironment(env: NodeJS.ProcessEnv = process.env): Record<st
 /** The whole environment of this process, for programs that a person runs through a command. */
 export function callerEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** The shell that this person works in. */
+export function loginShell(env: NodeJS.ProcessEnv = process.env): string {
+  return env['SHELL'] ?? '/bin/sh';
+}
+
+/** Full path of a program on the search path; null when there is none. */
+export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env): string | null {
+  if (name.includes('/')) return name;
+  const isProgram = (path: string): boolean => {
+    try {
+      accessSync(path, constants.X_OK);
+      return statSync(path).isFile();
+    } catch {
+      return false;
+    }
+  };
+  return (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name)).find(isProgram) ?? null;
 }
 
 /** Where this user's programs keep their settings. */

@@ -121,11 +121,11 @@ export interface ByteProgram {
  * Starts a program whose standard output is handed on as it comes; of its standard error the last `maxErrorBytes` are kept.
  * Rejects when it cannot be started. Its owner ends it: `end` or `kill`.
  */
-export function startByteProgram(command: string, args: readonly string[], options: Pick<RunOptions, 'cwd' | 'env'> & { readonly onOutput: (chunk: Buffer) => void; readonly maxErrorBytes: number }): Promise<ByteProgram> {
+export function startByteProgram(command: string, args: readonly string[], options: Pick<RunOptions, 'cwd' | 'env'> & { readonly onBytes: (chunk: Buffer) => void; readonly maxErrorBytes: number }): Promise<ByteProgram> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...args], { ...spawnOptions(options), stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     let stderr = Buffer.alloc(0);
-    child.stdout?.on('data', options.onOutput);
+    child.stdout?.on('data', options.onBytes);
     child.stderr?.on('data', (chunk: Buffer) => void (stderr = Buffer.concat([stderr, chunk]).subarray(-options.maxErrorBytes)));
     child.stdin?.on('error', () => undefined);
     const ended = new Promise<Awaited<ByteProgram['ended']>>((done) => child.on('close', (status, signal) => done({ status, signal, stderr: stderr.toString('utf8') })));

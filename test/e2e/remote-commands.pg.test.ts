@@ -12,6 +12,7 @@ import { readConfig } from '#platform/config.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { addDag, addInstance, addRun, addXCom, dagOf, task } from '../support/rows.ts';
 import { authCommand } from '#cli/auth.ts';
+import type { ReaderContext } from '#cli/open-reader.ts';
 import type { CliContext } from '#cli/context.ts';
 import { dagsCommand } from '#cli/dags.ts';
 import { poolsCommand } from '#cli/pools.ts';
@@ -39,13 +40,16 @@ before(async () => {
   writeFileSync(file, '{"timestamp":"2026-01-01T12:00:02Z","level":"error","event":"no such table"}\nraw\n');
 });
 
+/** What only the reader of other Airflows uses. */
+const notReading = { errIsTerminal: false, version: '0', exitWith: () => undefined };
+
 interface Done { readonly out: string; readonly err: string }
 
 /** Runs a command line in this process. */
 async function run(line: readonly string[], more: { env?: Record<string, string>; overrides?: Partial<CliContext> } = {}): Promise<Done> {
   const written = { out: '', err: '' };
-  const context: CliContext = {
-    readConfig: (overrides) => readConfig({ LEOFLOW_HOME: home, ...overrides }, more.env ?? {}), homeOf: (config) => config.LEOFLOW_HOME ?? home,
+  const context: CliContext & ReaderContext = {
+    ...notReading, readConfig: (overrides) => readConfig({ LEOFLOW_HOME: home, ...overrides }, more.env ?? {}), homeOf: (config) => config.LEOFLOW_HOME ?? home,
     out: (text) => void (written.out += text), err: (text) => void (written.err += text), outIsTerminal: false, coloured: false, stop: new AbortController().signal, ...more.overrides,
   };
   const program = new Command('leoflow').exitOverride();
@@ -158,7 +162,7 @@ test('a server that is not there, or not known, is named with the way out', asyn
 });
 
 test('every command shows an example', () => {
-  const context: CliContext = { readConfig, homeOf: () => home, out: () => undefined, err: () => undefined, outIsTerminal: false, coloured: false, stop: new AbortController().signal };
+  const context: CliContext & ReaderContext = { ...notReading, readConfig, homeOf: () => home, out: () => undefined, err: () => undefined, outIsTerminal: false, coloured: false, stop: new AbortController().signal };
   for (const group of [dagsCommand, runsCommand, tasksCommand, xcomCommand, poolsCommand, authCommand].map((make) => make(context))) {
     assert.ok(group.description().length > 0);
     for (const command of group.commands) {

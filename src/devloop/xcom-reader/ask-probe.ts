@@ -44,7 +44,7 @@ export async function askProbe(program: ProbeProgram, question: Question, limits
   let child: ByteProgram | null = null;
   let reply: ProbeReply | null = null;
   let timedOut = false;
-  const onOutput = (chunk: Buffer): void => {
+  const onBytes = (chunk: Buffer): void => {
     const found = reply === null ? reader.push(chunk) : null;
     if (found === null) return;
     reply = JSON.parse(found.payload.toString('utf8')) as ProbeReply;
@@ -54,7 +54,7 @@ export async function askProbe(program: ProbeProgram, question: Question, limits
   };
   let answered: () => void = () => undefined;
   const whole = new Promise<void>((resolve) => (answered = resolve));
-  child = await startByteProgram(program.command, [...program.args, '-u', '-c', BOOT, String(probe.length)], { ...(program.env === undefined ? {} : { env: program.env }), onOutput, maxErrorBytes: MAX_ERROR_BYTES });
+  child = await startByteProgram(program.command, [...program.args, '-u', '-c', BOOT, String(probe.length)], { ...(program.env === undefined ? {} : { env: program.env }), onBytes, maxErrorBytes: MAX_ERROR_BYTES });
   const running = child;
   const callOff = callLater(limits.timeoutMs, () => {
     timedOut = true;
