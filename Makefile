@@ -1,7 +1,7 @@
 # Thin targets: each is one line of another program.
 SHELL := /bin/sh
 NODE := sh bin/node
-.PHONY: setup check test prove prove-sim prove-mutants prove-chaos prove-timetables prove-assess bench demo docs
+.PHONY: setup check test site prove prove-sim prove-mutants prove-chaos prove-timetables prove-assess prove-xcom-reader prove-kubernetes bench demo docs
 
 setup: ## install what npm and pip bring; quick when there is nothing to do
 	@sh bin/setup
@@ -15,7 +15,7 @@ check: setup ## lint, types, unit tests, house rules (under 10 s)
 test: setup ## everything that a change must pass (under 15 minutes)
 	@$(NODE) test/run.ts all
 
-prove: test prove-sim prove-mutants prove-chaos prove-timetables prove-assess bench ## the long proofs, in parts
+prove: test prove-sim prove-mutants prove-chaos prove-timetables prove-assess prove-xcom-reader prove-kubernetes bench ## the long proofs, in parts
 
 prove-sim: setup ## 1,000 simulated worlds with faults on a virtual clock; SEED=n plays one and tells everything
 	@$(NODE) test/sim/main.ts $(if $(SEED),--replay $(SEED),--seeds $(or $(SEEDS),1000))
@@ -32,8 +32,17 @@ prove-timetables: setup ## random timetables beside Airflow's own classes, rando
 prove-assess: setup ## verdicts of `leoflow assess` beside what Airflow and the engine make of the same files; DIRS="a b" for folders of your own
 	@$(NODE) test/compat/assess/prove.ts $(DIRS)
 
+prove-xcom-reader: setup ## `leoflow xcom pull` beside what real Airflows 3.2.1 and 2.11 read after running DAGs; AIRFLOW="2.2 1.10" for others
+	@$(NODE) test/compat/xcom-reader/prove.ts $(AIRFLOW)
+
+prove-kubernetes: setup ## a real single-node Kubernetes, and the XCom reader in it; needs root, says what else
+	@$(NODE) test/kubernetes/prove.ts
+
 bench: setup ## figures beside targets, floors and Airflow, in docs/benchmarks.md (under 15 minutes)
 	@$(NODE) bench/main.ts --write
+
+site: setup ## the documentation as a site, in .cache/site
+	@bin/site build
 
 docs: setup ## regenerate generated documents
 	@$(NODE) test/house/generate-docs.ts

@@ -91,6 +91,7 @@ const CHECK: readonly Part[] = [
 ];
 const ALL: readonly Part[] = [
   ...CHECK,
+  tool('site', join(ROOT, 'bin/site'), ['build']),
   pythonTests,
   nodeTests('postgresql', ['src/**/*.pg.test.ts', 'test/**/*.pg.test.ts'], { together: false, seconds: 120 }),
   nodeTests('redis', ['src/**/*.redis.test.ts', 'test/**/*.redis.test.ts'], { together: false, seconds: 180 }),

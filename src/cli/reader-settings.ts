@@ -54,10 +54,20 @@ export async function resolveSite(sources: Sources): Promise<ResolvedSite> {
   for (const key of Object.keys(KEYS) as (keyof ReaderSite)[]) {
     const found = layers.find(([, layer]) => layer[key] !== undefined);
     if (found === undefined) continue;
-    site[key] = found[1][key];
+    site[key] = checkName(key, found[1][key]);
     from[key] = found[0];
   }
   return { site, from };
+}
+
+const NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
+/** What becomes an argument of kubectl has the form that Kubernetes gives it: nothing can pass for a flag. */
+const FORMS: Partial<Record<keyof ReaderSite, RegExp>> = { namespace: NAME, container: NAME, pod: NAME, selector: /^[A-Za-z0-9(!][A-Za-z0-9./_=!,() -]*$/, kube_context: /^[^-\s]/, server: /^https?:\/\/[^\s]+$/ };
+
+function checkName(key: keyof ReaderSite, value: unknown): unknown {
+  const form = FORMS[key];
+  if (form !== undefined && !form.test(String(value))) throw new AppError('reader_usage', `${key.replace('_', '-')} ${JSON.stringify(value)} has not the form of one`);
+  return value;
 }
 
 /** The two settings that have a default say something only when they differ from it. */

@@ -14,6 +14,8 @@ const PROBE_FILE = join(import.meta.dirname, '..', '..', '..', 'python', 'leoflo
 const BOOT = 'import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),"probe","exec"))';
 const MAX_ERROR_BYTES = 64 * 1024;
 const GOODBYE_MS = 5000;
+/** An answer that has begun, or came damaged, and behind which nothing more comes for so long is taken for cut. */
+const SILENCE_MS = 5000;
 
 /** How the probe is started: `args` are what comes before the Python program's own arguments. */
 export interface ProbeProgram {
@@ -27,7 +29,7 @@ export interface ProbeProgram {
 export type SessionEnd =
   | { readonly kind: 'reply'; readonly reply: ProbeReply }
   /** It ended before an answer was whole. */
-  | { readonly kind: 'ended'; readonly status: number | null; readonly stderr: string; readonly received: number; readonly expected: number | null }
+  | { readonly kind: 'ended'; readonly status: number | null; readonly stderr: string; readonly received: number; readonly expected: number | null; readonly damaged: boolean }
   | { readonly kind: 'timed_out'; readonly stderr: string };
 
 /** The probe's program text, as it travels. */
@@ -44,7 +46,10 @@ export async function askProbe(program: ProbeProgram, question: Question, limits
   let child: ByteProgram | null = null;
   let reply: ProbeReply | null = null;
   let timedOut = false;
+  let callOffSilence: () => void = () => undefined;
   const onBytes = (chunk: Buffer): void => {
+    callOffSilence();
+    callOffSilence = callLater(SILENCE_MS, () => (reader.progress.expected === null && !reader.damaged ? undefined : child?.kill()));
     const found = reply === null ? reader.push(chunk) : null;
     if (found === null) return;
     reply = JSON.parse(found.payload.toString('utf8')) as ProbeReply;
@@ -73,6 +78,7 @@ export async function askProbe(program: ProbeProgram, question: Question, limits
     return { kind: 'reply', reply };
   } finally {
     callOff();
+    callOffSilence();
     limits.stop.removeEventListener('abort', onStop);
     running.kill();
   }
@@ -80,7 +86,7 @@ export async function askProbe(program: ProbeProgram, question: Question, limits
 
 function endWithoutReply(ended: Awaited<ByteProgram['ended']>, how: { timedOut: boolean; stop: AbortSignal; reader: FrameReader }): Promise<SessionEnd> {
   if (how.stop.aborted) throw new AppError('interrupted', 'stopped');
-  return Promise.resolve(how.timedOut ? { kind: 'timed_out', stderr: ended.stderr } : { kind: 'ended', status: ended.status, stderr: ended.stderr, ...how.reader.progress });
+  return Promise.resolve(how.timedOut ? { kind: 'timed_out', stderr: ended.stderr } : { kind: 'ended', status: ended.status, stderr: ended.stderr, ...how.reader.progress, damaged: how.reader.damaged });
 }
 
 const FAILURES: Readonly<Record<ProbeFailure['failure'], string>> = {

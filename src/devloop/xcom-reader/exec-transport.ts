@@ -42,7 +42,7 @@ export function createExecTransport(cluster: Cluster, choice: ExecChoice, limits
 
 /** A pod that went away and an answer that was torn are tried again; what took its whole time is not. */
 function mayHelpAgain(end: Ended): boolean {
-  return end.kind === 'ended' && (end.status === 0 || end.received > 0 || isPodGone(end.stderr));
+  return end.kind === 'ended' && (end.status === 0 || end.received > 0 || end.damaged || isPodGone(end.stderr));
 }
 
 interface Search { readonly cluster: Cluster; readonly choice: ExecChoice; readonly gone: ReadonlySet<string>; readonly tell: (line: string) => void }
@@ -74,7 +74,7 @@ async function askIn(target: Target, question: Question, how: { readonly cluster
   const namespace = target.pod.metadata.namespace ?? cluster.namespace;
   const exec = [...clusterArgs({ ...cluster, namespace }), 'exec', '--stdin', target.pod.metadata.name, '--container', target.container, '--'];
   const pythons = choice.python === null ? ['python3', 'python'] : [choice.python];
-  let end: SessionEnd = { kind: 'ended', status: null, stderr: '', received: 0, expected: null };
+  let end: SessionEnd = { kind: 'ended', status: null, stderr: '', received: 0, expected: null, damaged: false };
   for (const python of pythons) {
     end = await start(cluster.kubectl, [...exec, python], question, limits);
     if (end.kind !== 'ended' || end.received > 0 || !isProgramMissing(end.stderr)) return end;
@@ -93,6 +93,7 @@ async function start(command: string, args: readonly string[], question: Questio
 
 function failureOf(end: Ended, target: Target, limits: SessionLimits): AppError {
   if (end.kind === 'timed_out') return new AppError('reader_exec', `${target.label} gave no answer within ${limits.timeoutMs / 1000} s`);
+  if (end.damaged) return new AppError('reader_protocol', `the answer of ${target.label} came damaged: its hash is another`);
   if (end.expected !== null) return new AppError('reader_protocol', `the answer of ${target.label} was cut: ${end.received} of ${end.expected} bytes came`);
   if (isPodGone(end.stderr)) return new AppError('reader_cluster', `${target.label} went away: ${lastWords(end.stderr)}`, { hint: 'Try again once the rollout is over.' });
   if (isProgramMissing(end.stderr)) return new AppError('reader_exec', `${target.label} has no Python under that name`, { hint: 'Name the Python that runs Airflow with --python, e.g. --python /home/airflow/.local/bin/python.' });

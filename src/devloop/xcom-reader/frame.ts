@@ -9,6 +9,8 @@ export class FrameReader {
   readonly #start: Buffer;
   #chunks: Buffer[] = [];
   #size = 0;
+  /** Whether a whole answer came whose hash was wrong. */
+  damaged = false;
   #expected: { readonly from: number; readonly bytes: number; readonly sha256: string } | null = null;
 
   constructor(sentinel: string) {
@@ -25,7 +27,8 @@ export class FrameReader {
     if (this.#size < from + bytes) return null;
     const payload = this.#joined().subarray(from, from + bytes);
     if (createHash('sha256').update(payload).digest('hex') === sha256) return { payload, sha256 };
-    // Damaged: what follows may be a whole one.
+    // What follows may be a whole one.
+    this.damaged = true;
     this.#chunks = [this.#joined().subarray(from)];
     this.#size -= from;
     this.#expected = null;

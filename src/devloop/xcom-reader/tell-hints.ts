@@ -27,9 +27,9 @@ function tellRuns(hints: ProbeHints, asked: Asked): string {
 
 function tellTask(hints: ProbeHints, asked: Asked): readonly string[] {
   const run = asked.runs[0]?.run_id ?? asked.run;
+  if (hints.map_indexes !== null && asked.mapIndex !== null) return [`key ${asked.key} has the map indexes ${hints.map_indexes[0]} to ${hints.map_indexes[1]}`];
   if (hints.instances.length === 0) return [`run ${run} has no task ${asked.task ?? ''}`.trimEnd() + (hints.task_ids.length === 0 ? '' : `; it has ${some(hints.task_ids)}`)];
   const states = hints.instances.map((instance) => `${instance.task_id}${instance.map_index < 0 ? '' : `[${instance.map_index}]`} is ${instance.state ?? 'not started'}`);
   if (hints.keys.length === 0) return [`nothing was pushed: ${some(states, 5)}`];
-  if (hints.map_indexes !== null && asked.mapIndex !== null) return [`key ${asked.key} has the map indexes ${hints.map_indexes[0]} to ${hints.map_indexes[1]}`];
   return [`key ${asked.key} was not pushed (${some(states, 3)}); pushed were ${some(hints.keys)}`];
 }
