@@ -111,11 +111,6 @@ export function userConfigFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'leoflow');
 }
 
-/** Where this user's compiled JavaScript is kept: a folder that nobody else writes to. */
-export function codeCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'leoflow', 'code');
-}
-
 /** Environment that user code gets: this process's own, less everything that belongs to Leoflow. */
 export function userEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const passed: Record<string, string> = {};
