@@ -5,7 +5,7 @@ import { join, relative, sep } from 'node:path';
 /** The repository's root folder. */
 export const ROOT = join(import.meta.dirname, '..', '..');
 
-const SKIPPED = new Set(['node_modules', '__pycache__', '.venv', '.git', 'dist', 'coverage', '.cache']);
+const SKIPPED = new Set(['node_modules', '__pycache__', '.venv', '.venv-probe', '.git', 'dist', 'coverage', '.cache']);
 
 /** Paths below `folder` from the root, with /, sorted; nothing when there is no such folder. */
 export function listFiles(folder: string, pattern: RegExp): string[] {

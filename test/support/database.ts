@@ -34,6 +34,17 @@ export async function testDatabase(): Promise<Database> {
   return database;
 }
 
+/** Connection string of an empty database of its own, for tables that are not ours. Dropped when the process's tests are over. */
+export async function emptyTestDatabase(): Promise<string> {
+  cluster ??= startCluster();
+  const { urlOf } = await cluster;
+  made += 1;
+  const name = `${TEMPLATE}_${made}`;
+  await withClient(urlOf('postgres'), (client) => client.query(`create database ${name} template template0`));
+  names.add(name);
+  return urlOf(name);
+}
+
 /** Runs with a database of its own. */
 export async function withDatabase<R>(work: (database: Database) => Promise<R>): Promise<R> {
   const database = await testDatabase();

@@ -37,13 +37,11 @@ def decode(column: str, data: Optional[bytes], layers: Layers = "auto", cut: boo
 
 
 def _decode(column: str, data: bytes, layers: Layers) -> Dict[str, Any]:
-    if column == "json" and layers == 0:
-        return {"encoding": "text", "value": data.decode("utf-8", "replace"), "notes": []}
     if column == "bytes" and data[:1] == b"\x80":
         return _pickle(data)
     try:
         text = data.decode("utf-8")
-        value = _parse(text)
+        value = text if column == "json" and layers == 0 else _parse(text)
     except ValueError:
         return _neither(column, data)
     if layers == 0:
@@ -186,7 +184,7 @@ def _number(data: Any) -> bool:
     return isinstance(data, (int, float)) and not isinstance(data, bool) and math.isfinite(data)
 
 
-def _seconds(data: Any) -> Found:
+def _serde_seconds(data: Any) -> Found:
     return (data, "timedelta in seconds") if _number(data) else None
 
 
@@ -212,15 +210,15 @@ def _zone_name(name: Union[str, int]) -> str:
     return name if isinstance(name, str) else offset_text(name)
 
 
-def _datetime(data: Any) -> Found:
+def _serde_datetime(data: Any) -> Found:
     return _epoch(data.get("timestamp"), _zone(data.get("tz"))) if isinstance(data, dict) else None
 
 
-def _timezone(data: Any) -> Found:
+def _serde_timezone(data: Any) -> Found:
     return (_zone_name(data), "timezone") if isinstance(data, str) or type(data) is int else None
 
 
-def _decimal(data: Any) -> Found:
+def _serde_decimal(data: Any) -> Found:
     if isinstance(data, float):
         return (show_float(data) or {}).get("$float") or float_text(data), "Decimal"
     return (str(data), "Decimal") if isinstance(data, (int, str)) and not isinstance(data, bool) else None
@@ -242,8 +240,8 @@ def float_text(number: float) -> str:
 
 NATIVE: Dict[str, Callable[[Any], Found]] = {
     "builtins.tuple": _items("tuple"), "builtins.set": _items("set"), "builtins.frozenset": _items("frozenset"),
-    "datetime.datetime": _datetime, "pendulum.datetime.DateTime": _datetime, "datetime.date": _text("date"), "pendulum.date.Date": _text("date"), "datetime.timedelta": _seconds,
-    "decimal.Decimal": _decimal, "uuid.UUID": _text("UUID"),
-    "pendulum.tz.timezone.Timezone": _timezone, "pendulum.tz.timezone.FixedTimezone": _timezone, "zoneinfo.ZoneInfo": _timezone,
+    "datetime.datetime": _serde_datetime, "pendulum.datetime.DateTime": _serde_datetime, "datetime.date": _text("date"), "pendulum.date.Date": _text("date"), "datetime.timedelta": _serde_seconds,
+    "decimal.Decimal": _serde_decimal, "uuid.UUID": _text("UUID"),
+    "pendulum.tz.timezone.Timezone": _serde_timezone, "pendulum.tz.timezone.FixedTimezone": _serde_timezone, "zoneinfo.ZoneInfo": _serde_timezone,
 }
-OLD: Dict[str, Callable[[Any], Found]] = {"tuple": _items("tuple"), "set": _items("set"), "datetime": lambda data: _epoch(data, "zone UTC"), "timedelta": _seconds}
+OLD: Dict[str, Callable[[Any], Found]] = {"tuple": _items("tuple"), "set": _items("set"), "datetime": lambda data: _epoch(data, "zone UTC"), "timedelta": _serde_seconds}

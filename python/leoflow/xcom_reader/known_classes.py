@@ -122,7 +122,7 @@ def _zone_of(node: Any) -> Optional[Zone]:
         return offset_text(first), first
     if name != "datetime.timezone":
         return None
-    total = _microseconds(first)
+    total = _microseconds(first) if isinstance(first, Call) and isinstance(first.callee, Name) and first.callee.name == "datetime.timedelta" else None
     if total is None or total % 10**6:
         return None
     given = node.args[1] if len(node.args) == 2 else None
@@ -183,11 +183,15 @@ def _time(call: Call) -> Known:
     return text + ("[%s]" % name if offset is None else "+00:00" if offset == 0 else offset_text(offset)), "time"
 
 
+def _lazy(call: Call) -> Known:
+    return (call.args[0], "lazy object") if len(call.args) == 1 else None
+
+
 KNOWN: Dict[str, Callable[[Call], Known]] = {
     "_codecs.encode": _encoded, "builtins.bytes": _no_bytes, "builtins.bytearray": _bytearray, "builtins.complex": _complex,
     "builtins.set": _collection("set"), "builtins.frozenset": _collection("frozenset"), "collections.OrderedDict": _ordered,
     "datetime.datetime": _datetime, "datetime.date": _date, "datetime.time": _time, "datetime.timedelta": _seconds, "datetime.timezone": _timezone,
     "pendulum.datetime.DateTime": _pendulum, "pendulum.date.Date": _date, "pendulum.duration.Duration": _seconds,
     "pendulum.tz.timezone.FixedTimezone": _timezone, **{name: _timezone for name in NAMED_ZONES},
-    "decimal.Decimal": _decimal, "uuid.UUID": _uuid,
+    "decimal.Decimal": _decimal, "uuid.UUID": _uuid, **{"lazy_object_proxy.%s.identity" % name: _lazy for name in ("cext", "utils", "simple", "slots")},
 }

@@ -189,6 +189,8 @@ class _Machine:
 
     def stop(self) -> None:
         self.root = self.pop()
+        if self.stack:
+            raise _Bad
 
 
 def _is_unpickler_of_zone(call: Call) -> bool:

@@ -115,7 +115,7 @@ STATEMENTS = {
 }
 DIALECTS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite"}
 OPENING = {"postgresql": ("read only", "bounds"), "mysql": ("read only",), "sqlite": ("query only", "exact like")}
-SYNCHRONOUS = {"postgresql+asyncpg": "postgresql", "postgresql+aiopg": "postgresql", "postgres": "postgresql", "sqlite+aiosqlite": "sqlite", "mysql+aiomysql": "mysql+pymysql", "mysql+asyncmy": "mysql+pymysql"}
+SYNCHRONOUS = {"postgresql+asyncpg": "postgresql", "postgresql+aiopg": "postgresql", "postgres": "postgresql", "postgres+psycopg2": "postgresql", "sqlite+aiosqlite": "sqlite", "mysql+aiomysql": "mysql+pymysql", "mysql+asyncmy": "mysql+pymysql"}
 
 
 class Failure(Exception):
@@ -131,11 +131,12 @@ def main():
     out = os.dup(1)
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(NOT_ACKNOWLEDGED))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     sentinel = "0" * 32
     try:
         request = read_request(sys.stdin.buffer.readline(1000000))
         sentinel = request["sentinel"]
+        # By the system itself: a handler of Python would wait for the driver's call to come back.
         signal.alarm(COMMAND_SECONDS * 3 + request["statement_timeout_ms"] * 4 // 1000)
         reply = answer(request)
     except Failure as problem:
@@ -148,6 +149,7 @@ def main():
 def send(out, sentinel, payload):
     """One frame; ends the program with 0 only when the reader says that it has all of it."""
     digest = hashlib.sha256(payload).hexdigest()
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(NOT_ACKNOWLEDGED))
     signal.alarm(ACKNOWLEDGE_SECONDS)
     rest = memoryview(("LEOFLOW-XCOM/1 %s %d %s\n" % (sentinel, len(payload), digest)).encode("ascii") + payload + b"\n")
     try:
@@ -219,8 +221,16 @@ def question_database(request, url, settings):
     except driver.Error as problem:
         raise failure_of(problem, hidden)
     finally:
+        leave(connection, driver.Error)
+
+
+def leave(connection, error):
+    """Never commits; a connection that is lost already has nothing to roll back."""
+    try:
         connection.rollback()
         connection.close()
+    except error:
+        pass
 
 
 class Conversation:
@@ -258,7 +268,7 @@ def connector_of(url, dialect):
     if match is None:
         raise Failure("connection_missing", "the setting that was found is no connection URL")
     query = parse_qsl(match.group("query") or "")
-    if dialect == "sqlite" and not query:
+    if dialect == "sqlite":
         import sqlite3
         return sqlite3, (("file:%s?mode=rw" % quote(match.group("dbname") or ""),), {"uri": True, "timeout": 5})
     if dialect == "postgresql" and len(dict(query)) == len(query):
@@ -288,7 +298,7 @@ def postgresql_driver(url):
 def opening_parameters(request, settings):
     schema = settings.get("database", "sql_alchemy_schema") or settings.get("core", "sql_alchemy_schema")
     limit = request["statement_timeout_ms"]
-    return {"timeout": str(limit), "lock_timeout": str(min(limit, LOCK_WAIT_MS)), "search_path": '"%s"' % schema.replace('"', '""') if schema else None}
+    return {"timeout": str(limit), "lock_timeout": str(min(limit // 2 + 1, LOCK_WAIT_MS)), "search_path": '"%s"' % schema.replace('"', '""') if schema else None}
 
 
 def converse(conversation, request, dialect):
@@ -438,7 +448,7 @@ def failure_of(problem, hidden):
     """An error of a statement: writes that were refused are told apart."""
     state = sqlstate_of(problem)
     refused = state == "25006" or "readonly database" in str(problem)
-    return Failure("write_refused" if refused else "statement_failed", "the database refused a statement: " + clean(problem, hidden, False), state)
+    return Failure("write_refused" if refused else "statement_failed", "a statement failed: " + clean(problem, hidden, False), state)
 
 
 def sqlstate_of(problem):

@@ -22,7 +22,7 @@ export function decodeValue(stored: StoredValue, layers: Layers = 'auto'): Decod
   const notes = new Notes();
   try {
     if (stored.cut) return opaque(stored.data, 'cut');
-    return stored.column === 'bytes' && stored.data[0] === 0x80 ? decodePickle(stored.data, notes) : decodeText(stored, layers, notes);
+    return stored.column === 'bytes' && stored.data[0] === 0x80 ? decodePickle(stored.data, notes, 'begins') : decodeText(stored, layers, notes);
   } catch (error) {
     if (error instanceof NotShown || error instanceof RangeError) return opaque(stored.data, error.message);
     throw error;
@@ -33,9 +33,10 @@ function opaque(data: Buffer, note: string): DecodedValue {
   return { encoding: 'opaque', value: { $bytes: data.toString('base64') }, notes: [`$: ${note}`] };
 }
 
-function decodePickle(data: Buffer, notes: Notes): DecodedValue {
+function decodePickle(data: Buffer, notes: Notes, extent: 'begins' | 'fills'): DecodedValue {
   try {
     const { value, rest } = readPickle(data);
+    if (rest > 0 && extent === 'fills') throw new DamagedPickle(data.length - rest, 'something follows its end');
     if (rest > 0) notes.add('$', `${rest} bytes after the pickle`);
     return { encoding: 'pickle', value: showPickle(value, notes), notes: notes.texts };
   } catch (error) {
@@ -75,7 +76,8 @@ function decodeText(stored: StoredValue, layers: Layers, notes: Notes): DecodedV
 function decodeOther({ column, data }: StoredValue, notes: Notes): DecodedValue {
   if (data.length === 0) return opaque(data, 'empty');
   if (column === 'bytes' && data.at(-1) === 0x2e) {
-    const old = decodePickle(data, notes);
+    // Without the first byte of a protocol only a pickle that fills the value is told from text.
+    const old = decodePickle(data, notes, 'fills');
     if (old.encoding === 'pickle') return old;
   }
   return opaque(data, `neither pickle nor JSON; begins ${data.subarray(0, 16).toString('hex')}`);

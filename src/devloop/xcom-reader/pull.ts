@@ -72,11 +72,13 @@ export function pulledXCom(row: ProbeRow, how: Decoding): PulledXCom {
   return { ...place, storage, encoding: decoded.encoding, raw: rawText(stored.data), value: decoded.value, decodeNotes: [...notesOf(row, how.backend), ...decoded.notes].slice(0, 20), bytes: stored.bytes, cut: stored.cut };
 }
 
-function storedOf(row: ProbeRow, own: string, ownBytes: number): { column: 'json' | 'bytes'; data: Buffer; bytes: number; cut: boolean } {
+function storedOf(row: ProbeRow, own: string, ownBytes: number): { column: 'json' | 'bytes'; data: Buffer; bytes: number | null; cut: boolean } {
   const fetched = row.resolved?.data ?? null;
   const data = Buffer.from(fetched ?? own, 'base64');
-  const bytes = fetched === null ? ownBytes : (row.resolved?.bytes ?? data.length);
-  return { column: fetched === null ? row.column : 'bytes', data, bytes, cut: data.length < bytes };
+  if (fetched === null) return { column: row.column, data, bytes: ownBytes, cut: data.length < ownBytes };
+  // Without a length it went on behind what was fetched.
+  const bytes = row.resolved?.bytes ?? null;
+  return { column: 'bytes', data, bytes, cut: bytes === null || data.length < bytes };
 }
 
 function notesOf(row: ProbeRow, backend: string | null): readonly string[] {
