@@ -21,11 +21,18 @@ export interface ReaderSite {
   readonly timeout?: number;
 }
 
-/** Every key of a site with the setting that is its environment variable. */
-const KEYS = {
-  transport: 'LEOFLOW_READER_TRANSPORT', kube_context: 'LEOFLOW_READER_KUBE_CONTEXT', namespace: 'LEOFLOW_READER_NAMESPACE', selector: 'LEOFLOW_READER_SELECTOR', container: 'LEOFLOW_READER_CONTAINER',
-  pod: 'LEOFLOW_READER_POD', python: 'LEOFLOW_READER_PYTHON', kubectl: 'LEOFLOW_READER_KUBECTL', forward_to: 'LEOFLOW_READER_FORWARD_TO', server: 'LEOFLOW_READER_SERVER', user: 'LEOFLOW_READER_USER', timeout: 'LEOFLOW_READER_TIMEOUT_SECONDS',
-} as const;
+/** Every key of a site. */
+const KEYS = ['transport', 'kube_context', 'namespace', 'selector', 'container', 'pod', 'python', 'kubectl', 'forward_to', 'server', 'user', 'timeout'] as const satisfies readonly (keyof ReaderSite)[];
+
+/** What the environment says. The two settings that have a default say something only when they differ from it. */
+function fromEnvironment(config: Config): ReaderSite {
+  const given = {
+    transport: config.LEOFLOW_READER_TRANSPORT === 'exec' ? null : config.LEOFLOW_READER_TRANSPORT, kube_context: config.LEOFLOW_READER_KUBE_CONTEXT, namespace: config.LEOFLOW_READER_NAMESPACE, selector: config.LEOFLOW_READER_SELECTOR,
+    container: config.LEOFLOW_READER_CONTAINER, pod: config.LEOFLOW_READER_POD, python: config.LEOFLOW_READER_PYTHON, kubectl: config.LEOFLOW_READER_KUBECTL, forward_to: config.LEOFLOW_READER_FORWARD_TO,
+    server: config.LEOFLOW_READER_SERVER, user: config.LEOFLOW_READER_USER, timeout: config.LEOFLOW_READER_TIMEOUT_SECONDS === 60 ? null : config.LEOFLOW_READER_TIMEOUT_SECONDS,
+  } satisfies Record<(typeof KEYS)[number], string | number | null>;
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
+}
 
 /** The site's settings with where each came from. */
 export interface ResolvedSite {
@@ -45,13 +52,12 @@ interface Sources {
 /** Merges what each source says; the first that says something wins. Throws `reader_usage` for a file that cannot be read or says something unknown. */
 export async function resolveSite(sources: Sources): Promise<ResolvedSite> {
   const { flags, config } = sources;
-  const environment = Object.fromEntries(Object.entries(KEYS).filter(([key, name]) => config[name] !== null && !isDefault(key, config)).map(([key, name]) => [key, config[name]]));
   const profile = await readProfile(sources, flags.profile ?? config.LEOFLOW_READER_PROFILE);
   const project = await readProject(sources.folder);
-  const layers: [string, ReaderSite][] = [['flag', flags], ['environment', environment], ...profile, ...project];
+  const layers: [string, ReaderSite][] = [['flag', flags], ['environment', fromEnvironment(config)], ...profile, ...project];
   const site: Record<string, unknown> = {};
   const from: Record<string, string> = {};
-  for (const key of Object.keys(KEYS) as (keyof ReaderSite)[]) {
+  for (const key of KEYS) {
     const found = layers.find(([, layer]) => layer[key] !== undefined);
     if (found === undefined) continue;
     site[key] = checkName(key, found[1][key]);
@@ -70,11 +76,6 @@ function checkName(key: keyof ReaderSite, value: unknown): unknown {
   return value;
 }
 
-/** The two settings that have a default say something only when they differ from it. */
-function isDefault(key: string, config: Config): boolean {
-  return (key === 'transport' && config.LEOFLOW_READER_TRANSPORT === 'exec') || (key === 'timeout' && config.LEOFLOW_READER_TIMEOUT_SECONDS === 60);
-}
-
 async function readYaml(path: string): Promise<unknown> {
   const { parseDocument } = await import('yaml');
   const document = parseDocument(readFileSync(path, 'utf8'), { uniqueKeys: true });
@@ -88,13 +89,13 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function checkSite(value: unknown, where: string): ReaderSite {
-  if (!isMap(value)) throw new AppError('reader_usage', `${where}: expected keys and values`, { hint: `Known keys: ${Object.keys(KEYS).join(', ')}.` });
+  if (!isMap(value)) throw new AppError('reader_usage', `${where}: expected keys and values`, { hint: `Known keys: ${KEYS.join(', ')}.` });
   const problems = Object.entries(value).flatMap(([key, given]) => {
-    if (!(key in KEYS)) return [`${where}.${key}: no such key${suggest(key, Object.keys(KEYS))}`];
+    if (!KEYS.some((known) => known === key)) return [`${where}.${key}: no such key${suggest(key, KEYS)}`];
     const wanted = key === 'timeout' ? 'number' : 'string';
     return typeof given === wanted ? [] : [`${where}.${key}: expected a ${wanted === 'string' ? 'text' : 'number of seconds'}`];
   });
-  if (problems.length > 0) throw new AppError('reader_usage', problems.join('\n'), { hint: `Known keys: ${Object.keys(KEYS).join(', ')}.` });
+  if (problems.length > 0) throw new AppError('reader_usage', problems.join('\n'), { hint: `Known keys: ${KEYS.join(', ')}.` });
   return value;
 }
 
@@ -109,7 +110,8 @@ async function readProfile(sources: Sources, wanted: string | null): Promise<[st
   const profiles = isMap(file['profiles']) ? file['profiles'] : {};
   const name = wanted ?? file['default'];
   if (name === undefined || name === null) return [];
-  if (typeof name !== 'string' || !Object.hasOwn(profiles, name)) throw new AppError('reader_usage', `there is no profile ${String(name)} in ${path}${suggest(String(name), Object.keys(profiles))}`, { hint: `It has ${Object.keys(profiles).join(', ') || 'none'}.` });
+  if (typeof name !== 'string') throw new AppError('reader_usage', `${path}: default: expected the name of a profile`);
+  if (!Object.hasOwn(profiles, name)) throw new AppError('reader_usage', `there is no profile ${name} in ${path}${suggest(name, Object.keys(profiles))}`, { hint: `It has ${Object.keys(profiles).join(', ') || 'none'}.` });
   return [[`profile ${name}`, checkSite(profiles[name], `${path}: profiles.${name}`)]];
 }
 

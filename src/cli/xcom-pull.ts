@@ -78,13 +78,18 @@ export function pullCommand(context: ReaderContext): Command {
   });
 }
 
-function parseFlags(flags: PullFlags): PullRequest {
-  if (flags.dagId === undefined || flags.dagId === '') throw new AppError('reader_usage', '--dag-id is missing');
+/** Throws `reader_usage` for flags that exclude or miss each other. */
+function checkFlags(flags: PullFlags): void {
   if (flags.allTasks === true && flags.taskId !== undefined) throw new AppError('reader_usage', '--all-tasks and --task-id exclude each other');
-  if (flags.runId === undefined && flags.listRuns !== true) throw new AppError('reader_usage', '--run-id is missing', { hint: `\`leoflow xcom pull --dag-id ${flags.dagId} --list-runs\` lists them; \`--run-id latest\` takes the newest.` });
+  if (flags.runId === undefined && flags.listRuns !== true) throw new AppError('reader_usage', '--run-id is missing', { hint: `\`leoflow xcom pull --dag-id ${flags.dagId ?? ''} --list-runs\` lists them; \`--run-id latest\` takes the newest.` });
   if ([flags.json, flags.jsonl, flags.csv].filter((one) => one === true).length > 1) throw new AppError('reader_usage', '--json, --jsonl and --csv exclude each other');
   if (!['auto', '0', '1', '2'].includes(flags.layers)) throw new AppError('reader_usage', `--layers ${flags.layers}: expected 0, 1, 2 or auto`);
   if (flags.path !== undefined) parseValuePath(flags.path);
+}
+
+function parseFlags(flags: PullFlags): PullRequest {
+  if (flags.dagId === undefined || flags.dagId === '') throw new AppError('reader_usage', '--dag-id is missing');
+  checkFlags(flags);
   return requestOf({
     dagId: flags.dagId, runId: flags.runId ?? 'latest', task: flags.taskId ?? null, key: flags.listKeys === true && flags.key === 'return_value' ? '*' : flags.key, mapIndex: flags.mapIndex ?? null,
     limit: readerInteger('limit', flags.limit, [1, 100_000]), maxBytes: readerInteger('max-bytes', flags.maxBytes, [1, 64 * 1024 * 1024]), keysOnly: flags.listKeys === true, resolve: flags.resolve === true,

@@ -51,7 +51,7 @@ export const ERRORS = {
   reader_protocol: kind(502, 6, 'Try again; nothing was changed.', true),
   reader_decode: kind(422, 7, 'Without --strict such values are shown as they lie.'),
   reader_empty: kind(404, 10, 'Without --fail-empty this is no error.'),
-  git_missing: kind(500, 69, 'Install git 2.31 or newer.'),
+  git_missing: kind(500, 69, 'Install git 2.36 or newer.'),
   git_failed: kind(500, 75, 'Git says what is wrong; mend it and run the command again.'),
   not_a_repository: kind(400, 66, 'Run this inside a git repository.'),
   remote_unreachable: kind(503, 69, 'Check the network and your access; `--no-fetch` goes on with what was fetched last.', true),

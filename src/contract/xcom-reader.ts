@@ -34,6 +34,7 @@ export interface ProbeRequest {
 /** How XComs lie in a database, told by its columns: what the reader calls its schema. */
 export type XComSchema = '1.10' | '2.0' | '2.3' | '3.0';
 
+/** A run, as far as its columns tell. */
 export interface ProbeRun {
   readonly run_id: string;
   readonly state: string | null;
@@ -45,6 +46,7 @@ export interface ProbeRun {
   readonly end_date: string | null;
 }
 
+/** One XCom as it lies in the database. */
 export interface ProbeRow {
   readonly run_id: string;
   readonly task_id: string;
@@ -78,6 +80,7 @@ export interface ProbeHints {
   readonly archived: number;
 }
 
+/** What the probe found. */
 export interface ProbeAnswer {
   readonly protocol: typeof PROBE_PROTOCOL;
   readonly kind: 'answer';
@@ -116,6 +119,7 @@ export interface ProbeFailure {
   readonly sqlstate: string | null;
 }
 
+/** What the probe sends, once. */
 export type ProbeReply = ProbeAnswer | ProbeFailure;
 
 /** A value as far as it can be told without running anything. */

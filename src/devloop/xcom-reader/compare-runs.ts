@@ -33,7 +33,7 @@ export function compareRuns(before: readonly PulledXCom[], after: readonly Pulle
   for (const place of [...new Set([...old.keys(), ...fresh.keys()])].sort()) {
     const [was, is] = [old.get(place), fresh.get(place)];
     const { task_id, map_index, key } = (is ?? was) as PulledXCom;
-    const differences = was === undefined ? [differenceOf('$', undefined, is?.value)] : is === undefined ? [differenceOf('$', was.value, undefined)] : listDifferences(was.value, is.value, '$', []);
+    const differences = was === undefined ? [differenceOf('$', undefined, is?.value)] : is === undefined ? [differenceOf('$', was.value, undefined)] : listDifferences({ before: was.value, after: is.value }, '$', []);
     if (differences.length === 0) same += 1;
     else compared.push({ task_id, map_index, key, kind: was === undefined ? 'only_after' : is === undefined ? 'only_before' : 'changed', differences });
   }
@@ -44,12 +44,12 @@ function differenceOf(path: string, before: unknown, after: unknown): Difference
   return { path, before, after, delta: typeof before === 'number' && typeof after === 'number' ? Number((after - before).toPrecision(12)) : null };
 }
 
-function listDifferences(before: unknown, after: unknown, path: string, found: Difference[]): Difference[] {
+function listDifferences({ before, after }: { readonly before: unknown; readonly after: unknown }, path: string, found: Difference[]): Difference[] {
   if (found.length >= MAX_DIFFERENCES) return found;
   if (Array.isArray(before) && Array.isArray(after)) {
-    for (let index = 0; index < Math.max(before.length, after.length); index += 1) listDifferences(before[index], after[index], pathTo(path, index), found);
+    for (let index = 0; index < Math.max(before.length, after.length); index += 1) listDifferences({ before: before[index], after: after[index] }, pathTo(path, index), found);
   } else if (isPlainObject(before) && isPlainObject(after)) {
-    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) listDifferences(before[key], after[key], pathTo(path, key), found);
+    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) listDifferences({ before: before[key], after: after[key] }, pathTo(path, key), found);
   } else if (textOf(before) !== textOf(after)) found.push(differenceOf(path, before, after));
   return found;
 }

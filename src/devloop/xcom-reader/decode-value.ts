@@ -9,6 +9,7 @@ import { Notes, NotShown } from './shown-value.ts';
 /** How many layers of JSON are taken off. `auto` takes the inner one only where it is an object or a list. */
 export type Layers = 'auto' | 0 | 1 | 2;
 
+/** What is stored, or its beginning. */
 export interface StoredValue {
   /** The kind of column that it lies in. */
   readonly column: 'json' | 'bytes';

@@ -1,6 +1,6 @@
 // Through `kubectl exec` into a pod where Airflow runs.
 import { AppError } from '#contract/errors.ts';
-import { answerOf, askProbe, type SessionEnd } from './ask-probe.ts';
+import { answerOf, askProbe, type ProbeProgram, type SessionEnd } from './ask-probe.ts';
 import { type Cluster, clusterArgs, clusterTrouble, isPodGone, isProgramMissing, lastWords, listPods } from './kubectl.ts';
 import { type Pod, troubleOf, usablePods } from './pods.ts';
 import type { Question, SessionLimits, Transport } from './transport.ts';
@@ -76,18 +76,18 @@ async function askIn(target: Target, question: Question, how: { readonly cluster
   const pythons = choice.python === null ? ['python3', 'python'] : [choice.python];
   let end: SessionEnd = { kind: 'ended', status: null, stderr: '', received: 0, expected: null, damaged: false };
   for (const python of pythons) {
-    end = await start(cluster.kubectl, [...exec, python], question, limits);
+    end = await start({ command: cluster.kubectl, args: [...exec, python], urlVariable: null }, question, limits);
     if (end.kind !== 'ended' || end.received > 0 || !isProgramMissing(end.stderr)) return end;
   }
   return end;
 }
 
-async function start(command: string, args: readonly string[], question: Question, limits: SessionLimits): Promise<SessionEnd> {
+async function start(program: ProbeProgram, question: Question, limits: SessionLimits): Promise<SessionEnd> {
   try {
-    return await askProbe({ command, args, urlVariable: null }, question, limits);
+    return await askProbe(program, question, limits);
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    throw new AppError('reader_cluster', `${command} cannot be started`, { cause, hint: 'Install kubectl, or name it with --kubectl.' });
+    throw new AppError('reader_cluster', `${program.command} cannot be started`, { cause, hint: 'Install kubectl, or name it with --kubectl.' });
   }
 }
 

@@ -60,16 +60,25 @@ function inUtc(day: string, clock: Clock, offset: number): string {
   return `${whole.slice(0, 19)}${clock[3] === 0 ? '' : `.${String(clock[3]).padStart(6, '0')}`}+00:00`;
 }
 
-function momentOf(args: readonly PyValue[]): { readonly day: Day; readonly clock: Clock; readonly zone: PyValue | undefined } | null {
-  const raw = rawBytes(args[0]);
-  if (raw?.length === 10) {
-    const [century = 0, year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = raw;
-    return { day: [century * 256 + year, month & 0x7f, day], clock: [hour, minute, second, raw.readUIntBE(7, 3)], zone: args[1] };
-  }
-  const [year, month, day, ...rest] = args.slice(0, 7).map(numberOf);
-  if (typeof year !== 'number' || typeof month !== 'number' || typeof day !== 'number' || rest.includes(null)) return null;
-  const [hour = 0, minute = 0, second = 0, micros = 0] = rest as number[];
+interface Moment { readonly day: Day; readonly clock: Clock; readonly zone: PyValue | undefined }
+
+/** Ten bytes, as datetime pickles itself. */
+function packedMoment(raw: Buffer, zone: PyValue | undefined): Moment {
+  const byte = (at: number): number => raw.readUInt8(at);
+  return { day: [raw.readUInt16BE(0), byte(2) & 0x7f, byte(3)], clock: [byte(4), byte(5), byte(6), raw.readUIntBE(7, 3)], zone };
+}
+
+/** Numbers one by one, as pendulum does. */
+function listedMoment(args: readonly PyValue[]): Moment | null {
+  const numbers = args.slice(0, 7).map(numberOf);
+  if (numbers.length < 3 || numbers.includes(null)) return null;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, micros = 0] = numbers as number[];
   return { day: [year, month, day], clock: [hour, minute, second, micros], zone: args[7] };
+}
+
+function momentOf(args: readonly PyValue[]): Moment | null {
+  const raw = rawBytes(args[0]);
+  return raw?.length === 10 ? packedMoment(raw, args[1]) : listedMoment(args);
 }
 
 /** A datetime as ISO 8601: in UTC where its offset is known, `…[Zone]` where only a name is, without either where it has none. */

@@ -24,7 +24,7 @@ const LONG_NUMBER = /\d{16}|[eE]\+?\d{3}/;
 
 interface SourceContext { readonly source?: string }
 
-function revive(this: unknown, _key: string, value: unknown, context?: SourceContext): unknown {
+function revive(_key: string, value: unknown, context?: SourceContext): unknown {
   if (typeof value === 'number' && context?.source !== undefined) return reviveNumber(value, context.source);
   if (typeof value === 'object' && value !== null && FLOAT_KEY in value) return new PythonFloat(value[FLOAT_KEY] as PythonFloat['name']);
   return value;
@@ -47,7 +47,7 @@ export function parsePythonJson(text: string): unknown {
   }
 }
 
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+const { rawJSON: rawJson } = JSON as unknown as { readonly rawJSON: (this: void, text: string) => unknown };
 
 /** JSON text of decoded data: large integers as their digits. */
 export function renderExactJson(value: unknown, indent = 0): string {

@@ -6,21 +6,25 @@ import { isoOfEpoch, MAX_DEPTH, type Notes, NotShown, offsetText, pathTo } from 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Parsed JSON with its envelopes opened, at any depth. Throws `NotShown` when it is nested deeper than 500. */
-export function showEnvelopes(value: unknown, notes: Notes, path = '$', depth = 0): unknown {
-  if (value instanceof PythonFloat) return showFloat(value.name, path, notes);
-  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return value;
-  if (depth >= MAX_DEPTH) throw new NotShown(`nested deeper than ${MAX_DEPTH}`);
-  if (Array.isArray(value)) return value.map((item, index) => showEnvelopes(item, notes, pathTo(path, index), depth + 1));
-  const fields = value as Fields;
-  const within: Within = { notes, path, depth };
-  if (isEnvelope(fields)) return showClass(fields, within);
-  if (Object.keys(fields).length === 2 && typeof fields['__type'] === 'string' && '__var' in fields) return showLegacy(fields['__type'], fields['__var'], within);
-  return objectOf(Object.entries(fields).map(([key, part]) => [key, showEnvelopes(part, notes, pathTo(path, key), depth + 1)]));
+export function showEnvelopes(value: unknown, notes: Notes): unknown {
+  return show(value, { notes, path: '$', depth: 0 });
 }
 
 interface Within { readonly notes: Notes; readonly path: string; readonly depth: number }
 
-const inner = (data: unknown, { notes, path, depth }: Within, part?: string): unknown => showEnvelopes(data, notes, part === undefined ? path : pathTo(path, part), depth + 1);
+/** The place of a part; without a name that of the same value, one layer further in. */
+const inside = (within: Within, part?: string | number): Within => ({ notes: within.notes, path: part === undefined ? within.path : pathTo(within.path, part), depth: within.depth + 1 });
+
+function show(value: unknown, within: Within): unknown {
+  if (value instanceof PythonFloat) return showFloat(value.name, within.path, within.notes);
+  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return value;
+  if (within.depth >= MAX_DEPTH) throw new NotShown(`nested deeper than ${MAX_DEPTH}`);
+  if (Array.isArray(value)) return value.map((item, index) => show(item, inside(within, index)));
+  const fields = value as Fields;
+  if (isEnvelope(fields)) return showClass(fields, within);
+  if (Object.keys(fields).length === 2 && typeof fields['__type'] === 'string' && '__var' in fields) return showLegacy(fields['__type'], fields['__var'], within);
+  return objectOf(Object.entries(fields).map(([key, part]) => [key, show(part, inside(within, key))]));
+}
 
 function isEnvelope(fields: Fields): boolean {
   const keys = Object.keys(fields);
@@ -37,7 +41,7 @@ function showClass(fields: Fields, within: Within): unknown {
   const collection = COLLECTIONS.get(name);
   if (collection !== undefined && Array.isArray(data)) {
     notes.add(path, collection);
-    return inner(data, within);
+    return show(data, inside(within));
   }
   const known = showKnown(name, data);
   if (known !== null) {
@@ -49,7 +53,7 @@ function showClass(fields: Fields, within: Within): unknown {
     return { $class: name, $version: fields['__version__'], $bytes: payloadBytes(data) };
   }
   notes.add(path, name);
-  return { $class: name, $version: fields['__version__'], data: inner(data, within, 'data') };
+  return { $class: name, $version: fields['__version__'], data: show(data, inside(within, 'data')) };
 }
 
 /** Length of the bytes that a serializer wrote as hexadecimal digits or base64. */
@@ -61,13 +65,20 @@ function payloadBytes(text: string): number {
 
 interface Known { readonly value: unknown; readonly note: string }
 
+const DATETIMES = ['datetime.datetime', 'pendulum.datetime.DateTime'];
+/** Classes whose data is the text or the number that is shown, with the note. */
+const PLAIN: ReadonlyMap<string, { readonly kind: 'string' | 'number'; readonly note: string }> = new Map([
+  ['datetime.date', { kind: 'string', note: 'date' }], ['pendulum.date.Date', { kind: 'string', note: 'date' }],
+  ['datetime.timedelta', { kind: 'number', note: 'timedelta in seconds' }], ['uuid.UUID', { kind: 'string', note: 'UUID' }],
+]);
+const ZONES = /^pendulum\.tz\.timezone\.|^zoneinfo\.ZoneInfo$|^datetime\.timezone$|^pytz\./;
+
 function showKnown(name: string, data: unknown): Known | null {
-  if (name === 'datetime.datetime' || name === 'pendulum.datetime.DateTime') return showDatetime(data);
-  if ((name === 'datetime.date' || name === 'pendulum.date.Date') && typeof data === 'string') return { value: data, note: 'date' };
-  if (name === 'datetime.timedelta' && typeof data === 'number') return { value: data, note: 'timedelta in seconds' };
+  if (DATETIMES.includes(name)) return showDatetime(data);
+  const plain = PLAIN.get(name);
+  if (plain !== undefined) return typeof data === plain.kind ? { value: data, note: plain.note } : null;
   if (name === 'decimal.Decimal') return isScalar(data) ? { value: textOf(data), note: 'Decimal' } : null;
-  if (name === 'uuid.UUID' && typeof data === 'string') return { value: data, note: 'UUID' };
-  if (/^pendulum\.tz\.timezone\.|^zoneinfo\.ZoneInfo$|^datetime\.timezone$|^pytz\./.test(name)) return { value: zoneName(data) ?? data, note: 'timezone' };
+  if (ZONES.test(name)) return { value: zoneName(data) ?? data, note: 'timezone' };
   if (/^numpy\.(?!ndarray)[a-z_0-9]+$/.test(name) && isScalar(data)) return { value: data, note: name };
   return null;
 }
@@ -100,10 +111,10 @@ function zoneName(zone: unknown): string | null {
 
 function showLegacy(type: string, data: unknown, within: Within): unknown {
   const { notes, path } = within;
-  if (type === 'dict') return inner(data, within);
+  if (type === 'dict') return show(data, inside(within));
   if ((type === 'tuple' || type === 'set') && Array.isArray(data)) {
     notes.add(path, type);
-    return inner(data, within);
+    return show(data, inside(within));
   }
   const text = type === 'datetime' && typeof data === 'number' ? isoOfEpoch(data) : null;
   if (text !== null) {
@@ -115,5 +126,5 @@ function showLegacy(type: string, data: unknown, within: Within): unknown {
     return data;
   }
   notes.add(path, type);
-  return { $class: type, data: inner(data, within, 'data') };
+  return { $class: type, data: show(data, inside(within, 'data')) };
 }
