@@ -15,6 +15,8 @@ export function paintState(context: Pick<CliContext, 'coloured'>, state: string)
   return context.coloured && colour !== undefined ? `\u001b[${colour}m${state}\u001b[0m` : state;
 }
 
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 const ESCAPE = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
 
 /** Rows under a head, columns as wide as their widest cell. The last column is not padded. */
@@ -28,6 +30,11 @@ export function renderTable(head: readonly string[], rows: readonly (readonly Ce
 export function renderFields(fields: readonly (readonly [string, Cell])[]): string {
   const width = Math.max(...fields.map(([name]) => name.length));
   return fields.map(([name, value]) => `${name.padEnd(width)}  ${textOf(value)}\n`).join('');
+}
+
+/** Text from elsewhere for a terminal: control characters and marks that turn the direction of writing are shown as escapes, so that no value moves the cursor or hides what stands beside it. */
+export function printable(text: string): string {
+  return text.replace(CONTROL, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** JSON for programs. */

@@ -1,7 +1,7 @@
 // XComs on a terminal and in files: a table for people, JSON, JSON lines and CSV for programs.
 import type { ProbeRun, PulledXCom, XComPull } from '#contract/xcom-reader.ts';
 import { renderExactJson } from '#devloop/xcom-reader/python-json.ts';
-import { renderTable } from './output.ts';
+import { printable, renderTable } from './output.ts';
 
 /** How a pull is printed. */
 export type XComFormat = 'table' | 'json' | 'jsonl' | 'csv';
@@ -11,8 +11,13 @@ const LONGEST_CELL = 100;
 /** A value in one line, cut for a terminal. */
 export function renderCell(xcom: PulledXCom, width = LONGEST_CELL): string {
   if (xcom.encoding === 'absent') return `${xcom.bytes ?? 0} bytes`;
-  const text = renderExactJson(xcom.value).replace(/[\u0080-\u009f]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
+  const text = printable(renderExactJson(xcom.value));
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+/** The task and, when it is mapped, its index. */
+export function renderPlace(xcom: Pick<PulledXCom, 'task_id' | 'map_index'>): string {
+  return `${printable(xcom.task_id)}${xcom.map_index < 0 ? '' : `[${xcom.map_index}]`}`;
 }
 
 /** Rows as CSV by RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe. */
@@ -28,7 +33,7 @@ function csvCell(cell: string | number | boolean | null): string {
 
 /** Runs for people. */
 export function renderRuns(runs: readonly ProbeRun[]): string {
-  return renderTable(['RUN', 'STATE', 'TYPE', 'STARTED', 'SECONDS'], runs.map((run) => [run.run_id, run.state, run.run_type, run.start_date, secondsOf(run)]));
+  return renderTable(['RUN', 'STATE', 'TYPE', 'STARTED', 'SECONDS'], runs.map((run) => [printable(run.run_id), run.state, run.run_type, run.start_date, secondsOf(run)]));
 }
 
 function secondsOf(run: ProbeRun): string | null {
@@ -51,7 +56,7 @@ export function renderPull(pull: XComPull, format: XComFormat): string {
 function renderForPeople(pull: XComPull): string {
   if (pull.xcoms.length === 0) return '';
   const isManyRuns = new Set(pull.xcoms.map((xcom) => xcom.run_id)).size > 1;
-  const rows = pull.xcoms.map((xcom) => [...(isManyRuns ? [xcom.run_id] : []), xcom.map_index < 0 ? xcom.task_id : `${xcom.task_id}[${xcom.map_index}]`, xcom.key, xcom.encoding, renderCell(xcom)]);
+  const rows = pull.xcoms.map((xcom) => [...(isManyRuns ? [printable(xcom.run_id)] : []), renderPlace(xcom), printable(xcom.key), xcom.encoding, renderCell(xcom)]);
   return renderTable([...(isManyRuns ? ['RUN'] : []), 'TASK', 'KEY', 'KIND', 'VALUE'], rows);
 }
 
@@ -62,5 +67,5 @@ export function renderRemarks(pull: XComPull): string {
   const noted = pull.xcoms.flatMap((xcom) => xcom.decodeNotes.filter((note) => /ambiguous|damaged|neither|not fetched|cut|\(not loaded\)/.test(note)).map((note) => `${xcom.task_id}.${xcom.key} ${note}`));
   lines.push(...noted.slice(0, 10));
   if (pull.truncated) lines.push('there are more: raise --limit');
-  return lines.map((line) => `${line}\n`).join('');
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }

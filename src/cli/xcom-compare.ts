@@ -8,9 +8,9 @@ import { renderExactJson } from '#devloop/xcom-reader/python-json.ts';
 import { buildTrajectory, renderPlot, type Trajectory } from '#devloop/xcom-reader/trajectory.ts';
 import { parseValuePath, partOf } from '#devloop/xcom-reader/value-path.ts';
 import { type ReaderContext, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
-import { renderTable } from './output.ts';
+import { printable, renderTable } from './output.ts';
 import { readerCommand, readerInteger } from './reader-command.ts';
-import { renderCsv } from './render-xcoms.ts';
+import { renderCsv, renderPlace } from './render-xcoms.ts';
 
 interface CompareFlags extends ReaderFlags {
   readonly dagId?: string;
@@ -54,7 +54,7 @@ export function diffCommand(context: ReaderContext): Command {
         const result = compareRuns(was.xcoms, is.xcoms);
         const [first, second] = [was.runs[0]?.run_id ?? before, is.runs[0]?.run_id ?? after];
         if (flags.json === true) context.out(`${renderExactJson({ dag_id: was.dag_id, before: first, after: second, same: result.same, truncated: was.truncated || is.truncated, differences: result.compared }, 2)}\n`);
-        else context.out(`${first} → ${second}\n${result.compared.map(renderCompared).join('')}${result.compared.length === 0 ? 'no difference' : `${result.compared.length} differ`}, ${result.same} are the same\n`);
+        else context.out(`${printable(first)} → ${printable(second)}\n${result.compared.map(renderCompared).join('')}${result.compared.length === 0 ? 'no difference' : `${result.compared.length} differ`}, ${result.same} are the same\n`);
         if (was.truncated || is.truncated) context.err('there are more XComs: raise --limit\n');
         if (flags.exitCode === true && result.compared.length > 0) context.exitWith(1);
       });
@@ -63,23 +63,23 @@ export function diffCommand(context: ReaderContext): Command {
 
 function requireRun(context: ReaderContext, pull: XComPull): void {
   if (pull.runs.length > 0) return;
-  for (const hint of pull.hints) context.err(`  → ${hint}\n`);
+  for (const hint of pull.hints) context.err(`  → ${printable(hint)}\n`);
   throw new AppError('reader_usage', `there is no such run of ${pull.dag_id}`, { hint: '`leoflow xcom pull --list-runs` lists them.' });
 }
 
 function renderCompared(one: ComparedXCom): string {
-  const place = `${one.task_id}${one.map_index < 0 ? '' : `[${one.map_index}]`}.${one.key}`;
+  const place = `${renderPlace(one)}.${printable(one.key)}`;
   const sign = { only_before: '-', only_after: '+', changed: '~' }[one.kind];
   return `${sign} ${place}\n${one.differences.map((difference) => `    ${renderDifference(difference)}\n`).join('')}`;
 }
 
 const short = (value: unknown): string => {
-  const text = value === undefined ? '–' : renderExactJson(value);
+  const text = value === undefined ? '–' : printable(renderExactJson(value));
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 };
 
 function renderDifference({ path, before, after, delta }: Difference): string {
-  return `${path}  ${short(before)} → ${short(after)}${delta === null ? '' : `  (${delta > 0 ? '+' : ''}${delta})`}`;
+  return `${printable(path)}  ${short(before)} → ${short(after)}${delta === null ? '' : `  (${delta > 0 ? '+' : ''}${delta})`}`;
 }
 
 /** `xcom table`. */
@@ -100,7 +100,7 @@ export function tableCommand(context: ReaderContext): Command {
         requireRun(context, pull);
         const path = flags.path === undefined ? [] : parseValuePath(flags.path);
         printTable(context, buildTrajectory({ runs: pull.runs, xcoms: pull.xcoms, pivot, select: (value) => partOf(value, path) }), flags);
-        for (const hint of pull.hints) context.err(`  → ${hint}\n`);
+        for (const hint of pull.hints) context.err(`  → ${printable(hint)}\n`);
         if (pull.truncated) context.err('there are more XComs: raise --limit\n');
       });
     });
@@ -111,8 +111,8 @@ function printTable(context: ReaderContext, table: Trajectory, flags: TableFlags
   const rows = table.rows.map((row) => [row.label, ...row.cells]);
   if (flags.json === true) return context.out(`${renderExactJson({ pivot: table.pivot, columns: table.columns, rows: table.rows }, 2)}\n`);
   if (flags.csv === true) return context.out(renderCsv([head, ...rows]));
-  if (flags.plot !== true) return context.out(renderTable(head.map((name) => name.toUpperCase()), rows));
+  if (flags.plot !== true) return context.out(renderTable(head.map((name) => printable(name.toUpperCase())), rows.map((row) => row.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)))));
   const plots = table.columns.map((_, column) => renderPlot(table, column, 100)).filter((plot) => plot !== null);
   if (plots.length === 0) throw new AppError('reader_usage', 'there are no two numbers to draw', { hint: 'Name the number with --path, e.g. --path .auc; without --plot the values are listed.' });
-  context.out(plots.join('\n'));
+  context.out(plots.map((plot) => plot.split('\n').map(printable).join('\n')).join('\n'));
 }

@@ -9,7 +9,8 @@ import { parseValuePath, partOf } from '#devloop/xcom-reader/value-path.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { sleep } from '#platform/clock.ts';
 import { type OpenReader, type ReaderContext, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
-import { renderCell, renderPull, renderRemarks, renderRuns, type XComFormat } from './render-xcoms.ts';
+import { printable } from './output.ts';
+import { renderCell, renderPlace, renderPull, renderRemarks, renderRuns, type XComFormat } from './render-xcoms.ts';
 import { readerCommand, readerInteger } from './reader-command.ts';
 
 interface PullFlags extends ReaderFlags {
@@ -107,7 +108,7 @@ async function printRuns(context: ReaderContext, reader: OpenReader, { request, 
   const { runs, hints } = await listRuns(reader.transport, { dagId: request.dagId, limit: request.limit });
   if (formatOf(flags) !== 'table') deliver(context, `${renderExactJson({ dag_id: request.dagId, runs, hints }, 2)}\n`, flags);
   else if (runs.length > 0) deliver(context, renderRuns(runs), flags);
-  for (const hint of hints) context.err(`${hint}\n`);
+  for (const hint of hints) context.err(`${printable(hint)}\n`);
   if (runs.length === 0 && flags.failEmpty === true) throw new AppError('reader_empty', 'no run matched');
 }
 
@@ -141,7 +142,7 @@ function print(context: ReaderContext, whole: XComPull, flags: PullFlags): void 
 
 function tellEmpty(context: ReaderContext, pull: XComPull, flags: PullFlags): void {
   context.err('no XCom matched\n');
-  for (const hint of pull.hints) context.err(`  → ${hint}\n`);
+  for (const hint of pull.hints) context.err(`  → ${printable(hint)}\n`);
   if (flags.failEmpty === true) throw new AppError('reader_empty', 'nothing matched');
 }
 
@@ -179,5 +180,5 @@ function printNew(context: ReaderContext, xcom: PulledXCom, how: { seen: Map<str
   const isNew = !how.seen.has(place);
   how.seen.set(place, text);
   const isJson = how.flags.json === true || how.flags.jsonl === true;
-  context.out(isJson ? `${renderExactJson(xcom)}\n` : `${xcom.timestamp ?? ''}  ${isNew ? '+' : '~'} ${xcom.task_id}${xcom.map_index < 0 ? '' : `[${xcom.map_index}]`}.${xcom.key}  ${renderCell(xcom)}\n`);
+  context.out(isJson ? `${renderExactJson(xcom)}\n` : `${xcom.timestamp ?? ''}  ${isNew ? '+' : '~'} ${renderPlace(xcom)}.${printable(xcom.key)}  ${renderCell(xcom)}\n`);
 }

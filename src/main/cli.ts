@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { createProgram } from '#cli/commands.ts';
 import type { LocalContext } from '#cli/local-context.ts';
+import { printable } from '#cli/output.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { homeFolder, readConfig, wantsColour } from '#platform/config.ts';
 import { VERSION } from './version.ts';
@@ -44,7 +45,9 @@ function fail(error: unknown): number {
   if (error instanceof AppError) {
     // Findings in DAG files carry hints of their own, and a failed run was shown already.
     const hinted = error.code === 'run_failed' || error.message.includes('\n  → ');
-    context.err(`leoflow: ${error.message}\n${hinted ? '' : `  → ${error.hint}\n`}`);
+    // What a cluster or a database said may hold anything.
+    const message = error.code.startsWith('reader_') ? error.message.split('\n').map(printable).join('\n') : error.message;
+    context.err(`leoflow: ${message}\n${hinted ? '' : `  → ${error.hint}\n`}`);
     return ERRORS[error.code].exit;
   }
   context.err(`leoflow: unexpected failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -10,7 +10,7 @@ SETTINGS = ("SET TRANSACTION READ ONLY", "PRAGMA query_only=ON", "PRAGMA case_se
 OPENING = {"postgresql": ("read only", "bounds"), "mysql": ("read only",), "sqlite": ("query only", "exact like")}
 FUNCTIONS = {"substr", "length", "octet_length", "convert_to", "cast", "coalesce", "count", "min", "max", "set_config", "current_setting", "has_table_privilege", "pg_catalog.pg_table_is_visible"}
 BEFORE_BRACKETS = {"in", "from", "join", "and", "or", "on", "when", "as"}
-BOUNDED = ("statement_timeout", "lock_timeout", "search_path")
+BOUNDED = ("statement_timeout", "lock_timeout", "search_path", "application_name")
 VERBS = (
     "insert update delete merge upsert replace create alter drop truncate grant revoke copy into call do execute prepare lock vacuum analyze analyse reindex cluster refresh notify listen "
     "begin start commit rollback savepoint release attach detach handler load outfile dumpfile import security discard reset for with returning explain show"
@@ -108,7 +108,7 @@ def check_statement(sql: str) -> list[str]:
     found += [f"a place for formatting: {mark}" for mark in ("%", "{") if mark in sql]
     found += ["a quote without its pair"] if bare.count("'") % 2 or sql.count("'") % 2 else []
     found += [f"the function {name}" for name in re.findall(r"([a-z_][\w.]*)\s*\(", bare.lower()) if name not in FUNCTIONS | BEFORE_BRACKETS and f"join {name}" not in bare.lower()]
-    if len(re.findall(r"set_config", sql, re.IGNORECASE)) != len(re.findall(rf"set_config\('(?:{'|'.join(BOUNDED)})', (?::\w+|COALESCE\(:search_path, current_setting\('search_path'\)\)), true\)", sql)):
+    if len(re.findall(r"set_config", sql, re.IGNORECASE)) != len(re.findall(rf"set_config\('(?:{'|'.join(BOUNDED)})', (?::\w+|'leoflow-xcom-reader'|COALESCE\(:search_path, current_setting\('search_path'\)\)), true\)", sql)):
         found.append("set_config of something else than limits of this transaction")
     return found
 

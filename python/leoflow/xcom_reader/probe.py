@@ -32,7 +32,7 @@ STATEMENTS = {
     "query only": "PRAGMA query_only=ON",
     "exact like": "PRAGMA case_sensitive_like=ON",
     "bounds": """SELECT set_config('statement_timeout', :timeout, true), set_config('lock_timeout', :lock_timeout, true),
- set_config('search_path', COALESCE(:search_path, current_setting('search_path')), true)""",
+ set_config('application_name', 'leoflow-xcom-reader', true), set_config('search_path', COALESCE(:search_path, current_setting('search_path')), true)""",
     "columns": "SELECT x.*, NULL AS end_of_xcom, d.* FROM xcom x CROSS JOIN dag_run d WHERE 1 = 0",
     "instance columns": "SELECT t.* FROM task_instance t WHERE 1 = 0",
     "rights": """SELECT c.relname FROM pg_catalog.pg_class c
