@@ -11,6 +11,8 @@ import type { LocalContext } from './local-context.ts';
 import { renderJson, renderTable } from './output.ts';
 
 const PROGRAM = join(import.meta.dirname, '..', '..', 'python', 'leoflow', 'lease', 'hold.py');
+/** Without what the environment or an installation adds: it starts sooner, and as it is. */
+const PLAIN = ['-I', '-S'];
 
 /** The command. */
 export function leaseCommand(context: LocalContext): Command {
@@ -23,7 +25,7 @@ function runCommand(context: LocalContext): Command {
     .addHelpText('after', '\nWho waits longest does not always go first.\n\nExample:\n  leoflow lease run cluster:staging --wait 10m -- make integration-test\n')
     .action((name: string, command: string[], options: { wait?: string | boolean }) => {
       const limit = options.wait === false ? '0' : typeof options.wait === 'string' ? String(waitSeconds(options.wait)) : 'none';
-      becomeProgram(findPython(context), [PROGRAM, 'run', leaseFolder(), checkName(name), limit, treeAround(process.cwd()) ?? '', '--', ...command], callerEnvironment());
+      becomeProgram(findPython(context), [...PLAIN, PROGRAM, 'run', leaseFolder(), checkName(name), limit, treeAround(process.cwd()) ?? '', '--', ...command], callerEnvironment());
     });
 }
 
@@ -56,7 +58,7 @@ function treeAround(folder: string): string | null {
 
 function listCommand(context: LocalContext): Command {
   return new Command('list').description('List the leases of this machine and who holds them.').option('--json', 'print JSON').addHelpText('after', '\nExample:\n  leoflow lease list\n').action(async (options: { json?: boolean }) => {
-    const asked = await run(findPython(context), [PROGRAM, 'list', leaseFolder()], { timeoutMs: 20_000 });
+    const asked = await run(findPython(context), [...PLAIN, PROGRAM, 'list', leaseFolder()], { timeoutMs: 20_000 });
     if (asked.status !== 0) throw new AppError('file_unreadable', `the leases in ${leaseFolder()} cannot be read: ${asked.stderr.trim().split('\n').at(-1) ?? ''}`);
     const leases = JSON.parse(asked.stdout) as readonly ListedLease[];
     const rows = leases.map((lease) => [lease.name, lease.is_held ? 'held' : 'free', lease.pid, lease.since, lease.worktree, lease.command.join(' ').slice(0, 80)]);

@@ -29,7 +29,7 @@ function newCommand(context: LocalContext): Command {
     .argument('<branch>', 'branch of the tree').argument('[dir]', 'its folder (default: beside the repository, in REPOSITORY.worktrees)').argument('[base]', 'what a new branch begins from (default: the remote’s default branch)')
     .option('--from <ref>', 'the same as BASE; pr:123 is a pull or merge request').option('--no-fetch', 'go on with what was fetched last').option('--approve', 'run the setup commands of .leoflow/worktree.yaml')
     .option('--persist', 'settings of the tree hold without its environment; changes the shared settings').option('--identity <name-and-email>', 'who commits there: "Ada <ada@example.org>"').option('--json', 'print JSON')
-    .action(async (branch: string, dir: string | undefined, base: string | undefined, options: NewOptions) => {
+    .action(async (branch: string, ...[dir, base, options]: [string | undefined, string | undefined, NewOptions]) => {
       if (base !== undefined && options.from !== undefined) throw new AppError('usage', 'BASE and --from say the same thing: give one of them');
       const { makeTree } = await import('#devloop/worktree/make-tree.ts');
       const made = await makeTree({

@@ -1,7 +1,7 @@
 // A stage for working trees: a remote, a primary checkout, real git, and a home folder that nothing else reads.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { MadeWorktree } from '#contract/worktree.ts';
@@ -81,7 +81,8 @@ export async function onStage(work: (stage: Stage) => Promise<void>, names: { pr
       },
     });
   } finally {
-    for (const path of made) rmSync(path, { recursive: true, force: true });
+    const states = globSync(['*/.git', '*/*', '*'].map((path) => `${path}/worktrees/*/leoflow/tree.json`), { cwd: folder }).map((path) => JSON.parse(readFileSync(join(folder, path), 'utf8')) as MadeWorktree);
+    for (const path of [...made, ...states.map((state) => state.temporary)]) rmSync(path, { recursive: true, force: true });
     for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
     Object.assign(process.env, before);
     rmSync(folder, { recursive: true, force: true });

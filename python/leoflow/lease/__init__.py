@@ -1,0 +1,1 @@
+"""Named leases: a lock of the kernel that a command inherits."""
