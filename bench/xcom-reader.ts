@@ -14,12 +14,11 @@ const PROGRAM = join(ROOT, 'bin', 'leoflow');
 const PROBE_PYTHON = join(ROOT, '.venv-probe', 'bin', 'python');
 const ROWS = 20;
 
-/** What a person would write without the reader: connect, select, print. */
-const BARE = `import json, os, sqlalchemy
-engine = sqlalchemy.create_engine(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
-with engine.connect() as connection:
-    rows = connection.execute(sqlalchemy.text("SELECT x.task_id, x.key, x.value FROM xcom x JOIN dag_run d ON d.id = x.dag_run_id WHERE d.dag_id = 'xcom_kinds' AND d.run_id = 'manual__1' LIMIT 20"))
-    print(json.dumps([list(row) for row in rows]))
+/** The least that a person could write without the reader: the driver alone, one SELECT, its rows printed. */
+const BARE = `import json, os, sqlite3
+connection = sqlite3.connect(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"][len("sqlite:///"):])
+rows = connection.execute("SELECT x.task_id, x.key, x.value FROM xcom x JOIN dag_run d ON d.id = x.dag_run_id WHERE d.dag_id = 'xcom_kinds' AND d.run_id = 'manual__1' LIMIT 20")
+print(json.dumps([list(row) for row in rows]))
 `;
 
 /** Runs a program to its end with the given exit code. @returns milliseconds */
@@ -62,6 +61,6 @@ export function measureXComReader(bench: Workbench): Promise<Measured> {
       { name: 'leoflow xcom pull: start to usage message', unit: 'ms', target: { of: 'value', atMost: 150 }, rounds: reader, base: { name: 'node -e 0', rounds: node } },
       { name: 'leoflow worktree: start to help', unit: 'ms', target: { of: 'value', atMost: 150 }, rounds: tree, base: { name: 'node -e 0', rounds: node } },
     ],
-    details: ['`kubectl` is the stand-in of the tests, so a call costs its start and the program’s; the bare one connects by SQLAlchemy, selects the same rows and prints them. A pull also lists the pods, reads its answer’s hash and decodes the values.'],
+    details: ['`kubectl` is the stand-in of the tests, so a call costs its start and the program’s; the bare one connects by the driver alone, selects the same rows and prints them. A pull also lists the pods, reads its answer’s hash and decodes the values.'],
   });
 }

@@ -1,12 +1,11 @@
 // THE table of commands. Each is loaded when it is called, so that a small one starts without the others' packages.
 import { Command, type CommanderError } from 'commander';
+import { isNamed, type Loaders } from './loaded-commands.ts';
 import type { LocalContext } from './local-context.ts';
 import { USAGE_EXIT } from './usage-exit.ts';
 
-type MakeCommand = (context: LocalContext) => Command;
-
 /** Commands in the order a newcomer needs them. */
-export const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
+export const COMMANDS: Loaders<LocalContext> = {
   demo: async () => (await import('./demo.ts')).demoCommand,
   init: async () => (await import('./init.ts')).initCommand,
   run: async () => (await import('./run.ts')).runCommand,
@@ -24,7 +23,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   dags: async () => (await import('./dags.ts')).dagsCommand,
   runs: async () => (await import('./runs.ts')).runsCommand,
   tasks: async () => (await import('./tasks.ts')).tasksCommand,
-  xcom: async () => (await import('./xcom.ts')).xcomCommand,
+  xcom: async (args) => (await import('./xcom.ts')).loadXComCommand(args),
   pools: async () => (await import('./pools.ts')).poolsCommand,
   variables: async () => (await import('./variables.ts')).variablesCommand,
   connections: async () => (await import('./connections.ts')).connectionsCommand,
@@ -39,18 +38,13 @@ export const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   version: async () => (await import('./small-commands.ts')).versionCommand,
 };
 
-/** Whether a command may be needed: the one that the arguments begin with, none for the version, every one where none is named (help, a mistake). */
-function isNeeded(name: string, first: string | undefined): boolean {
-  if (first === '-V' || first === '--version') return false;
-  return first === name || first === undefined || !Object.hasOwn(COMMANDS, first);
-}
-
 /** The program with the commands that these arguments may need. */
 export async function createProgram(context: LocalContext, args: readonly string[]): Promise<Command> {
   const program = new Command('leoflow').enablePositionalOptions().description('Runs workflows written for Apache Airflow: DAG files in, finished runs out.')
     .version(context.version, '-V, --version')
     .addHelpText('after', '\nStart here:\n  leoflow demo                 see real Airflow DAG files run\n  leoflow lite DIR             server, scheduler and API for a folder of DAG files\n');
-  for (const [name, load] of Object.entries(COMMANDS)) if (isNeeded(name, args[0])) program.addCommand((await load())(context));
+  const isVersion = args[0] === '-V' || args[0] === '--version';
+  for (const [name, load] of Object.entries(COMMANDS)) if (!isVersion && isNamed(name, args[0], COMMANDS)) program.addCommand((await load(args.slice(1)))(context));
   prepare(program, context);
   return program;
 }

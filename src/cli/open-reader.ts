@@ -2,10 +2,9 @@
 import { Command, Option } from 'commander';
 import { AppError } from '#contract/errors.ts';
 import type { Config } from '#contract/config.ts';
-import { createApiTransport } from '#devloop/xcom-reader/api-transport.ts';
-import { createExecTransport } from '#devloop/xcom-reader/exec-transport.ts';
+import type { ExecChoice } from '#devloop/xcom-reader/exec-transport.ts';
 import type { Cluster } from '#devloop/xcom-reader/kubectl.ts';
-import { createDsnTransport, createPortForwardTransport, type LocalProbe } from '#devloop/xcom-reader/local-transports.ts';
+import type { LocalProbe } from '#devloop/xcom-reader/local-transports.ts';
 import type { SessionLimits, Transport } from '#devloop/xcom-reader/transport.ts';
 import { userConfigFolder, userEnvironment } from '#platform/config.ts';
 import type { LocalContext } from './local-context.ts';
@@ -74,24 +73,23 @@ export async function openReader(context: ReaderContext, flags: ReaderFlags): Pr
   const { site } = resolved;
   const limits: SessionLimits = { timeoutMs: (site.timeout ?? 60) * 1000, stop: context.stop, tell: (line) => (context.errIsTerminal ? context.err(`${line}\n`) : undefined) };
   const cluster: Cluster = { kubectl: site.kubectl ?? 'kubectl', context: site.kube_context ?? null, namespace: site.namespace ?? null, timeoutMs: limits.timeoutMs, stop: limits.stop };
-  return { ...resolved, cluster, limits, transport: createTransport({ site, config, cluster, limits, fetch }) };
+  return { ...resolved, cluster, limits, transport: await createTransport({ site, config, cluster, limits, fetch }) };
 }
 
 interface Choice { readonly site: ReaderSite; readonly config: Config; readonly cluster: Cluster; readonly limits: SessionLimits; readonly fetch: typeof fetch }
 
-function createTransport(choice: Choice): Transport {
+async function createTransport(choice: Choice): Promise<Transport> {
   const { site, cluster, limits } = choice;
   switch (site.transport ?? 'exec') {
-    case 'exec': return createExecTransport(cluster, execChoice(site), limits);
-    case 'api': return createApiTransport({ ...apiAccess(choice), fetch: choice.fetch }, limits);
-    case 'dsn': return createDsnTransport(localProbe(choice), limits);
-    case 'port-forward': return createPortForwardTransport({ cluster, ...forwardTarget(site) }, localProbe(choice), limits);
+    case 'exec': return (await import('#devloop/xcom-reader/exec-transport.ts')).createExecTransport(cluster, execChoice(site), limits);
+    case 'api': return (await import('#devloop/xcom-reader/api-transport.ts')).createApiTransport({ ...apiAccess(choice), fetch: choice.fetch }, limits);
+    case 'dsn': return (await import('#devloop/xcom-reader/local-transports.ts')).createDsnTransport(localProbe(choice), limits);
+    case 'port-forward': return (await import('#devloop/xcom-reader/local-transports.ts')).createPortForwardTransport({ cluster, ...forwardTarget(site) }, localProbe(choice), limits);
     default: throw new AppError('reader_usage', `there is no transport ${String(site.transport)}`, { hint: 'There are exec, api, dsn and port-forward.' });
   }
 }
 
-/** Which pod, container and Python a site names. */
-export function execChoice(site: ReaderSite): Parameters<typeof createExecTransport>[1] {
+function execChoice(site: ReaderSite): ExecChoice {
   const isChosen = site.selector !== undefined || site.container !== undefined;
   return { selector: site.selector ?? DEFAULT_SELECTOR, container: site.container ?? DEFAULT_CONTAINER, pod: site.pod ?? null, python: site.python ?? null, fallbacks: isChosen ? [] : FALLBACKS };
 }

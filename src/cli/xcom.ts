@@ -1,42 +1,26 @@
-// `leoflow xcom`: pull and its kin read a private Airflow, list and get a Leoflow server.
+// `leoflow xcom`: pull and its kin read a private Airflow, list and get a Leoflow server. Each is loaded when it is called.
 import type { Command } from 'commander';
-import type { XComResponse } from '#contract/airflow/xcom.ts';
-import { listAll, segment } from './api-client.ts';
 import type { CliContext } from './context.ts';
+import { isNamed, type Loaders } from './loaded-commands.ts';
 import type { ReaderContext } from './open-reader.ts';
-import { diffCommand, tableCommand } from './xcom-compare.ts';
-import { mcpCommand } from './xcom-mcp.ts';
-import { pullCommand } from './xcom-pull.ts';
-import { probeCommand, rbacCommand, readerDoctorCommand } from './xcom-site.ts';
-import { renderJson, renderTable } from './output.ts';
-import { clientOf, groupCommand, integerOption, remoteCommand, type RemoteOptions, resolveRun, runPath } from './remote-command.ts';
+import { groupCommand } from './remote-command.ts';
 
-/** `xcom`. */
-export function xcomCommand(context: CliContext & ReaderContext): Command {
-  return groupCommand('xcom', 'Values that tasks returned and pushed: of a private Airflow (pull, diff, table), of a Leoflow server (list, get).', [pullCommand(context), diffCommand(context), tableCommand(context), readerDoctorCommand(context), rbacCommand(context), probeCommand(context), mcpCommand(context), listCommand(context), getCommand(context)]);
-}
+type Context = CliContext & ReaderContext;
 
-function listCommand(context: CliContext): Command {
-  return remoteCommand('list', 'List the XComs of a run, or of one task.', 'leoflow xcom list etl latest').argument('<dag>').argument('<run>').argument('[task]', 'task id', '~')
-    .action(async (...given: [string, string, string, RemoteOptions, Command]) => {
-      const [dagId, run, taskId, options] = given;
-      const client = clientOf(context, options);
-      const entries = await listAll<XComResponse>(client, `${runPath(dagId, await resolveRun(client, dagId, run))}/taskInstances/${segment(taskId)}/xcomEntries`, { key: 'xcom_entries' });
-      if (options.json === true) return context.out(renderJson(entries));
-      if (entries.length === 0) return context.out('no XCom was pushed\n');
-      context.out(renderTable(['TASK', 'KEY', 'PUSHED'], entries.map((entry) => [entry.map_index < 0 ? entry.task_id : `${entry.task_id}[${entry.map_index}]`, entry.key, entry.timestamp])));
-    });
-}
+const COMMANDS: Loaders<Context> = {
+  pull: async () => (await import('./xcom-pull.ts')).pullCommand,
+  diff: async () => (await import('./xcom-compare.ts')).diffCommand,
+  table: async () => (await import('./xcom-compare.ts')).tableCommand,
+  doctor: async () => (await import('./xcom-site.ts')).readerDoctorCommand,
+  rbac: async () => (await import('./xcom-site.ts')).rbacCommand,
+  probe: async () => (await import('./xcom-site.ts')).probeCommand,
+  mcp: async () => (await import('./xcom-mcp.ts')).mcpCommand,
+  list: async () => (await import('./xcom-remote.ts')).listCommand,
+  get: async () => (await import('./xcom-remote.ts')).getCommand,
+};
 
-function getCommand(context: CliContext): Command {
-  return remoteCommand('get', 'Print one value as JSON, exactly as the task wrote it.', 'leoflow xcom get etl latest extract').argument('<dag>').argument('<run>').argument('<task>')
-    .argument('[key]', 'key', 'return_value').option('--map-index <n>', 'index of a mapped task', integerOption('map-index'), -1)
-    .action(async (...given: [string, string, string, string, RemoteOptions & { mapIndex: number }, Command]) => {
-      const [dagId, run, taskId, key, options] = given;
-      const client = clientOf(context, options);
-      const path = `${runPath(dagId, await resolveRun(client, dagId, run))}/taskInstances/${segment(taskId)}/xcomEntries/${segment(key)}`;
-      // As text: reading the value as JSON here would change large numbers.
-      const entry = await client.json<{ value: string }>('GET', path, { query: { map_index: options.mapIndex, stringify: true } });
-      context.out(`${entry.value}\n`);
-    });
+/** `xcom`, with the commands that these arguments may need. */
+export async function loadXComCommand(args: readonly string[]): Promise<(context: Context) => Command> {
+  const makers = await Promise.all(Object.entries(COMMANDS).filter(([name]) => isNamed(name, args[0], COMMANDS)).map(([, load]) => load([])));
+  return (context) => groupCommand('xcom', 'Values that tasks returned and pushed: of a private Airflow (pull, diff, table), of a Leoflow server (list, get).', makers.map((make) => make(context)));
 }

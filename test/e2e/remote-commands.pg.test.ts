@@ -18,7 +18,7 @@ import { dagsCommand } from '#cli/dags.ts';
 import { poolsCommand } from '#cli/pools.ts';
 import { runsCommand } from '#cli/runs.ts';
 import { tasksCommand } from '#cli/tasks.ts';
-import { xcomCommand } from '#cli/xcom.ts';
+import { loadXComCommand } from '#cli/xcom.ts';
 
 let api: TestApi;
 const home = mkdtempSync(join(tmpdir(), 'leoflow-cli-'));
@@ -53,7 +53,7 @@ async function run(line: readonly string[], more: { env?: Record<string, string>
     out: (text) => void (written.out += text), err: (text) => void (written.err += text), outIsTerminal: false, coloured: false, stop: new AbortController().signal, ...more.overrides,
   };
   const program = new Command('leoflow').exitOverride();
-  for (const command of [dagsCommand(context), runsCommand(context), tasksCommand(context), xcomCommand(context), poolsCommand(context), authCommand(context)]) program.addCommand(command);
+  for (const command of [dagsCommand(context), runsCommand(context), tasksCommand(context), (await loadXComCommand([]))(context), poolsCommand(context), authCommand(context)]) program.addCommand(command);
   await program.parseAsync(['node', 'leoflow', ...line]);
   return written;
 }
@@ -161,9 +161,9 @@ test('a server that is not there, or not known, is named with the way out', asyn
   await assert.rejects(run(['dags', 'list'], { env: { LEOFLOW_TOKEN: 'wrong' } }), (error: unknown) => error instanceof AppError && error.code === 'unauthenticated');
 });
 
-test('every command shows an example', () => {
+test('every command shows an example', async () => {
   const context: CliContext & ReaderContext = { ...notReading, readConfig, homeOf: () => home, out: () => undefined, err: () => undefined, outIsTerminal: false, coloured: false, stop: new AbortController().signal };
-  for (const group of [dagsCommand, runsCommand, tasksCommand, xcomCommand, poolsCommand, authCommand].map((make) => make(context))) {
+  for (const group of [dagsCommand, runsCommand, tasksCommand, await loadXComCommand([]), poolsCommand, authCommand].map((make) => make(context))) {
     assert.ok(group.description().length > 0);
     for (const command of group.commands) {
       let help = '';
