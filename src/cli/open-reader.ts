@@ -1,4 +1,5 @@
 // The flags that every command of the XCom reader has, and the transport that they choose.
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { AppError } from '#contract/errors.ts';
 import type { Config } from '#contract/config.ts';
@@ -6,7 +7,7 @@ import type { ExecChoice } from '#devloop/xcom-reader/exec-transport.ts';
 import type { Cluster } from '#devloop/xcom-reader/kubectl.ts';
 import type { LocalProbe } from '#devloop/xcom-reader/local-transports.ts';
 import type { SessionLimits, Transport } from '#devloop/xcom-reader/transport.ts';
-import { userConfigFolder, userEnvironment } from '#platform/config.ts';
+import { configFolder, userEnvironment } from '#platform/config.ts';
 import type { LocalContext } from './local-context.ts';
 import { type ReaderSite, type ResolvedSite, resolveSite } from './reader-settings.ts';
 
@@ -69,7 +70,7 @@ export interface OpenReader extends ResolvedSite {
 /** Opens the transport that flags, environment and files choose. Throws `reader_usage` where something is missing. */
 export async function openReader(context: ReaderContext, flags: ReaderFlags): Promise<OpenReader> {
   const config = context.readConfig();
-  const resolved = await resolveSite({ flags: { ...siteOf(flags), ...(flags.profile === undefined ? {} : { profile: flags.profile }) }, config, configFolder: userConfigFolder(), folder: process.cwd() });
+  const resolved = await resolveSite({ flags: { ...siteOf(flags), ...(flags.profile === undefined ? {} : { profile: flags.profile }) }, config, configFolder: join(configFolder(), 'leoflow'), folder: process.cwd() });
   const { site } = resolved;
   const limits: SessionLimits = { timeoutMs: (site.timeout ?? 60) * 1000, stop: context.stop, tell: (line) => (context.errIsTerminal ? context.err(`${line}\n`) : undefined) };
   const cluster: Cluster = { kubectl: site.kubectl ?? 'kubectl', context: site.kube_context ?? null, namespace: site.namespace ?? null, timeoutMs: limits.timeoutMs, stop: limits.stop };

@@ -5,7 +5,7 @@ import type { Config } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import { suggest } from '#platform/config.ts';
 
-/** What a profile, the section `xcom_reader` of leoflow.yaml and the flags may say. Secrets are none of it. */
+/** What a profile and the flags may say. Secrets are none of it. */
 export interface ReaderSite {
   readonly transport?: string;
   readonly kube_context?: string;
@@ -24,12 +24,15 @@ export interface ReaderSite {
 /** Every key of a site. */
 const KEYS = ['transport', 'kube_context', 'namespace', 'selector', 'container', 'pod', 'python', 'kubectl', 'forward_to', 'server', 'user', 'timeout'] as const satisfies readonly (keyof ReaderSite)[];
 
-/** What the environment says. The two settings that have a default say something only when they differ from it. */
+/** What a project may say: which pods. A repository that somebody cloned must not choose the programs that run here, nor who gets a token. */
+const PROJECT_KEYS: readonly (keyof ReaderSite)[] = ['kube_context', 'namespace', 'selector', 'container', 'pod', 'timeout'];
+
+/** What the environment says. */
 function fromEnvironment(config: Config): ReaderSite {
   const given = {
-    transport: config.LEOFLOW_READER_TRANSPORT === 'exec' ? null : config.LEOFLOW_READER_TRANSPORT, kube_context: config.LEOFLOW_READER_KUBE_CONTEXT, namespace: config.LEOFLOW_READER_NAMESPACE, selector: config.LEOFLOW_READER_SELECTOR,
+    transport: config.LEOFLOW_READER_TRANSPORT, kube_context: config.LEOFLOW_READER_KUBE_CONTEXT, namespace: config.LEOFLOW_READER_NAMESPACE, selector: config.LEOFLOW_READER_SELECTOR,
     container: config.LEOFLOW_READER_CONTAINER, pod: config.LEOFLOW_READER_POD, python: config.LEOFLOW_READER_PYTHON, kubectl: config.LEOFLOW_READER_KUBECTL, forward_to: config.LEOFLOW_READER_FORWARD_TO,
-    server: config.LEOFLOW_READER_SERVER, user: config.LEOFLOW_READER_USER, timeout: config.LEOFLOW_READER_TIMEOUT_SECONDS === 60 ? null : config.LEOFLOW_READER_TIMEOUT_SECONDS,
+    server: config.LEOFLOW_READER_SERVER, user: config.LEOFLOW_READER_USER, timeout: config.LEOFLOW_READER_TIMEOUT_SECONDS === 0 ? null : config.LEOFLOW_READER_TIMEOUT_SECONDS,
   } satisfies Record<(typeof KEYS)[number], string | number | null>;
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
 }
@@ -68,7 +71,7 @@ export async function resolveSite(sources: Sources): Promise<ResolvedSite> {
 
 const NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 /** What becomes an argument of kubectl has the form that Kubernetes gives it: nothing can pass for a flag. */
-const FORMS: Partial<Record<keyof ReaderSite, RegExp>> = { namespace: NAME, container: NAME, pod: NAME, selector: /^[A-Za-z0-9(!][A-Za-z0-9./_=!,() -]*$/, kube_context: /^[^-\s]/, server: /^https?:\/\/[^\s]+$/ };
+const FORMS: Partial<Record<keyof ReaderSite, RegExp>> = { namespace: NAME, container: NAME, pod: NAME, selector: /^[A-Za-z0-9(!][A-Za-z0-9./_=!,() -]*$/, kube_context: /^[^-\s]/, server: /^https?:\/\/[^\s]+$/, timeout: /^(?!0+(\.0*)?$)\d+(\.\d+)?$/ };
 
 function checkName(key: keyof ReaderSite, value: unknown): unknown {
   const form = FORMS[key];
@@ -88,14 +91,15 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function checkSite(value: unknown, where: string): ReaderSite {
-  if (!isMap(value)) throw new AppError('reader_usage', `${where}: expected keys and values`, { hint: `Known keys: ${KEYS.join(', ')}.` });
+function checkSite(value: unknown, where: string, allowed: readonly string[]): ReaderSite {
+  const hint = `Known keys: ${allowed.join(', ')}.`;
+  if (!isMap(value)) throw new AppError('reader_usage', `${where}: expected keys and values`, { hint });
   const problems = Object.entries(value).flatMap(([key, given]) => {
-    if (!KEYS.some((known) => known === key)) return [`${where}.${key}: no such key${suggest(key, KEYS)}`];
+    if (!allowed.includes(key)) return [KEYS.some((known) => known === key) ? `${where}.${key}: a project may not say this; reader.yaml and flags may` : `${where}.${key}: no such key${suggest(key, allowed)}`];
     const wanted = key === 'timeout' ? 'number' : 'string';
     return typeof given === wanted ? [] : [`${where}.${key}: expected a ${wanted === 'string' ? 'text' : 'number of seconds'}`];
   });
-  if (problems.length > 0) throw new AppError('reader_usage', problems.join('\n'), { hint: `Known keys: ${KEYS.join(', ')}.` });
+  if (problems.length > 0) throw new AppError('reader_usage', problems.join('\n'), { hint });
   return value;
 }
 
@@ -112,7 +116,7 @@ async function readProfile(sources: Sources, wanted: string | null): Promise<[st
   if (name === undefined || name === null) return [];
   if (typeof name !== 'string') throw new AppError('reader_usage', `${path}: default: expected the name of a profile`);
   if (!Object.hasOwn(profiles, name)) throw new AppError('reader_usage', `there is no profile ${name} in ${path}${suggest(name, Object.keys(profiles))}`, { hint: `It has ${Object.keys(profiles).join(', ') || 'none'}.` });
-  return [[`profile ${name}`, checkSite(profiles[name], `${path}: profiles.${name}`)]];
+  return [[`profile ${name}`, checkSite(profiles[name], `${path}: profiles.${name}`, KEYS)]];
 }
 
 /** The section of the nearest leoflow.yaml, looked for up to the folder with `.git`. */
@@ -121,7 +125,7 @@ async function readProject(folder: string): Promise<[string, ReaderSite][]> {
     const path = join(at, 'leoflow.yaml');
     if (existsSync(path)) {
       const file = await readYaml(path);
-      return isMap(file) && file['xcom_reader'] !== undefined ? [[path, checkSite(file['xcom_reader'], `${path}: xcom_reader`)]] : [];
+      return isMap(file) && file['xcom_reader'] !== undefined ? [[path, checkSite(file['xcom_reader'], `${path}: xcom_reader`, PROJECT_KEYS)]] : [];
     }
     if (existsSync(join(at, '.git')) || dirname(at) === at) return [];
   }

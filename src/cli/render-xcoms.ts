@@ -10,7 +10,7 @@ const LONGEST_CELL = 100;
 
 /** A value in one line, cut for a terminal. */
 export function renderCell(xcom: PulledXCom, width = LONGEST_CELL): string {
-  if (xcom.encoding === 'absent') return `${xcom.bytes ?? 0} bytes`;
+  if (xcom.encoding === 'absent') return xcom.bytes === null ? '' : `${xcom.bytes} bytes`;
   const text = printable(renderExactJson(xcom.value));
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }

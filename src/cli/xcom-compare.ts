@@ -69,8 +69,8 @@ function requireRun(context: ReaderContext, pull: XComPull): void {
 
 function renderCompared(one: ComparedXCom): string {
   const place = `${renderPlace(one)}.${printable(one.key)}`;
-  const sign = { only_before: '-', only_after: '+', changed: '~' }[one.kind];
-  return `${sign} ${place}\n${one.differences.map((difference) => `    ${renderDifference(difference)}\n`).join('')}`;
+  const sign = { only_before: '-', only_after: '+', changed: '~', not_compared: '?' }[one.kind];
+  return `${sign} ${place}${one.kind === 'not_compared' ? '  equal as far as it was read (1 MiB)' : ''}\n${one.differences.map((difference) => `    ${renderDifference(difference)}\n`).join('')}`;
 }
 
 const short = (value: unknown): string => {

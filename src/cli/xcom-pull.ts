@@ -44,7 +44,7 @@ Example:
   leoflow xcom pull --dag-id train --run-id latest:success --task-id 'fit_*' --path .auc
   leoflow xcom pull --dag-id train --run-id latest --key '*' --json --out xcoms.json
 
-Nothing can be written: docs/guides/xcom-reader.md says why. Exit codes: 2 usage, 3 cluster or pod,
+Nothing can be written. Exit codes: 2 usage, 3 cluster or pod,
 4 exec or time-out, 5 database, 6 answer cut, 7 not decoded (--strict), 10 nothing matched (--fail-empty).
 `;
 
@@ -85,6 +85,7 @@ function checkFlags(flags: PullFlags): void {
   if (flags.runId === undefined && flags.listRuns !== true) throw new AppError('reader_usage', '--run-id is missing', { hint: `\`leoflow xcom pull --dag-id ${flags.dagId ?? ''} --list-runs\` lists them; \`--run-id latest\` takes the newest.` });
   if ([flags.json, flags.jsonl, flags.csv].filter((one) => one === true).length > 1) throw new AppError('reader_usage', '--json, --jsonl and --csv exclude each other');
   if (!['auto', '0', '1', '2'].includes(flags.layers)) throw new AppError('reader_usage', `--layers ${flags.layers}: expected 0, 1, 2 or auto`);
+  if (flags.watch === true && (flags.csv === true || flags.out !== undefined || flags.strict === true)) throw new AppError('reader_usage', '--watch prints lines as they come: it excludes --csv, --out and --strict', { hint: 'Use --jsonl, and redirect it.' });
   if (flags.path !== undefined) parseValuePath(flags.path);
 }
 
@@ -154,6 +155,7 @@ async function watch(context: ReaderContext, reader: OpenReader, { request, flag
   const seconds = readerInteger('interval', flags.interval, [1, 3600]);
   const seen = new Map<string, string>();
   let pinned = request;
+  let isToldTruncated = false;
   for (let failures = 0; !context.stop.aborted;) {
     try {
       const pull = narrow(await pullXComs(reader.transport, pinned), flags);
@@ -162,6 +164,8 @@ async function watch(context: ReaderContext, reader: OpenReader, { request, flag
       // `latest` is decided once: a run that starts meanwhile is another one's.
       if (run !== undefined) pinned = { ...request, run: { kind: 'id', id: run.run_id } };
       for (const xcom of pull.xcoms) printNew(context, xcom, { seen, flags });
+      if (pull.truncated && !isToldTruncated) context.err('there are more XComs than are looked at: raise --limit\n');
+      isToldTruncated ||= pull.truncated;
       if (run === undefined) return tellEmpty(context, pull, flags);
       if (ENDED.includes(run.state ?? '')) return context.err(`${run.run_id} ended: ${run.state ?? ''}\n`);
     } catch (error) {

@@ -51,19 +51,20 @@ function roleCheck(mayWrite: readonly string[] | null): Pick<Check, 'level' | 't
 
 /** `xcom rbac`. */
 export function rbacCommand(context: ReaderContext): Command {
-  return readerCommand('rbac', 'Print the role that reading needs: look at pods, exec into them, nothing else.').option('-n, --namespace <name>', 'namespace of Airflow', 'airflow').option('--user <name>', 'who gets it', 'NAME')
+  return readerCommand('rbac', 'Print the role that reading needs: look at pods, exec into them, nothing else.').option('-n, --namespace <name>', 'namespace of Airflow', 'airflow').option('--user <name>', 'who gets it', 'NAME').option('--port-forward', 'for the transport port-forward instead of exec')
     .addHelpText('after', '\nExample:\n  leoflow xcom rbac --namespace airflow --user jane@example.com | kubectl apply -f -\n')
-    .action(({ namespace, user }: { readonly namespace: string; readonly user: string }) => context.out(manifest(namespace, user)));
+    .action((flags: { readonly namespace: string; readonly user: string; readonly portForward?: boolean }) => context.out(manifest(flags)));
 }
 
-function manifest(namespace: string, user: string): string {
+function manifest({ namespace, user, portForward }: { readonly namespace: string; readonly user: string; readonly portForward?: boolean }): string {
   const [place, person] = [JSON.stringify(namespace), JSON.stringify(user)];
+  const way = portForward === true ? 'pods/portforward' : 'pods/exec';
   return `apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: xcom-reader, namespace: ${place}}
 rules:
   - {apiGroups: [""], resources: [pods], verbs: [get, list]}
-  - {apiGroups: [""], resources: [pods/exec], verbs: [create, get]}
+  - {apiGroups: [""], resources: [${way}], verbs: [create, get]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

@@ -83,17 +83,11 @@ export const ProjectFile = T.Object({
   ...DAG_SETTINGS,
   dags: opt(T.Record(T.String(), DagSettings, { description: 'Settings of single DAGs by id. They win over those of the folder.' })),
   xcom_reader: opt(T.Object({
-    transport: opt(T.Unsafe<'exec' | 'api' | 'dsn' | 'port-forward'>({ enum: ['exec', 'api', 'dsn', 'port-forward'], description: 'How the database is reached.' })),
     kube_context: opt(T.String({ description: 'Context of the kubeconfig.' })),
     namespace: opt(T.String({ description: 'Namespace of the pods.' })),
     selector: opt(T.String({ description: 'Labels of the pod to ask.' })),
     container: opt(T.String({ description: 'Container in it.' })),
     pod: opt(T.String({ description: 'One pod by name.' })),
-    python: opt(T.String({ description: 'Python that runs the probe.' })),
-    kubectl: opt(T.String({ description: 'The program kubectl.' })),
-    forward_to: opt(T.String({ description: 'svc/NAME:PORT or pod/NAME:PORT.' })),
-    server: opt(T.String({ description: 'Address of Airflow or Leoflow.' })),
-    user: opt(T.String({ description: 'User of the API.' })),
     timeout: opt(T.Number({ exclusiveMinimum: 0, maximum: 3600, description: 'Seconds after which a question is given up.' })),
   }, { ...strict, description: 'Where `leoflow xcom pull` reads.' })),
 }, { ...strict, $id: 'https://leoflow.dev/schemas/leoflow-yaml-1.0.json', title: 'leoflow.yaml 1.0' });

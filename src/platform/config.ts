@@ -106,11 +106,6 @@ export function homeFolder(config: Pick<Config, 'LEOFLOW_HOME'>, env: NodeJS.Pro
   return join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'leoflow');
 }
 
-/** Where this user keeps settings of commands: files that a person writes. */
-export function userConfigFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'leoflow');
-}
-
 /** Environment that user code gets: this process's own, less everything that belongs to Leoflow. */
 export function userEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const passed: Record<string, string> = {};

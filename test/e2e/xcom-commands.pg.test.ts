@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -93,9 +95,9 @@ describe('where it reads', () => {
   test('flags win over the environment, that over a profile, that over leoflow.yaml', async () => {
     mkdirSync(join(folder.path, 'config', 'leoflow'), { recursive: true });
     mkdirSync(join(folder.path, 'project', '.git'), { recursive: true });
-    writeFileSync(join(folder.path, 'project', 'leoflow.yaml'), `xcom_reader: {namespace: of-the-project, kubectl: ${kubectl.program}, selector: "a=project"}\n`);
+    writeFileSync(join(folder.path, 'project', 'leoflow.yaml'), 'xcom_reader: {namespace: of-the-project, selector: "a=project"}\n');
     writeFileSync(join(folder.path, 'config', 'leoflow', 'reader.yaml'), 'default: prod\nprofiles:\n  prod: {selector: a=profile}\n  old: {selector: a=old, timeout: 5}\n');
-    const asked = async (args: readonly string[], env: Record<string, string> = {}): Promise<string> => (await xcom(['pull', '--dag-id', 'a', '--run-id', 'b', ...args], { cwd: join(folder.path, 'project'), env })).err;
+    const asked = async (args: readonly string[], env: Record<string, string> = {}): Promise<string> => (await xcom(['pull', '--dag-id', 'a', '--run-id', 'b', ...args], { cwd: join(folder.path, 'project'), env: { LEOFLOW_READER_KUBECTL: kubectl.program, ...env } })).err;
     assert.match(await asked([]), /no pod matches a=profile in namespace of-the-project/);
     assert.match(await asked(['--profile', 'old']), /no pod matches a=old in/);
     assert.match(await asked([], { LEOFLOW_READER_SELECTOR: 'a=environment' }), /no pod matches a=environment in/);
@@ -103,7 +105,14 @@ describe('where it reads', () => {
     assert.match(await asked(['--profile', 'prodd']), /there is no profile prodd in .*did you mean prod/);
     writeFileSync(join(folder.path, 'config', 'leoflow', 'reader.yaml'), 'default: prod\nprofiles:\n  prod: {selektor: a=b, timeout: soon}\n');
     assert.match(await asked([]), /profiles\.prod\.selektor: no such key \(did you mean selector\??\)\n.*profiles\.prod\.timeout: expected a number of seconds/);
+    writeFileSync(join(folder.path, 'config', 'leoflow', 'reader.yaml'), 'profiles:\n  there: {transport: api, server: "http://127.0.0.1:9", timeout: 2}\n');
+    assert.match(await asked(['--profile', 'there']), /http:\/\/127\.0\.0\.1:9 does not answer/);
+    assert.match(await asked(['--profile', 'there'], { LEOFLOW_READER_TRANSPORT: 'exec' }), /no pod matches/, 'the default can be asked for');
     writeFileSync(join(folder.path, 'config', 'leoflow', 'reader.yaml'), '');
+    for (const said of ['kubectl: ./mine', 'transport: api', 'server: "http://x"', 'python: ./mine']) {
+      writeFileSync(join(folder.path, 'project', 'leoflow.yaml'), `xcom_reader: {${said}}\n`);
+      assert.match(await asked([]), /a project may not say this/, 'a repository chooses no program and no server');
+    }
   });
 
   test('through a forwarded port, with the URL in the environment alone', async () => {
@@ -132,6 +141,28 @@ describe('where it reads', () => {
     assert.equal((await xcom(['pull', '--transport', 'api', '--server', server, '--dag-id', 'etl', '--run-id', 'r1'], { env: { LEOFLOW_READER_TOKEN: 'wrong' } })).code, 3);
     assert.equal((await xcom(['pull', '--transport', 'api', '--server', 'http://127.0.0.1:9', '--dag-id', 'etl', '--run-id', 'r1'])).code, 4);
     await api.app.close();
+  });
+
+  test('through the REST API of Airflow 2, with a password', async () => {
+    const asked: string[] = [];
+    const answers: Record<string, unknown> = {
+      '/api/v1/dags/etl/dagRuns/r1': { dag_run_id: 'r1', state: 'success', run_type: 'manual', logical_date: '2024-01-01T00:00:00+00:00', start_date: null, end_date: null },
+      '/api/v1/dags/etl/dagRuns/r1/taskInstances/~/xcomEntries': { xcom_entries: [{ key: 'return_value', task_id: 'extract', map_index: -1, timestamp: '2024-01-01T00:00:01+00:00' }, { key: 'note', task_id: 'extract', map_index: -1, timestamp: '2024-01-01T00:00:01+00:00' }], total_entries: 2 },
+      '/api/v1/dags/etl/dagRuns/r1/taskInstances/extract/xcomEntries/return_value': { value: { rows: 3 } },
+    };
+    const server = createServer((request, response) => {
+      const path = new URL(request.url ?? '', 'http://x').pathname;
+      asked.push(`${path} ${request.headers.authorization ?? '-'}`);
+      const answer = answers[path];
+      response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(answer ?? {}));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const out = fine(await xcom(['pull', '--transport', 'api', '--server', `http://127.0.0.1:${port}`, '--dag-id', 'etl', '--run-id', 'r1', '--json'], { env: { LEOFLOW_READER_USER: 'ann', LEOFLOW_READER_PASSWORD: 'secret' } }));
+    assert.deepEqual((JSON.parse(out) as XComPull).xcoms.map((one) => [one.task_id, one.key, one.value]), [['extract', 'return_value', { rows: 3 }]]);
+    assert.ok(asked.at(-1)?.endsWith(`Basic ${Buffer.from('ann:secret').toString('base64')}`));
+    server.close();
   });
 
   test('a transport that lacks something says what', async () => {

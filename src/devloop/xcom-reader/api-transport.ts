@@ -2,7 +2,7 @@
 import { AppError } from '#contract/errors.ts';
 import type { ProbeHints, ProbeRow, ProbeRun } from '#contract/xcom-reader.ts';
 import { parsePythonJson, renderExactJson } from './python-json.ts';
-import { isLike } from './selection.ts';
+import { exactlyOf, isLike } from './selection.ts';
 import type { Answer, Question, SessionLimits, Transport } from './transport.ts';
 
 /** Where the API is and how to log in there. */
@@ -22,14 +22,13 @@ const AT_ONCE = 8;
 
 /** The transport for who may not exec into pods: rights are those of the API's user. */
 export function createApiTransport(access: ApiAccess, limits: SessionLimits): Transport {
-  let open: Promise<Api> | null = null;
   return {
     name: 'api',
     ask: async (question) => {
       const signal = AbortSignal.any([limits.stop, AbortSignal.timeout(limits.timeoutMs)]);
-      open ??= openApi(access, signal);
       try {
-        return { answer: await answer(await open, question), target: new URL(access.url).host };
+        // Opened for each question: a token may have expired since the last one.
+        return { answer: await answer(await openApi(access, signal), question), target: new URL(access.url).host };
       } catch (error) {
         throw error instanceof AppError ? error : new AppError('reader_exec', `${new URL(access.url).origin} does not answer`, { cause: error, hint: 'Check the address, the VPN and --timeout.' });
       }
@@ -89,6 +88,12 @@ async function answer(api: Api, question: Question): Promise<Answer> {
 
 /** Runs that match, newest first; null when the DAG is unknown. */
 async function findRuns(api: Api, dag: string, question: Question): Promise<readonly ProbeRun[] | null> {
+  const exact = exactlyOf(question.runs.run_id);
+  if (exact !== null) {
+    const run = await api.get(`${dag}/dagRuns/${segment(exact)}`);
+    if (run !== null) return [runOf(run)];
+    return (await api.get(dag)) === null ? null : [];
+  }
   const found: ProbeRun[] = [];
   for (let offset = 0; ; offset += PAGE) {
     const page = await api.get(`${dag}/dagRuns`, { order_by: api.version === 2 ? '-run_after' : '-execution_date', limit: PAGE, offset, ...(question.runs.state === null ? {} : { state: question.runs.state }) });
@@ -130,7 +135,7 @@ function isWanted(entry: Entry, question: Question): boolean {
 }
 
 async function readEntry(api: Api, entry: Entry, { dag, question }: RowSearch): Promise<ProbeRow> {
-  if (question.question === 'keys') return { ...entry, column: 'json', data: null, bytes: 0 };
+  if (question.question === 'keys') return { ...entry, column: 'json', data: null, bytes: null };
   const path = `${dag}/dagRuns/${segment(entry.run_id)}/taskInstances/${segment(entry.task_id)}/xcomEntries/${segment(entry.key)}`;
   const found = await api.get(path, { map_index: entry.map_index, deserialize: false, stringify: false });
   const value = found?.['value'];

@@ -14,8 +14,8 @@ const PROBE_FILE = join(import.meta.dirname, '..', '..', '..', 'python', 'leoflo
 const BOOT = 'import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),"probe","exec"))';
 const MAX_ERROR_BYTES = 64 * 1024;
 const GOODBYE_MS = 5000;
-/** An answer that has begun, or came damaged, and behind which nothing more comes for so long is taken for cut. */
-const SILENCE_MS = 5000;
+/** An answer that has begun and of which nothing more comes for so long is taken for cut; one that came damaged, and behind which no other comes, for lost. */
+const SILENCE_MS = { cut: 10_000, damaged: 2000 };
 
 /** How the probe is started: `args` are what comes before the Python program's own arguments. */
 export interface ProbeProgram {
@@ -32,6 +32,13 @@ export type SessionEnd =
   | { readonly kind: 'ended'; readonly status: number | null; readonly stderr: string; readonly received: number; readonly expected: number | null; readonly damaged: boolean }
   | { readonly kind: 'timed_out'; readonly stderr: string };
 
+/** The hash vouches for every byte; what is no reply all the same comes from another version. */
+function parseReply(payload: Buffer): ProbeReply {
+  const reply = JSON.parse(payload.toString('utf8')) as ProbeReply;
+  const isKnown = reply.protocol === PROBE_PROTOCOL && (reply.kind === 'answer' || reply.kind === 'failure');
+  return isKnown ? reply : { protocol: PROBE_PROTOCOL, kind: 'failure', failure: 'bad_request', message: 'the probe answers in another version of the protocol', sqlstate: null };
+}
+
 /** The probe's program text, as it travels. */
 export function readProbe(): string {
   return readFileSync(PROBE_FILE, 'utf8');
@@ -41,7 +48,7 @@ export function readProbe(): string {
 export async function askProbe(program: ProbeProgram, question: Question, limits: SessionLimits): Promise<SessionEnd> {
   const probe = Buffer.from(readProbe(), 'utf8');
   const sentinel = randomBytes(16).toString('hex');
-  const request = { ...question, protocol: PROBE_PROTOCOL, sentinel, url_variable: program.urlVariable, statement_timeout_ms: Math.max(1000, limits.timeoutMs - 5000) };
+  const request = { ...question, protocol: PROBE_PROTOCOL, sentinel, url_variable: program.urlVariable, statement_timeout_ms: Math.round(Math.max(1000, limits.timeoutMs - 5000)) };
   const reader = new FrameReader(sentinel);
   let child: ByteProgram | null = null;
   let reply: ProbeReply | null = null;
@@ -49,10 +56,10 @@ export async function askProbe(program: ProbeProgram, question: Question, limits
   let callOffSilence: () => void = () => undefined;
   const onBytes = (chunk: Buffer): void => {
     callOffSilence();
-    callOffSilence = callLater(SILENCE_MS, () => (reader.progress.expected === null && !reader.damaged ? undefined : child?.kill()));
     const found = reply === null ? reader.push(chunk) : null;
+    if (found === null && (reader.damaged || reader.progress.expected !== null)) callOffSilence = callLater(reader.damaged ? SILENCE_MS.damaged : SILENCE_MS.cut, () => child?.kill());
     if (found === null) return;
-    reply = JSON.parse(found.payload.toString('utf8')) as ProbeReply;
+    reply = parseReply(found.payload);
     child?.write(`ACK ${found.sha256}\n`);
     child?.end();
     answered();

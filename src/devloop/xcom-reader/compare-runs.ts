@@ -2,6 +2,7 @@
 import type { PulledXCom } from '#contract/xcom-reader.ts';
 import { renderExactJson } from './python-json.ts';
 import { pathTo } from './shown-value.ts';
+import { partOf } from './value-path.ts';
 
 /** One difference within a value. `delta` where both sides are numbers. */
 export interface Difference {
@@ -16,7 +17,8 @@ export interface ComparedXCom {
   readonly task_id: string;
   readonly map_index: number;
   readonly key: string;
-  readonly kind: 'only_before' | 'only_after' | 'changed';
+  /** `not_compared`: one of them was cut, and what was read is equal. */
+  readonly kind: 'only_before' | 'only_after' | 'changed' | 'not_compared';
   readonly differences: readonly Difference[];
 }
 
@@ -34,8 +36,9 @@ export function compareRuns(before: readonly PulledXCom[], after: readonly Pulle
     const [was, is] = [old.get(place), fresh.get(place)];
     const { task_id, map_index, key } = (is ?? was) as PulledXCom;
     const differences = was === undefined ? [differenceOf('$', undefined, is?.value)] : is === undefined ? [differenceOf('$', was.value, undefined)] : listDifferences({ before: was.value, after: is.value }, '$', []);
-    if (differences.length === 0) same += 1;
-    else compared.push({ task_id, map_index, key, kind: was === undefined ? 'only_after' : is === undefined ? 'only_before' : 'changed', differences });
+    const isCut = was?.cut === true || is?.cut === true;
+    if (differences.length === 0 && !isCut) same += 1;
+    else compared.push({ task_id, map_index, key, kind: was === undefined ? 'only_after' : is === undefined ? 'only_before' : differences.length === 0 ? 'not_compared' : 'changed', differences });
   }
   return { compared, same };
 }
@@ -49,7 +52,7 @@ function listDifferences({ before, after }: { readonly before: unknown; readonly
   if (Array.isArray(before) && Array.isArray(after)) {
     for (let index = 0; index < Math.max(before.length, after.length); index += 1) listDifferences({ before: before[index], after: after[index] }, pathTo(path, index), found);
   } else if (isPlainObject(before) && isPlainObject(after)) {
-    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) listDifferences({ before: before[key], after: after[key] }, pathTo(path, key), found);
+    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) listDifferences({ before: partOf(before, [key]), after: partOf(after, [key]) }, pathTo(path, key), found);
   } else if (textOf(before) !== textOf(after)) found.push(differenceOf(path, before, after));
   return found;
 }

@@ -1,7 +1,7 @@
 // Through `kubectl exec` into a pod where Airflow runs.
 import { AppError } from '#contract/errors.ts';
 import { answerOf, askProbe, type ProbeProgram, type SessionEnd } from './ask-probe.ts';
-import { type Cluster, clusterArgs, clusterTrouble, isPodGone, isProgramMissing, lastWords, listPods } from './kubectl.ts';
+import { type Cluster, clusterArgs, clusterTrouble, isPodGone, isProgramMissing, listPods, ownWords } from './kubectl.ts';
 import { type Pod, troubleOf, usablePods } from './pods.ts';
 import type { Question, SessionLimits, Transport } from './transport.ts';
 
@@ -95,7 +95,7 @@ function failureOf(end: Ended, target: Target, limits: SessionLimits): AppError 
   if (end.kind === 'timed_out') return new AppError('reader_exec', `${target.label} gave no answer within ${limits.timeoutMs / 1000} s`);
   if (end.damaged) return new AppError('reader_protocol', `the answer of ${target.label} came damaged: its hash is another`);
   if (end.expected !== null) return new AppError('reader_protocol', `the answer of ${target.label} was cut: ${end.received} of ${end.expected} bytes came`);
-  if (isPodGone(end.stderr)) return new AppError('reader_cluster', `${target.label} went away: ${lastWords(end.stderr)}`, { hint: 'Try again once the rollout is over.' });
+  if (isPodGone(end.stderr)) return new AppError('reader_cluster', `${target.label} went away: ${ownWords(end.stderr)}`, { hint: 'Try again once the rollout is over.' });
   if (isProgramMissing(end.stderr)) return new AppError('reader_exec', `${target.label} has no Python under that name`, { hint: 'Name the Python that runs Airflow with --python, e.g. --python /home/airflow/.local/bin/python.' });
   const trouble = clusterTrouble(end.stderr);
   if (trouble !== null) return trouble;

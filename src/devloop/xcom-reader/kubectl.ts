@@ -1,4 +1,4 @@
-// The two things that the reader asks of a cluster: `get pods` and `exec`. Nothing else is ever sent.
+// What the reader asks of a cluster: `get pods` and `exec` for a pull; `auth can-i` for its doctor. Nothing that changes anything is ever sent.
 import { AppError } from '#contract/errors.ts';
 import { type Finished, run } from '#platform/exec.ts';
 import type { Pod } from './pods.ts';
@@ -29,20 +29,26 @@ const TROUBLES: readonly (readonly [RegExp, string, string])[] = [
   [/namespaces? ".*" not found/i, 'there is no such namespace', 'List them with `kubectl get namespaces`, name one with --namespace.'],
 ];
 
-/** Kubectl's own words, shortened to its last lines. */
-export function lastWords(stderr: string): string {
-  return stderr.trim().split('\n').slice(-3).join('; ').slice(0, 600);
+const OWN_LINE = /^(error: |Error from server|Unable to connect to the server|The connection to the server |couldn't get current server|error from server)/;
+
+/**
+ * Kubectl's own lines of a standard error, its last three. What a program in the pod said stands there as well and may hold a connection:
+ * it is left out, and no URL with a user in it is repeated.
+ */
+export function ownWords(stderr: string): string {
+  return stderr.split('\n').filter((line) => OWN_LINE.test(line)).slice(-3).join('; ').replace(/\w[\w+.-]*:\/\/\S*@\S*/g, '***').slice(0, 600);
 }
 
-/** What kubectl's standard error says about the cluster; null when it says nothing that is known. */
+/** What kubectl's own words say about the cluster; null when they say nothing that is known. */
 export function clusterTrouble(stderr: string): AppError | null {
-  const known = TROUBLES.find(([pattern]) => pattern.test(stderr));
-  return known === undefined ? null : new AppError('reader_cluster', `${known[1]}: ${lastWords(stderr)}`, { hint: known[2] });
+  const words = ownWords(stderr);
+  const known = TROUBLES.find(([pattern]) => pattern.test(words));
+  return known === undefined ? null : new AppError('reader_cluster', `${known[1]}: ${words}`, { hint: known[2] });
 }
 
 /** Whether a failed exec says that the pod or its container went away meanwhile. */
 export function isPodGone(stderr: string): boolean {
-  return /pods? ".*" not found|container not found|unable to upgrade connection|container is not created or running|cannot exec (in|into) a (stopped|completed)|current phase is|has been deleted|error dialing backend/i.test(stderr);
+  return /pods? ".*" not found|container not found|unable to upgrade connection|container is not created or running|cannot exec (in|into) a (stopped|completed)|current phase is|has been deleted|error dialing backend/i.test(ownWords(stderr));
 }
 
 /** Whether the container has no such program. */
@@ -65,8 +71,8 @@ export async function listPods(cluster: Cluster, which: { readonly selector: str
   if (cluster.stop.aborted) throw new AppError('interrupted', 'stopped');
   if (done.timedOut) throw new AppError('reader_exec', `\`kubectl get pods\` gave no answer within ${cluster.timeoutMs / 1000} s`);
   if (done.status !== 0) {
-    if ('pod' in which && /not found/i.test(done.stderr) && !/namespaces? "/i.test(done.stderr)) throw new AppError('reader_cluster', `there is no pod ${which.pod}: ${lastWords(done.stderr)}`);
-    throw clusterTrouble(done.stderr) ?? new AppError('reader_cluster', `\`kubectl get pods\` failed: ${lastWords(done.stderr) || `exit ${done.status}`}`);
+    if ('pod' in which && /not found/i.test(done.stderr) && !/namespaces? "/i.test(done.stderr)) throw new AppError('reader_cluster', `there is no pod ${which.pod}: ${ownWords(done.stderr)}`);
+    throw clusterTrouble(done.stderr) ?? new AppError('reader_cluster', `\`kubectl get pods\` failed: ${ownWords(done.stderr) || `exit ${done.status}`}`);
   }
   try {
     const answer = JSON.parse(done.stdout) as { kind?: string; items?: readonly Pod[] } & Pod;

@@ -1,7 +1,7 @@
 // Straight to a database from this machine: by its connection URL, or through `kubectl port-forward`. The same probe, in a local Python.
 import { AppError } from '#contract/errors.ts';
 import { startLineProgram } from '#platform/exec.ts';
-import { settledWithin } from '#platform/clock.ts';
+import { settledWithin, sleep } from '#platform/clock.ts';
 import { answerOf, askProbe } from './ask-probe.ts';
 import { type Cluster, clusterArgs } from './kubectl.ts';
 import type { Question, SessionLimits, Transport } from './transport.ts';
@@ -29,9 +29,13 @@ async function askLocally(local: LocalProbe, question: Question, limits: Session
   throw new AppError('reader_exec', `the probe failed: exit ${end.status ?? 'by a signal'}`, { hint: 'It needs Python 3.6 or newer; another one is named with --python.' });
 }
 
+/** As SQLAlchemy reads a URL: a user without `:` and `/`, a password without `@`, a host, and the rest from its `/` or `?` on. */
+const URL_PARTS = /^([\w+.-]+:\/\/)((?:[^:/@]*(?::[^@]*)?@)?)(?:\[[^/?\]]*\]|[^/?#@]*)((?:[/?].*)?)$/s;
+
 /** What may be shown of a connection URL: its database's name. */
 function databaseOf(url: string): string {
-  return /^[^?#]*\/([^/?#]+)/.exec(url.replace(/^[^:]*:\/\//, ''))?.[1] ?? 'the database';
+  const path = URL_PARTS.exec(url)?.[3] ?? '';
+  return /([^/?]+)(?:\?.*)?$/s.exec(path.split('?')[0] ?? '')?.[1] ?? 'the database';
 }
 
 /** By connection URL. */
@@ -52,18 +56,19 @@ export interface Forwarding {
 
 /** The URL with another host and port; user, password, database and options stay. Throws `reader_usage` when it names no host. */
 export function redirectUrl(url: string, host: string, port: number): string {
-  const [whole, scheme = '', user = '', rest = ''] = /^([^:]+:\/\/)([^/?#]*@)?[^/?#@]*([/?#].*)?$/s.exec(url) ?? [];
+  const [whole, scheme = '', user = '', rest = ''] = URL_PARTS.exec(url) ?? [];
   if (whole === undefined) throw new AppError('reader_usage', 'the connection URL names no host', { hint: 'It reads postgresql://user:password@host:5432/database.' });
   return `${scheme}${user}${host}:${port}${rest}`;
 }
 
 /** Through a forwarded port, opened once and kept until the transport is closed. */
 export function createPortForwardTransport(forwarding: Forwarding, local: LocalProbe, limits: SessionLimits): Transport {
-  let open: Promise<{ readonly port: number; readonly close: () => Promise<void> }> | null = null;
+  let open: Promise<Forwarded> | null = null;
   return {
     name: 'port-forward',
     ask: async (question) => {
-      open ??= forward(forwarding, limits);
+      // One that ended, or never opened, is opened again.
+      if (open === null || (await open.then((one) => one.hasEnded(), () => true))) open = forward(forwarding, limits);
       const { port } = await open;
       return { answer: await askLocally({ ...local, url: redirectUrl(local.url, '127.0.0.1', port) }, question, limits), target: `${forwarding.to}:${forwarding.port}/${databaseOf(local.url)}` };
     },
@@ -73,7 +78,9 @@ export function createPortForwardTransport(forwarding: Forwarding, local: LocalP
   };
 }
 
-async function forward(forwarding: Forwarding, limits: SessionLimits): Promise<{ port: number; close: () => Promise<void> }> {
+interface Forwarded { readonly port: number; readonly hasEnded: () => boolean; readonly close: () => Promise<void> }
+
+async function forward(forwarding: Forwarding, limits: SessionLimits): Promise<Forwarded> {
   const { cluster, to, port } = forwarding;
   limits.tell(`forwarding to ${to}:${port}`);
   let opened: (port: number) => void = () => undefined;
@@ -90,8 +97,16 @@ async function forward(forwarding: Forwarding, limits: SessionLimits): Promise<{
     program.stop();
     await settledWithin(program.ended, 5000);
   };
-  const local = await Promise.race([ready, program.ended.then(() => null), new Promise<null>((resolve) => limits.stop.addEventListener('abort', () => resolve(null), { once: true }))]);
-  if (local !== null) return { port: local, close };
+  let isOver = false;
+  const ended = program.ended.then(() => {
+    isOver = true;
+    return null;
+  });
+  const waited = new AbortController();
+  const local = await Promise.race([ready, ended, sleep(limits.timeoutMs, AbortSignal.any([limits.stop, waited.signal])).then(() => null)]);
+  waited.abort();
+  if (local !== null) return { port: local, hasEnded: () => isOver, close };
   await close();
-  throw new AppError('reader_cluster', `\`kubectl port-forward ${to} :${port}\` ended before it was open`, { hint: 'Look with `kubectl get svc,pods` what is there and whether you may forward to it.' });
+  if (limits.stop.aborted) throw new AppError('interrupted', 'stopped');
+  throw new AppError('reader_cluster', `\`kubectl port-forward ${to} :${port}\` was not opened`, { hint: 'Look with `kubectl get svc,pods` what is there and whether you may forward to it.' });
 }

@@ -117,10 +117,11 @@ function decimalOf(text: string): number | bigint {
 }
 
 function floatOf(text: string): number {
-  const named: Record<string, number> = { nan: NaN, '-nan': NaN, inf: Infinity, '-inf': -Infinity };
-  const value = named[text.trim().toLowerCase()] ?? Number(text);
-  if (Number.isNaN(value) && !/nan/i.test(text)) throw new Error('no number');
-  return value;
+  const digits = text.trim().toLowerCase();
+  if (/^-?nan$/.test(digits)) return NaN;
+  if (/^-?inf$/.test(digits)) return digits.startsWith('-') ? -Infinity : Infinity;
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(digits)) throw new Error('no number');
+  return Number(digits);
 }
 
 const SURROGATE = /[\xed][\xa0-\xbf][\x80-\xbf]/;
@@ -150,7 +151,7 @@ function oldString(raw: Buffer): PyValue {
 function quotedString(text: string): PyValue {
   const [, , inner] = /^(['"])(.*)\1$/s.exec(text.trim()) ?? [];
   if (inner === undefined) throw new Error('no string');
-  const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r', '\\': '\\', "'": "'", '"': '"', a: '\x07', b: '\b', f: '\f', v: '\v', '0': '\0' };
+  const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '\\': '\\', "'": "'", '"': '"', a: '\x07', b: '\b', f: '\f', v: '\v', '0': '\0' };
   return oldString(Buffer.from(inner.replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (whole, code: string) => (code.length === 3 ? String.fromCharCode(parseInt(code.slice(1), 16)) : (escapes[code] ?? whole))), 'latin1'));
 }
 

@@ -23,9 +23,13 @@ export interface PullRequest {
   readonly layers: Layers;
 }
 
+/** Longer than any id or key of Airflow. */
+const MAX_TEXT = 1000;
+
 /** What the flags of `xcom pull` say, as a request. Throws `reader_usage`. */
 export function requestOf(flags: Omit<PullRequest, 'run'> & { readonly runId: string }): PullRequest {
   const { runId, ...rest } = flags;
+  for (const text of [flags.dagId, runId, flags.task ?? '', flags.key]) if (text.length > MAX_TEXT || text.includes('\0')) throw new AppError('reader_usage', `an id, key or pattern has at most ${MAX_TEXT} characters and no NUL`);
   if (flags.mapIndex !== null) parseMapIndex(flags.mapIndex);
   return { ...rest, run: parseRunChoice(runId) };
 }
@@ -56,7 +60,7 @@ function pulled(answer: Answer, request: PullRequest, decode: typeof pulledXCom)
   const run = request.run.kind === 'id' ? request.run.id : `latest${request.run.state === null ? '' : `:${request.run.state}`}`;
   return {
     schema: answer.schema, dag_id: request.dagId, runs: answer.runs,
-    xcoms: answer.rows.map((row) => decode(row, { dagId: request.dagId, backend: answer.backend, layers: request.layers, isApi: answer.schema === 'api' })), truncated: answer.truncated,
+    xcoms: answer.rows.map((row) => decode(row, { dagId: request.dagId, backend: answer.backend, layers: request.layers, isApi: answer.schema === 'api', keysOnly: request.keysOnly })), truncated: answer.truncated,
     hints: answer.hints === null ? [] : tellHints(answer.hints, { dagId: request.dagId, run, task: request.task, key: request.key, mapIndex: request.mapIndex, runs: answer.runs }),
   };
 }

@@ -3,15 +3,15 @@ import type { ProbeRow, PulledXCom } from '#contract/xcom-reader.ts';
 import { decodeValue, type Layers } from './decode-value.ts';
 
 /** How rows are to be read. */
-export interface Decoding { readonly dagId: string; readonly backend: string | null; readonly layers: Layers; readonly isApi: boolean }
+export interface Decoding { readonly dagId: string; readonly backend: string | null; readonly layers: Layers; readonly isApi: boolean; readonly keysOnly: boolean }
 
 /** A row as it is printed: decoded, with what it was. */
 export function pulledXCom(row: ProbeRow, how: Decoding): PulledXCom {
   const { run_id, task_id, map_index, key, timestamp } = row;
   const place = { dag_id: how.dagId, run_id, task_id, map_index, key, timestamp };
   const storage = row.resolved !== undefined ? 'objectstorage' : how.isApi ? 'api' : row.column;
-  if (row.bytes === null) return { ...place, storage, encoding: 'null', raw: null, value: null, decodeNotes: [], bytes: null, cut: false };
-  if (row.data === null) return { ...place, storage, encoding: 'absent', raw: null, value: null, decodeNotes: [], bytes: row.bytes, cut: false };
+  if (how.keysOnly) return { ...place, storage, encoding: 'absent', raw: null, value: null, decodeNotes: [], bytes: row.bytes, cut: false };
+  if (row.data === null || row.bytes === null) return { ...place, storage, encoding: 'null', raw: null, value: null, decodeNotes: [], bytes: null, cut: false };
   const stored = storedOf(row, row.data, row.bytes);
   const decoded = decodeValue(stored, how.layers);
   return { ...place, storage, encoding: decoded.encoding, raw: rawText(stored.data), value: decoded.value, decodeNotes: [...notesOf(row, how.backend), ...decoded.notes].slice(0, 20), bytes: stored.bytes, cut: stored.cut };

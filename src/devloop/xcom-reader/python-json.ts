@@ -19,7 +19,7 @@ export class ExactNumber {
 }
 
 const FLOAT_KEY = '\u0000float';
-const TOKENS = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/gs;
 const LONG_NUMBER = /\d{16}|[eE]\+?\d{3}/;
 
 interface SourceContext { readonly source?: string }

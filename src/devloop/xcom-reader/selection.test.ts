@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isLike, likeExactly, likeOfGlob, parseMapIndex, parseRunChoice, runsOf } from './selection.ts';
+import { exactlyOf, isLike, likeExactly, likeOfGlob, parseMapIndex, parseRunChoice, runsOf } from './selection.ts';
 
 test('an id matches itself alone, wildcards of LIKE in it included', () => {
   fc.assert(fc.property(fc.string({ unit: fc.constantFrom('a', '%', '_', '!', '*', '?', '.', "'", '"', '\\', 'ü', '\n') }), fc.string({ unit: fc.constantFrom('a', '%', '_', '!', '*', '.', 'ü') }), (id, other) => {
     assert.ok(isLike(id, likeExactly(id)));
+    assert.equal(exactlyOf(likeExactly(id)), id);
+    assert.equal(exactlyOf(`${likeExactly(id)}%`), null);
     assert.equal(isLike(other, likeExactly(id)), other === id);
   }));
 });

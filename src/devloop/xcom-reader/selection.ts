@@ -7,6 +7,12 @@ export function likeExactly(text: string): string {
   return text.replace(/[!%_]/g, (sign) => `!${sign}`);
 }
 
+/** The text that alone is like a pattern; null when others are as well. */
+export function exactlyOf(pattern: string): string | null {
+  const rest = pattern.replace(/!(.)/gs, '');
+  return /[%_]/.test(rest) ? null : pattern.replace(/!(.)/gs, '$1');
+}
+
 /** A glob (`*` any text, `?` one character) as a LIKE pattern. */
 export function likeOfGlob(glob: string): string {
   return likeExactly(glob).replaceAll('*', '%').replaceAll('?', '_');

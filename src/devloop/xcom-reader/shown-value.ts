@@ -25,7 +25,7 @@ export function isoOfEpoch(seconds: number): string | null {
   const micros = Math.round(seconds * 1e6);
   const whole = Math.floor(micros / 1e6);
   const date = new Date(whole * 1000);
-  if (Number.isNaN(date.getTime())) return null;
+  if (Number.isNaN(date.getTime()) || date.getUTCFullYear() < 1 || date.getUTCFullYear() > 9999) return null;
   const fraction = micros - whole * 1e6;
   return `${date.toISOString().slice(0, 19)}${fraction === 0 ? '' : `.${String(fraction).padStart(6, '0')}`}+00:00`;
 }
