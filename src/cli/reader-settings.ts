@@ -71,11 +71,11 @@ export async function resolveSite(sources: Sources): Promise<ResolvedSite> {
 
 const NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 /** What becomes an argument of kubectl has the form that Kubernetes gives it: nothing can pass for a flag. */
-const FORMS: Partial<Record<keyof ReaderSite, RegExp>> = { namespace: NAME, container: NAME, pod: NAME, selector: /^[A-Za-z0-9(!][A-Za-z0-9./_=!,() -]*$/, kube_context: /^[^-\s]/, server: /^https?:\/\/[^\s]+$/, timeout: /^(?!0+(\.0*)?$)\d+(\.\d+)?$/ };
+const FORMS: Partial<Record<keyof ReaderSite, RegExp>> = { namespace: NAME, container: NAME, pod: NAME, selector: /^[A-Za-z0-9(!][A-Za-z0-9./_=!,() -]*$/, kube_context: /^[^-\s]/, server: /^https?:\/\/[^\s@]+$/, timeout: /^(?!0+(\.0*)?$)\d+(\.\d+)?$/ };
 
 function checkName(key: keyof ReaderSite, value: unknown): unknown {
   const form = FORMS[key];
-  if (form !== undefined && !form.test(String(value))) throw new AppError('reader_usage', `${key.replace('_', '-')} ${JSON.stringify(value)} has not the form of one`);
+  if (form !== undefined && !form.test(String(value))) throw new AppError('reader_usage', `${key.replace('_', '-')}${key === 'server' ? '' : ` ${JSON.stringify(value)}`} has not the form of one`, key === 'server' ? { hint: 'It reads https://airflow.example, without a user or a password in it.' } : {});
   return value;
 }
 

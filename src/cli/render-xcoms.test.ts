@@ -24,6 +24,10 @@ test('a long value is cut in the table and whole in the files', () => {
   assert.equal((JSON.parse(renderPull(pull(long), 'jsonl')) as PulledXCom).value, long.value);
 });
 
+test('numbers of a CSV are numbers', () => {
+  assert.match(renderPull(pull(xcom({ value: -0.5 })), 'csv'), /,-0\.5\r\n$/);
+});
+
 test('CSV quotes what has to be quoted, and no cell is a formula', () => {
   assert.equal(renderCsv([['a,b', 'say "x"', 'line\nbreak', '=1+1', '-cmd', -1, null, true]]), '"a,b","say ""x""","line\nbreak",\'=1+1,\'-cmd,-1,,true\r\n');
 });

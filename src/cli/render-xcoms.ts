@@ -25,6 +25,11 @@ export function renderCsv(rows: readonly (readonly (string | number | boolean | 
   return rows.map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
 }
 
+/** Scalars as they are, everything else as JSON. */
+function csvValue(value: unknown): string | number | boolean | null {
+  return value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : renderExactJson(value);
+}
+
 function csvCell(cell: string | number | boolean | null): string {
   if (typeof cell !== 'string') return cell === null ? '' : String(cell);
   const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
@@ -34,6 +39,11 @@ function csvCell(cell: string | number | boolean | null): string {
 /** Runs for people. */
 export function renderRuns(runs: readonly ProbeRun[]): string {
   return renderTable(['RUN', 'STATE', 'TYPE', 'STARTED', 'SECONDS'], runs.map((run) => [printable(run.run_id), run.state, run.run_type, run.start_date, secondsOf(run)]));
+}
+
+/** Runs for a spreadsheet. */
+export function renderRunsCsv(runs: readonly ProbeRun[]): string {
+  return renderCsv([['run_id', 'state', 'run_type', 'logical_date', 'run_after', 'start_date', 'end_date'], ...runs.map((run) => [run.run_id, run.state, run.run_type, run.logical_date, run.run_after, run.start_date, run.end_date])]);
 }
 
 function secondsOf(run: ProbeRun): string | null {
@@ -48,7 +58,7 @@ export function renderPull(pull: XComPull, format: XComFormat): string {
   switch (format) {
     case 'json': return `${renderExactJson(pull, 2)}\n`;
     case 'jsonl': return pull.xcoms.map((xcom) => `${renderExactJson(xcom)}\n`).join('');
-    case 'csv': return renderCsv([CSV_HEAD, ...pull.xcoms.map((xcom) => [xcom.dag_id, xcom.run_id, xcom.task_id, xcom.map_index, xcom.key, xcom.timestamp, xcom.storage, xcom.encoding, xcom.bytes, typeof xcom.value === 'string' ? xcom.value : renderExactJson(xcom.value)])]);
+    case 'csv': return renderCsv([CSV_HEAD, ...pull.xcoms.map((xcom) => [xcom.dag_id, xcom.run_id, xcom.task_id, xcom.map_index, xcom.key, xcom.timestamp, xcom.storage, xcom.encoding, xcom.bytes, csvValue(xcom.value)])]);
     case 'table': return renderForPeople(pull);
   }
 }
@@ -64,7 +74,7 @@ function renderForPeople(pull: XComPull): string {
 export function renderRemarks(pull: XComPull): string {
   const [run] = pull.runs;
   const lines = [`${pull.dag_id}${run === undefined ? '' : ` · ${run.run_id} (${run.state ?? 'no state'})`} · ${pull.source.target} · schema ${pull.schema}`];
-  const noted = pull.xcoms.flatMap((xcom) => xcom.decodeNotes.filter((note) => /ambiguous|damaged|neither|not fetched|cut|\(not loaded\)/.test(note)).map((note) => `${xcom.task_id}.${xcom.key} ${note}`));
+  const noted = pull.xcoms.flatMap((xcom) => xcom.decodeNotes.filter((note) => /ambiguous|damaged|neither|not fetched|cut|has no|\(not loaded\)/.test(note)).map((note) => `${xcom.task_id}.${xcom.key} ${note}${note === '$: cut' ? ': raise --max-bytes' : ''}`));
   lines.push(...noted.slice(0, 10));
   if (pull.truncated) lines.push('there are more: raise --limit');
   return lines.map((line) => `${printable(line)}\n`).join('');

@@ -70,7 +70,7 @@ function requireRun(context: ReaderContext, pull: XComPull): void {
 function renderCompared(one: ComparedXCom): string {
   const place = `${renderPlace(one)}.${printable(one.key)}`;
   const sign = { only_before: '-', only_after: '+', changed: '~', not_compared: '?' }[one.kind];
-  return `${sign} ${place}${one.kind === 'not_compared' ? '  equal as far as it was read (1 MiB)' : ''}\n${one.differences.map((difference) => `    ${renderDifference(difference)}\n`).join('')}`;
+  return `${sign} ${place}${one.kind === 'not_compared' ? '  equal as far as it was read (1 MiB)' : ''}\n${one.differences.map((difference) => `    ${renderDifference(difference)}\n`).join('')}${one.more ? '    … and more\n' : ''}`;
 }
 
 const short = (value: unknown): string => {
@@ -99,7 +99,9 @@ export function tableCommand(context: ReaderContext): Command {
         const pull = await pullXComs(transport, flags.runId === undefined ? { ...request, run: { kind: 'latest', state: flags.state ?? null, count: runs } } : request);
         requireRun(context, pull);
         const path = flags.path === undefined ? [] : parseValuePath(flags.path);
-        printTable(context, buildTrajectory({ runs: pull.runs, xcoms: pull.xcoms, pivot, select: (value) => partOf(value, path) }), flags);
+        const table = buildTrajectory({ runs: pull.runs, xcoms: pull.xcoms, pivot, select: (value) => partOf(value, path) });
+        printTable(context, table, flags);
+        if (table.leftOut > 0) context.err(`${table.leftOut} or more columns are left out: name a part with --path, or fewer with --task-id and --key\n`);
         for (const hint of pull.hints) context.err(`  → ${printable(hint)}\n`);
         if (pull.truncated) context.err('there are more XComs: raise --limit\n');
       });

@@ -1,5 +1,7 @@
 // `leoflow xcom pull`: XComs of an Airflow that only its own pods can reach, and `--watch` while a run goes on.
-import { Command } from 'commander';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Command } from 'commander';
 import { AppError } from '#contract/errors.ts';
 import type { PulledXCom, XComPull } from '#contract/xcom-reader.ts';
 import { listRuns, pullXComs, type PullRequest, requestOf } from '#devloop/xcom-reader/pull.ts';
@@ -10,7 +12,7 @@ import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { sleep } from '#platform/clock.ts';
 import { type OpenReader, type ReaderContext, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
 import { printable } from './output.ts';
-import { renderCell, renderPlace, renderPull, renderRemarks, renderRuns, type XComFormat } from './render-xcoms.ts';
+import { renderCell, renderPlace, renderPull, renderRemarks, renderRuns, renderRunsCsv, type XComFormat } from './render-xcoms.ts';
 import { readerCommand, readerInteger } from './reader-command.ts';
 
 interface PullFlags extends ReaderFlags {
@@ -67,7 +69,7 @@ export function pullCommand(context: ReaderContext): Command {
     .option('--json', 'print JSON').option('--jsonl', 'print one JSON object a line').option('--csv', 'print CSV').option('--out <file>', 'write it to a file')
     .option('--watch', 'go on until the run has ended, printing what is new').option('--interval <seconds>', 'between two looks of --watch', '5')
     .option('--fail-empty', 'exit 10 when nothing matched').option('--strict', 'exit 7 when a value could not be decoded')
-    .option('--explain', 'say what would be asked, and of whom; ask nothing but that')
+    .option('--explain', 'say who is asked, and print the statements; asks for keys only')
     .addHelpText('after', EXAMPLES);
   return withReaderFlags(command).action(async (flags: PullFlags) => {
     const request = parseFlags(flags);
@@ -82,7 +84,7 @@ export function pullCommand(context: ReaderContext): Command {
 /** Throws `reader_usage` for flags that exclude or miss each other. */
 function checkFlags(flags: PullFlags): void {
   if (flags.allTasks === true && flags.taskId !== undefined) throw new AppError('reader_usage', '--all-tasks and --task-id exclude each other');
-  if (flags.runId === undefined && flags.listRuns !== true) throw new AppError('reader_usage', '--run-id is missing', { hint: `\`leoflow xcom pull --dag-id ${flags.dagId ?? ''} --list-runs\` lists them; \`--run-id latest\` takes the newest.` });
+  if ((flags.runId ?? '') === '' && flags.listRuns !== true) throw new AppError('reader_usage', '--run-id is missing', { hint: `\`leoflow xcom pull --dag-id ${flags.dagId ?? ''} --list-runs\` lists them; \`--run-id latest\` takes the newest.` });
   if ([flags.json, flags.jsonl, flags.csv].filter((one) => one === true).length > 1) throw new AppError('reader_usage', '--json, --jsonl and --csv exclude each other');
   if (!['auto', '0', '1', '2'].includes(flags.layers)) throw new AppError('reader_usage', `--layers ${flags.layers}: expected 0, 1, 2 or auto`);
   if (flags.watch === true && (flags.csv === true || flags.out !== undefined || flags.strict === true)) throw new AppError('reader_usage', '--watch prints lines as they come: it excludes --csv, --out and --strict', { hint: 'Use --jsonl, and redirect it.' });
@@ -107,7 +109,8 @@ interface Asked { readonly request: PullRequest; readonly flags: PullFlags }
 
 async function printRuns(context: ReaderContext, reader: OpenReader, { request, flags }: Asked): Promise<void> {
   const { runs, hints } = await listRuns(reader.transport, { dagId: request.dagId, limit: request.limit });
-  if (formatOf(flags) !== 'table') deliver(context, `${renderExactJson({ dag_id: request.dagId, runs, hints }, 2)}\n`, flags);
+  if (flags.csv === true) deliver(context, renderRunsCsv(runs), flags);
+  else if (formatOf(flags) !== 'table') deliver(context, `${renderExactJson({ dag_id: request.dagId, runs, hints }, 2)}\n`, flags);
   else if (runs.length > 0) deliver(context, renderRuns(runs), flags);
   for (const hint of hints) context.err(`${printable(hint)}\n`);
   if (runs.length === 0 && flags.failEmpty === true) throw new AppError('reader_empty', 'no run matched');
@@ -115,6 +118,7 @@ async function printRuns(context: ReaderContext, reader: OpenReader, { request, 
 
 function deliver(context: ReaderContext, text: string, flags: PullFlags): void {
   if (flags.out === undefined) return context.out(text);
+  if (!existsSync(dirname(flags.out))) throw new AppError('reader_usage', `there is no folder ${dirname(flags.out)}`);
   writeFileAtomic(flags.out, text);
   context.err(`written to ${flags.out}\n`);
 }

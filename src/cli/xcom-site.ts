@@ -1,14 +1,15 @@
 // `leoflow xcom doctor`, `rbac` and `probe`: whether a site can be read, with which rights, and the program that reads.
 import type { Command } from 'commander';
-import { AppError } from '#contract/errors.ts';
+import { AppError, type ErrorCode } from '#contract/errors.ts';
 import { readProbe } from '#devloop/xcom-reader/ask-probe.ts';
 import { allowed, clusterRights } from '#devloop/xcom-reader/kubectl.ts';
 import { readStandalone } from '#devloop/xcom-reader/standalone.ts';
 import { type OpenReader, type ReaderContext, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
 import { renderExactJson } from '#devloop/xcom-reader/python-json.ts';
+import { printable } from './output.ts';
 import { readerCommand } from './reader-command.ts';
 
-interface Check { readonly name: string; readonly level: 'ok' | 'warning' | 'error'; readonly text: string }
+interface Check { readonly name: string; readonly level: 'ok' | 'warning' | 'error'; readonly text: string; readonly code?: ErrorCode }
 
 /** `xcom doctor`. */
 export function readerDoctorCommand(context: ReaderContext): Command {
@@ -17,7 +18,8 @@ export function readerDoctorCommand(context: ReaderContext): Command {
     .action(async (flags: ReaderFlags & { readonly json?: boolean }) => {
       const checks = await withReader(context, flags, examine);
       context.out(flags.json === true ? `${renderExactJson(checks, 2)}\n` : checks.map((check) => `${check.level.padEnd(7)}  ${check.name.padEnd(10)}  ${check.text}\n`).join(''));
-      if (checks.some((check) => check.level === 'error')) throw new AppError('reader_cluster', 'this site cannot be read', { hint: 'Mend what is marked as error above.' });
+      const failed = checks.findLast((check) => check.level === 'error');
+      if (failed !== undefined) throw new AppError(failed.code ?? 'reader_cluster', 'this site cannot be read', { hint: 'Mend what is marked as error above.' });
     });
 }
 
@@ -33,7 +35,7 @@ async function examine(reader: OpenReader): Promise<readonly Check[]> {
     checks.push({ name: 'read-only', ...roleCheck(answer.may_write) });
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    checks.push({ name: 'asked', level: 'error', text: `${error.message}\n${' '.repeat(21)}→ ${error.hint}` });
+    checks.push({ name: 'asked', level: 'error', text: `${printable(error.message)}\n${' '.repeat(21)}→ ${error.hint}`, code: error.code });
   }
   return checks;
 }

@@ -99,7 +99,7 @@ function endWithoutReply(ended: Awaited<ByteProgram['ended']>, how: { timedOut: 
 const FAILURES: Readonly<Record<ProbeFailure['failure'], string>> = {
   connection_missing: 'Name the container where Airflow runs with --container, or give a connection with --transport dsn.',
   driver_missing: 'Name a Python that has SQLAlchemy and the database’s driver with --python.',
-  database_down: 'The pod itself cannot reach its database now: look at the scheduler’s own log.',
+  database_down: 'The database cannot be reached from where the probe runs now; in a pod, the scheduler’s own log says more.',
   schema_unknown: 'The database is no Airflow metadata database, or its migrations are not done: ask `airflow db check-migrations` in the pod.',
   statement_failed: 'Narrow the question (--task-id, --limit), or give it more time with --timeout.',
   write_refused: 'The probe was changed: use the one that came with this program.',
@@ -110,5 +110,6 @@ const FAILURES: Readonly<Record<ProbeFailure['failure'], string>> = {
 export function answerOf(reply: ProbeReply): ProbeAnswer {
   if (reply.kind === 'answer') return reply;
   const sqlstate = reply.sqlstate === null ? '' : ` (SQLSTATE ${reply.sqlstate})`;
-  throw new AppError('reader_database', `${reply.message}${sqlstate}`, { hint: FAILURES[reply.failure], details: { failure: reply.failure, sqlstate: reply.sqlstate } });
+  const hint = reply.sqlstate === '42501' ? 'The role may not read this: it needs SELECT on xcom and dag_run, and for hints on dag and task_instance.' : FAILURES[reply.failure];
+  throw new AppError('reader_database', `${reply.message}${sqlstate}`, { hint, details: { failure: reply.failure, sqlstate: reply.sqlstate } });
 }

@@ -19,7 +19,9 @@ export interface ComparedXCom {
   readonly key: string;
   /** `not_compared`: one of them was cut, and what was read is equal. */
   readonly kind: 'only_before' | 'only_after' | 'changed' | 'not_compared';
+  /** The first hundred; `more` says that there are others. */
   readonly differences: readonly Difference[];
+  readonly more: boolean;
 }
 
 const MAX_DIFFERENCES = 100;
@@ -38,7 +40,7 @@ export function compareRuns(before: readonly PulledXCom[], after: readonly Pulle
     const differences = was === undefined ? [differenceOf('$', undefined, is?.value)] : is === undefined ? [differenceOf('$', was.value, undefined)] : listDifferences({ before: was.value, after: is.value }, '$', []);
     const isCut = was?.cut === true || is?.cut === true;
     if (differences.length === 0 && !isCut) same += 1;
-    else compared.push({ task_id, map_index, key, kind: was === undefined ? 'only_after' : is === undefined ? 'only_before' : differences.length === 0 ? 'not_compared' : 'changed', differences });
+    else compared.push({ task_id, map_index, key, kind: was === undefined ? 'only_after' : is === undefined ? 'only_before' : differences.length === 0 ? 'not_compared' : 'changed', differences: differences.slice(0, MAX_DIFFERENCES), more: differences.length > MAX_DIFFERENCES });
   }
   return { compared, same };
 }
@@ -48,7 +50,7 @@ function differenceOf(path: string, before: unknown, after: unknown): Difference
 }
 
 function listDifferences({ before, after }: { readonly before: unknown; readonly after: unknown }, path: string, found: Difference[]): Difference[] {
-  if (found.length >= MAX_DIFFERENCES) return found;
+  if (found.length > MAX_DIFFERENCES) return found;
   if (Array.isArray(before) && Array.isArray(after)) {
     for (let index = 0; index < Math.max(before.length, after.length); index += 1) listDifferences({ before: before[index], after: after[index] }, pathTo(path, index), found);
   } else if (isPlainObject(before) && isPlainObject(after)) {

@@ -34,8 +34,13 @@ export function constructed(value: PyCall): Pick<PyCall, 'callee' | 'args'> {
   const [first, ...rest] = value.args;
   if (first?.kind !== 'global') return value;
   if (name === 'copyreg.__newobj__') return { callee: first, args: rest };
-  if (name === 'copyreg._reconstructor' && rest.length === 2 && textOf(rest[0]) === null) return { callee: first, args: [] };
+  if (name === 'copyreg._reconstructor' && isPlainObject(rest)) return { callee: first, args: [] };
   return value;
+}
+
+/** `object, None`: made without anything; other bases carry the content. */
+function isPlainObject([base, state, ...others]: readonly PyValue[]): boolean {
+  return base?.kind === 'global' && modernName(base.name) === 'builtins.object' && state?.kind === 'plain' && state.value === null && others.length === 0;
 }
 
 /** Bytes of a constructor's argument: as they are, or as `_codecs.encode(text, 'latin1')`, which is how protocols before 3 write bytes. */

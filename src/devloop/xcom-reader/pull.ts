@@ -50,7 +50,7 @@ export async function pullXComs(transport: Transport, request: PullRequest): Pro
   let asked = await transport.ask(questionOf(request, 'exact'));
   if (asked.answer.runs.length === 0 && request.run.kind === 'id') {
     const wider = await transport.ask(questionOf(request, 'prefix'));
-    if (wider.answer.runs.length > 1) throw new AppError('reader_usage', `several runs begin with ${request.run.id}: ${wider.answer.runs.map((run) => run.run_id).join(', ')}, …`, { hint: 'Say more of the id, or `latest`.' });
+    if (wider.answer.runs.length > 1) throw new AppError('reader_usage', `several runs begin with ${request.run.id}: ${wider.answer.runs.slice(0, 3).map((run) => run.run_id).join(', ')}${wider.answer.runs.length > 3 ? ', …' : ''}`, { hint: 'Say more of the id, or `latest`.' });
     if (wider.answer.runs.length === 1) asked = wider;
   }
   return { source: { transport: transport.name, target: asked.target }, ...pulled(asked.answer, request, (await decoding).pulledXCom) };

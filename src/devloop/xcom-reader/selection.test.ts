@@ -28,7 +28,8 @@ test('map indexes are one, a range or all', () => {
 
 test('runs are the latest, the latest of a state, an id or its beginning', () => {
   assert.deepEqual(runsOf(parseRunChoice('latest'), 'exact'), { run_id: '%', state: null, limit: 1 });
+  assert.deepEqual(parseRunChoice('latest:SUCCESS'), parseRunChoice('latest:success'));
   assert.deepEqual(runsOf(parseRunChoice('latest:success'), 'exact'), { run_id: '%', state: 'success', limit: 1 });
   assert.deepEqual(runsOf(parseRunChoice('manual__2026_01'), 'exact'), { run_id: 'manual!_!_2026!_01', state: null, limit: 1 });
-  assert.deepEqual(runsOf(parseRunChoice('manual'), 'prefix'), { run_id: 'manual%', state: null, limit: 2 });
+  assert.deepEqual(runsOf(parseRunChoice('manual'), 'prefix'), { run_id: 'manual%', state: null, limit: 4 });
 });

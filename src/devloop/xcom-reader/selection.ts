@@ -31,16 +31,16 @@ export type RunChoice =
 
 /** Parses --run-id. */
 export function parseRunChoice(text: string): RunChoice {
-  const latest = /^latest(?::([a-z_]+))?$/.exec(text);
-  return latest === null ? { kind: 'id', id: text } : { kind: 'latest', state: latest[1] ?? null, count: 1 };
+  const latest = /^latest(?::([a-z_]+))?$/i.exec(text);
+  return latest === null ? { kind: 'id', id: text } : { kind: 'latest', state: latest[1]?.toLowerCase() ?? null, count: 1 };
 }
 
 /** The runs of a question: first exactly that id, then, when there is none, those that begin with it. */
 export function runsOf(choice: RunChoice, how: 'exact' | 'prefix'): Question['runs'] {
   if (choice.kind === 'latest') return { run_id: '%', state: choice.state, limit: choice.count };
   const exact = likeExactly(choice.id);
-  // Two are enough to know that a beginning is not unique.
-  return { run_id: how === 'exact' ? exact : `${exact}%`, state: null, limit: how === 'exact' ? 1 : 2 };
+  // Enough to know that a beginning is not unique, and to name some.
+  return { run_id: how === 'exact' ? exact : `${exact}%`, state: null, limit: how === 'exact' ? 1 : 4 };
 }
 
 /** Parses --map-index: `3`, `-1`, `0..9`, or `*` for every one. Throws `reader_usage`. */

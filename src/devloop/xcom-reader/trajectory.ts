@@ -10,6 +10,8 @@ export interface Trajectory {
   /** What a row stands for. */
   readonly pivot: 'run' | 'map_index';
   readonly columns: readonly string[];
+  /** Columns that there was no room for, as far as they were looked at. */
+  readonly leftOut: number;
   readonly rows: readonly { readonly label: string; readonly cells: readonly Scalar[] }[];
 }
 
@@ -37,15 +39,15 @@ export function buildTrajectory(given: { readonly runs: readonly ProbeRun[]; rea
     }
   }
   const names = [...columns].slice(0, MAX_COLUMNS);
-  return { pivot, columns: shorten(names), rows: [...rows].map(([label, cells]) => ({ label, cells: names.map((name) => cells.get(name) ?? null) })) };
+  return { pivot, columns: shorten(names), leftOut: columns.size - names.length, rows: [...rows].map(([label, cells]) => ({ label, cells: names.map((name) => cells.get(name) ?? null) })) };
 }
 
 function scalarsOf(value: unknown, path: string): [string, Scalar][] {
   if (value === undefined) return [];
   if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return [[path, value]];
   if (typeof value === 'bigint') return [[path, String(value)]];
-  if (Array.isArray(value)) return value.slice(0, MAX_COLUMNS).flatMap((item, index) => scalarsOf(item, pathTo(path, index)));
-  if (typeof value === 'object') return Object.entries(value).slice(0, MAX_COLUMNS).flatMap(([key, part]) => scalarsOf(part, pathTo(path, key)));
+  if (Array.isArray(value)) return value.slice(0, MAX_COLUMNS + 1).flatMap((item, index) => scalarsOf(item, pathTo(path, index)));
+  if (typeof value === 'object') return Object.entries(value).slice(0, MAX_COLUMNS + 1).flatMap(([key, part]) => scalarsOf(part, pathTo(path, key)));
   return [];
 }
 

@@ -13,9 +13,17 @@ export function parseValuePath(path: string): readonly (string | number)[] {
     const found = PART.exec(path);
     if (found === null) throw new AppError('reader_usage', `--path ${path}: not understood at character ${at + 1}`, { hint: 'It reads .name, ["any name"] or [0], one after the other.' });
     const [, name, quoted, index] = found;
-    parts.push(name ?? (quoted === undefined ? Number(index) : (JSON.parse(`"${quoted}"`) as string)));
+    parts.push(name ?? (quoted === undefined ? Number(index) : parseName(quoted, path)));
   }
   return parts;
+}
+
+function parseName(quoted: string, path: string): string {
+  try {
+    return JSON.parse(`"${quoted}"`) as string;
+  } catch (cause) {
+    throw new AppError('reader_usage', `--path ${path}: a name in quotes is written as in JSON`, { cause });
+  }
 }
 
 /** The part of a value; undefined when there is none. Negative indexes count from the end. */
