@@ -40,11 +40,19 @@ async function collectCaches({ tree, file, request }: Tidying): Promise<Collecte
   const ignored = splitNul(await git(['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory'], { cwd: tree.dir, env: gitOfTree(tree.admin) }));
   return ignored.filter((path) => path.endsWith('/') && file.caches.includes(basename(path))).flatMap((path) => {
     const dir = join(tree.dir, path);
-    if (!lstatSync(dir.replace(/\/$/, '')).isDirectory()) return [];
+    if (!lstatSync(dir.replace(/\/$/, '')).isDirectory() || holdsRepository(dir, 2)) return [];
     const bytes = sizeOf(dir);
     if (!request.dryRun) rmSync(dir, { recursive: true, force: true });
     return [{ kind: 'cache' as const, dir: dir.replace(/\/$/, ''), branch: tree.branch, bytes, why: 'can be made again' }];
   });
+}
+
+/** Whether a repository begins here or a little below: nobody can make that again. */
+function holdsRepository(dir: string, levels: number): boolean {
+  const entries = readdirSync(dir, { withFileTypes: true });
+  const names = new Set(entries.map((entry) => entry.name));
+  if (names.has('.git') || (names.has('HEAD') && names.has('objects') && names.has('refs'))) return true;
+  return levels > 0 && entries.some((entry) => entry.isDirectory() && holdsRepository(join(dir, entry.name), levels - 1));
 }
 
 async function collectTree({ repository, tree, state, request }: Tidying, facts: TreeFacts): Promise<CollectedGarbage> {

@@ -166,7 +166,7 @@ for arg in "$@"; do
   before=$((before + 1))
 done
 case $command$verb in
-stashpop | stashdrop | stashclear)
+stashpop | stashdrop | stashclear | stashbranch)
   # Which repository is meant is said by the arguments before "stash".
   dir=$(total=$# i=0; while [ $i -lt $before ]; do set -- "$@" "$1"; shift; i=$((i + 1)); done; shift $((total - before)); "$path" "$@" rev-parse --absolute-git-dir 2>/dev/null)
   if [ "$dir" = "$admin" ]; then

@@ -55,10 +55,10 @@ function expand(folder: string, pattern: string): string[] {
   }, ['']);
 }
 
-/** Files that `.worktreeinclude` names and that git ignores. What lies in a repository or tree of its own is none of them. */
-async function included({ repository: { primary }, dir }: Placing): Promise<Wanted[]> {
-  const list = [join(dir, '.worktreeinclude'), join(primary, '.worktreeinclude')].find((path) => existsSync(path));
-  if (list === undefined) return [];
+/** Files that the primary's `.worktreeinclude` names and that git ignores: what a branch of somebody else says is not asked. What lies in a repository or tree of its own is none of them. */
+async function included({ repository: { primary } }: Placing): Promise<Wanted[]> {
+  const list = join(primary, '.worktreeinclude');
+  if (!existsSync(list)) return [];
   const matching = splitNul(await git(['ls-files', '-z', '--others', '--ignored', `--exclude-from=${list}`], { cwd: primary })).filter((path) => !path.endsWith('/'));
   if (matching.length === 0) return [];
   const ignored = await tryGit(['check-ignore', '-z', '--stdin'], { cwd: primary, input: `${matching.join('\0')}\0` });
@@ -77,6 +77,8 @@ function place(placing: Placing, wanted: Wanted, tracked: readonly string[]): Pl
   const from = how === 'template' && !existsSync(join(primary, wanted.from)) ? join(dir, wanted.from) : join(primary, wanted.from);
   const target = join(dir, to);
   if (!entryExists(from)) return isDeclared ? `${how} ${wanted.from}: there is none in ${primary}` : '';
+  // A link may lead anywhere; what is copied is read.
+  if (how !== 'link' && !isInside(from, primary) && !isInside(from, dir)) return `${how} ${wanted.from}: leads out of the repository, so it was left alone`;
   if (tracked.some((path) => path === to || path.startsWith(`${to}/`))) return isDeclared ? `${how} ${to}: git tracks it, so it was left alone` : '';
   if (entryExists(target)) return how === 'link' && linksTo(target, from) ? { how, path: to, target: from, sha256: null } : `${how} ${to}: is there already, left as it is`;
   if (!isInside(realOf(dirname(target)), dir)) return `${how} ${to}: its folder is a link that leads out of the tree`;

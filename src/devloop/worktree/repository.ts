@@ -36,10 +36,13 @@ export async function openRepository(cwd: string): Promise<Repository> {
   const [listed, settings] = await Promise.all([git(['worktree', 'list', '--porcelain', '-z'], { cwd }), git(['--git-dir', commonDir, 'config', '--list', '-z'], { cwd: commonDir })]);
   const trees = parseTrees(listed, commonDir);
   const first = trees[0];
+  const config = parseConfig(settings);
+  // A submodule's checkout lies in another repository's: there is no place beside it that is nobody's.
+  if (config.has('core.worktree') && commonDir.includes('/modules/')) throw new AppError('unsupported', `${cwd} is a submodule`, { hint: 'Make the tree in the repository that holds it: its submodules come along.' });
   if (first === undefined) throw new AppError('not_a_repository', `${cwd} is in no git repository`);
   // A bare repository inside a folder of trees (`project/.bare`) is named after that folder.
   const isHidden = first.isBare && basename(commonDir).startsWith('.');
-  return { commonDir, primary: isHidden ? dirname(commonDir) : first.dir, isBare: first.isBare, config: parseConfig(settings), trees };
+  return { commonDir, primary: isHidden ? dirname(commonDir) : first.dir, isBare: first.isBare, config, trees };
 }
 
 function parseTrees(text: string, commonDir: string): Tree[] {

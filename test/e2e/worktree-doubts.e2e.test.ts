@@ -1,0 +1,51 @@
+// What a tree must not take from elsewhere, and what is not garbage: files behind links, rules of somebody else's branch, repositories in caches, submodules.
+import assert from 'node:assert/strict';
+import { existsSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { collectGarbage } from '#devloop/worktree/collect-garbage.ts';
+import { openRepository } from '#devloop/worktree/repository.ts';
+import { git, onStage, write } from '../support/worktrees.ts';
+
+describe('worktree: from elsewhere', () => {
+  test('nothing is copied through a link that leads out of the repository', () => onStage(async ({ folder, primary, make }) => {
+    write(join(folder, 'elsewhere', 'passwords'), 'secret');
+    symlinkSync(join(folder, 'elsewhere'), join(primary, 'out'));
+    write(join(primary, '.leoflow', 'worktree.yaml'), 'link: []\ncopy: [out/passwords]\nsecret: [{from: out/passwords, to: key}]\n');
+    const made = await make('one');
+    assert.deepEqual([existsSync(join(made.dir, 'out', 'passwords')), existsSync(join(made.dir, 'key'))], [false, false]);
+    assert.match(made.notes.join('\n'), /copy out\/passwords: leads out of the repository[\s\S]*secret out\/passwords: leads out/);
+  }));
+
+  test('a branch of somebody else does not say what is copied', () => onStage(async ({ primary, make }) => {
+    write(join(primary, '.gitignore'), '*.log\n');
+    git(primary, 'switch', '--quiet', '--create', 'theirs');
+    write(join(primary, '.worktreeinclude'), '*\n');
+    git(primary, 'add', '.');
+    git(primary, 'commit', '--quiet', '--message', 'takes all');
+    git(primary, 'push', '--quiet', 'origin', 'theirs');
+    git(primary, 'switch', '--quiet', 'main');
+    write(join(primary, 'data.log'), 'private');
+    assert.equal(existsSync(join((await make('theirs')).dir, 'data.log')), false);
+  }));
+
+  test('a submodule is no place for a tree', () => onStage(async ({ folder, primary }) => {
+    git(folder, 'init', '--quiet', 'lib');
+    git(join(folder, 'lib'), 'commit', '--quiet', '--allow-empty', '--message', 'lib');
+    git(primary, 'submodule', '--quiet', 'add', join(folder, 'lib'), 'lib');
+    await assert.rejects(openRepository(join(primary, 'lib')), { code: 'unsupported' });
+  }));
+});
+
+test('a repository in a folder with the name of a cache is no cache', () => onStage(async ({ primary, make }) => {
+  write(join(primary, '.gitignore'), 'target\nnode_modules\n');
+  git(primary, 'add', '.');
+  git(primary, 'commit', '--quiet', '--message', 'ignores');
+  git(primary, 'push', '--quiet', 'origin', 'main');
+  const { dir } = await make('one');
+  write(join(dir, 'new.txt'), 'keeps the tree');
+  git(dir, 'init', '--quiet', join(dir, 'target', 'deep', 'repository'));
+  write(join(dir, 'node_modules', 'a', 'index.js'), '');
+  const collected = await collectGarbage(await openRepository(primary), { dryRun: false, fetches: false, say: () => undefined });
+  assert.deepEqual([existsSync(join(dir, 'target', 'deep', 'repository')), existsSync(join(dir, 'node_modules')), collected.map((one) => one.kind)], [true, false, ['cache', 'kept']]);
+}));
