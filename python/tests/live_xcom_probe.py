@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import psycopg2
 
+from leoflow.xcom_reader import probe
 from python.tests.xcom_probe import FIXTURES, SCHEMAS, Asked, ask, read_probe, request
 
 SERVER = os.environ["XCOM_TEST_SERVER"]
@@ -120,6 +121,55 @@ class GenerationsTest(LiveTest):
         self.assertEqual(len(ask(request(), twice).reply["rows"]), 7, twice)
         for scheme in ("postgresql+psycopg2", "postgres", "postgresql+asyncpg", "postgres+psycopg2"):
             self.assertEqual(len(ask(request(), url.replace("postgresql", scheme, 1)).reply["rows"]), 7, scheme)
+
+
+class BigValuesTest(LiveTest):
+    """Two hundred values of 128 kB in one run of the DAG `other`, which do not compress."""
+
+    rows = 200
+
+    def setUp(self) -> None:
+        super().setUp()
+        text = "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 4000) i)"
+        for schema, url in self.urls.items():
+            json_column = schema == "3.0"
+            value = f"to_jsonb(n || {text})" if json_column else f"convert_to('\"' || n || {text} || '\"', 'UTF8')"
+            place = {"1.10": "execution_date", "2.0": "execution_date", "2.3": "dag_run_id, run_id, map_index", "3.0": "dag_run_id, run_id, map_index"}[schema]
+            run = "execution_date" if place == "execution_date" else "id, run_id, -1"
+            execute(url, f"INSERT INTO xcom (dag_id, task_id, key, value, timestamp, {place}) SELECT 'other', 'big' || n, 'big', {value}, now(), {run} FROM generate_series(1, {self.rows}) n, dag_run WHERE dag_id = 'other'; ANALYZE xcom, dag_run")
+
+    def tearDown(self) -> None:
+        for url in self.urls.values():
+            execute(url, "DELETE FROM xcom WHERE key = 'big'")
+        super().tearDown()
+
+    def pages(self, schema: str, **changes: Any) -> int:
+        """How many pages the SELECT of a question touches."""
+        statement = probe.placed(probe.STATEMENTS["values " + schema + (" postgresql" if schema == "3.0" else "")], "pyformat")
+        with psycopg2.connect(self.urls[schema]) as connection, connection.cursor() as cursor:
+            cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement, probe.parameters_of(request(dag_id="other", key="big", **changes)))
+            plan = cursor.fetchone()[0][0]["Plan"]
+        connection.close()
+        return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+    def test_only_values_within_the_limit_are_read(self) -> None:
+        """One value takes 17 pages, all of them 3,400."""
+        for schema in SCHEMAS:
+            with self.subTest(schema):
+                self.assertLess(self.pages(schema, limit=2, max_bytes=1_000_000, runs={"run_id": "%", "state": None, "limit": 1}), 500)
+                self.assertLess(self.pages(schema, limit=2, question="keys", runs={"run_id": "%", "state": None, "limit": 1}), 500)
+
+    def test_keys_read_no_binary_value(self) -> None:
+        for schema in ("1.10", "2.0", "2.3"):
+            self.assertLess(self.pages(schema, limit=self.rows, question="keys"), 200)
+
+    def test_memory(self) -> None:
+        told = "    sys.stderr.write([line for line in open('/proc/self/status') if line.startswith('VmHWM')][0])\n    sys.stderr.flush()\n"
+        source = read_probe().replace("    os._exit(0 if acknowledged", told + "    os._exit(0 if acknowledged")
+        for schema, url in self.urls.items():
+            asked = ask(request(dag_id="other", key="big", limit=self.rows, max_bytes=1024 * 1024), url, source=source)
+            self.assertEqual((len(asked.reply["rows"]), asked.reply["truncated"]), (98, True), schema)
+            self.assertLess(int(asked.stderr.split()[1]), 80 * 1024, "KiB of the pod's memory")
 
 
 class ReadOnlyTest(LiveTest):

@@ -183,6 +183,9 @@ def envelope_vectors() -> list[dict[str, Any]]:
         shown("pendulum's datetime", zoned(1704078245.123456, zone("Europe/Paris", "pendulum.tz.timezone.Timezone", 1, True), "pendulum.datetime.DateTime"), "2024-01-01T03:04:05.123456+00:00", "$: datetime (zone Europe/Paris)"),
         shown("pendulum's datetime with an offset", zoned(1704060000.0, zone(7200, "pendulum.tz.timezone.FixedTimezone", 1, True), "pendulum.datetime.DateTime"), "2023-12-31T22:00:00+00:00", "$: datetime (zone +02:00)"),
         shown("datetime beyond the calendar", zoned(1e18, None), {"$class": "datetime.datetime", "$version": 2, "data": {"timestamp": 1e18, "tz": None}}, "$: datetime.datetime"),
+        shown("a datetime beyond year 9999", zoned(1e12, None), {"$class": "datetime.datetime", "$version": 2, "data": {"timestamp": 1e12, "tz": None}}, "$: datetime.datetime"),
+        shown("a datetime before year 1", zoned(-1e11, None), {"$class": "datetime.datetime", "$version": 2, "data": {"timestamp": -1e11, "tz": None}}, "$: datetime.datetime"),
+        shown("the last second of year 9999", zoned(253402300799.0, None), "9999-12-31T23:59:59+00:00", "$: datetime (no zone)"),
         shown("datetime that is none", envelope("datetime.datetime", "soon", 2), {"$class": "datetime.datetime", "$version": 2, "data": "soon"}, "$: datetime.datetime"),
         shown("date", envelope("datetime.date", "2024-02-29", 2), "2024-02-29", "$: date"),
         shown("pendulum's date", envelope("pendulum.date.Date", "2024-02-29", 2), "2024-02-29", "$: date"),
@@ -207,9 +210,12 @@ def envelope_vectors() -> list[dict[str, Any]]:
         shown("old: dict", {"__type": "dict", "__var": {"a": {"__type": "tuple", "__var": [1, 2]}}}, {"a": [1, 2]}, "$.a: tuple"),
         shown("old: set", {"__type": "set", "__var": [1]}, [1], "$: set"),
         shown("old: datetime", {"__type": "datetime", "__var": 1704067200.25}, "2024-01-01T00:00:00.250000+00:00", "$: datetime (zone UTC)"),
+        shown("old: datetime beyond year 9999", {"__type": "datetime", "__var": 1e12}, {"$class": "datetime", "data": 1e12}, "$: datetime"),
         shown("old: timedelta", {"__type": "timedelta", "__var": 90.5}, 90.5, "$: timedelta in seconds"),
         shown("old: others", {"__type": "relativedelta", "__var": {"days": 1}}, {"$class": "relativedelta", "data": {"days": 1}}, "$: relativedelta"),
         shown("old: more names are none", {"__type": "set", "__var": [1], "x": 1}, {"__type": "set", "__var": [1], "x": 1}),
+        shown("classes with names that JavaScript's objects know", [envelope("constructor", [1]), envelope("__proto__", {"toString": 2}), {"__type": "toString", "__var": "x"}], [{"$class": "constructor", "$version": 1, "data": [1]}, {"$class": "__proto__", "$version": 1, "data": {"toString": 2}}, {"$class": "toString", "data": "x"}], "$[0]: constructor", "$[1]: __proto__", "$[2]: toString"),
+        shown("names that JavaScript's objects know, beside one", {"__proto__": envelope("builtins.tuple", [1]), "constructor": {"toString": envelope("builtins.set", [2])}}, {"__proto__": [1], "constructor": {"toString": [2]}}, "$.__proto__: tuple", "$.constructor.toString: set"),
         shown("names of ours are data", {"$class": "a.B", "$bytes": "!"}, {"$class": "a.B", "$bytes": "!"}),
     ]
 

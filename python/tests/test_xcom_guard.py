@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import ast
-import os
 import unittest
 from typing import Callable
 
-from leoflow.xcom_reader import guard
+from python.tests import xcom_guard
+from python.tests.xcom_probe import read_probe
 
-PROBE = os.path.join(os.path.dirname(guard.__file__), "probe.py")
 Mutation = Callable[[ast.Module], int]
-
-
-def read_probe() -> str:
-    with open(PROBE, encoding="utf-8") as file:
-        return file.read()
 
 
 def statement(key: str, change: Callable[[str], str]) -> Mutation:
@@ -165,6 +159,20 @@ MUTANTS: dict[str, Mutation] = {
     "another program": lines("schema = find_schema", "subprocess.run(['true'])"),
     "a file that is written": swap("open(real, 'rb')", "open(real, 'wb')"),
     "an object that is written": swap("(ObjectStoragePath(base) / rest).open('rb')", "(ObjectStoragePath(base) / rest).open('wb')"),
+    "a file that another module writes": lines("schema = find_schema", "import gzip\ngzip.GzipFile('/tmp/x', 'wb')"),
+    "a file that is packed": swap("gzip.GzipFile(fileobj=stored)", "gzip.GzipFile(name, 'wb', fileobj=stored)"),
+    "gzip.open": swap("gzip.GzipFile(fileobj=stored)", "gzip.open('rb')"),
+    "a file of bz2": swap("bz2.BZ2File(stored)", "bz2.BZ2File(stored, 'w')"),
+    "a file of lzma": swap("lzma.LZMAFile(stored)", "lzma.LZMAFile(stored, 'x')"),
+    "a file of zstandard": swap("zstandard.ZstdDecompressor().stream_reader(stored)", "zstandard.ZstdCompressor().stream_writer(stored)"),
+    "a file by a module's name": lines("suffix = name", "import bz2\nwriter = bz2.BZ2File"),
+    "a second object": lines("suffix = name", "from airflow.sdk import ObjectStoragePath\nObjectStoragePath(name).rmdir()"),
+    "open by another name": lines("suffix = name", "opener = open"),
+    "an opener of an object": lines("suffix = name", "opener = stored.open"),
+    "a write elsewhere": lines("suffix = name", "stored.write(b'')"),
+    "settings that are written": lines("suffix = name", "configparser.ConfigParser().write(stored)"),
+    "a class by its object": lines("suffix = name", "type(stored)('/tmp/x', 'wb')"),
+    "a class by its object, in two steps": lines("suffix = name", "kind = type(stored)"),
     "hidden attributes": lines("schema = find_schema", "print_it = request.__class__.__mro__"),
     "an f-string anywhere": lines("schema = find_schema", "text = f'{schema}'"),
     "a global": lines("schema = find_schema", "global schema"),
@@ -175,8 +183,8 @@ MUTANTS: dict[str, Mutation] = {
 class GuardTest(unittest.TestCase):
     def test_the_probe_passes(self) -> None:
         source = read_probe()
-        self.assertEqual(guard.check_probe(source), [])
-        self.assertEqual(guard.check_probe(ast.unparse(ast.parse(source))), [], "mutants are refused for their mutation, not for being written anew")
+        self.assertEqual(xcom_guard.check_probe(source), [])
+        self.assertEqual(xcom_guard.check_probe(ast.unparse(ast.parse(source))), [], "mutants are refused for their mutation, not for being written anew")
 
     def test_each_mutant_is_refused(self) -> None:
         self.assertGreaterEqual(len(MUTANTS), 25)
@@ -185,16 +193,16 @@ class GuardTest(unittest.TestCase):
                 tree = ast.parse(read_probe())
                 self.assertGreaterEqual(mutate(tree), 1, "the mutation found no place")
                 source = ast.unparse(ast.fix_missing_locations(tree))
-                self.assertNotEqual(guard.check_probe(source), [])
+                self.assertNotEqual(xcom_guard.check_probe(source), [])
 
     def test_statements(self) -> None:
         for sql in ("SELECT 1", "SELECT count(*) FROM xcom x WHERE x.key = 'insert'", "SET TRANSACTION READ ONLY", "SELECT x.key FROM (SELECT 1) x LEFT JOIN b ON (1 = 1)"):
-            self.assertEqual(guard.check_statement(sql), [], sql)
+            self.assertEqual(xcom_guard.check_statement(sql), [], sql)
         for sql in (
             "select 1; drop table x", "SELECT 1 INTO OUTFILE 'x'", "SELECT lo_import('/etc/passwd')", "SELECT dblink_exec ('x')", "VALUES (1)", "TABLE xcom", "EXPLAIN ANALYZE SELECT 1", "SET LOCAL role admin", "SET TRANSACTION READ ONLY; SELECT 1",
             "SELECT $$a$$", "SELECT 1 /* x */", "SELECT E'\\''", "SELECT pg_sleep(1)", 'SELECT "pg_sleep"(1)', "SELECT set_config('role', 'admin', true)", "SELECT query_to_xml('delete from x', true, true, '')", "SELECT txid_current()", "",
         ):
-            self.assertNotEqual(guard.check_statement(sql), [], sql)
+            self.assertNotEqual(xcom_guard.check_statement(sql), [], sql)
 
 
 if __name__ == "__main__":

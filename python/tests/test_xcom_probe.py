@@ -105,9 +105,17 @@ class AnswersTest(ProbeTest):
 
     def test_a_giant_answer_is_cut(self) -> None:
         url = self.database("2.3")
-        source = read_probe().replace("BUDGET_BYTES = 64 * 1024 * 1024", "BUDGET_BYTES = 1100")
-        reply = ask(request(), url, source=source).reply
-        self.assertEqual((len(reply["rows"]), reply["truncated"]), (1, True))
+        for budget, rows in ((1100, 1), (1, 1), (1300, 2), (100_000, 7)):
+            source = read_probe().replace("BUDGET_BYTES = 16 * 1024 * 1024", f"BUDGET_BYTES = {budget}")
+            self.assertTrue(f"BUDGET_BYTES = {budget}\n" in source)
+            reply = ask(request(), url, source=source).reply
+            self.assertEqual((len(reply["rows"]), reply["truncated"], reply["hints"]), (rows, rows < 7, None), budget)
+
+    def test_a_frame_of_many_pieces(self) -> None:
+        for pieces in (1, 700, 10_000_000):
+            source = read_probe().replace("PIECE_BYTES = 64 * 1024", f"PIECE_BYTES = {pieces}")
+            self.assertEqual(len(ask(request(), self.database("3.0"), source=source).reply["rows"]), 7)
+            os.remove(os.path.join(self.folder, "airflow-3.0.db"))
 
     def test_statements_are_told_without_values(self) -> None:
         reply = ask(request(task_id="fit"), self.database("3.0")).reply
@@ -194,10 +202,15 @@ class FrameTest(ProbeTest):
         url = self.database("3.0")
         without = {key: value for key, value in request().items() if key != "task_id"}
         for bad in (request(protocol=2), request(sentinel="x"), request(question="write"), request(limit=0), request(limit="1"), request(limit=True), request(map_index=[1]), request(map_index=["a", 1]), request(dag_id=None), request(dag_id="a\0b"), request(url_variable="A-B"), without, {}, [], 3):
-            reply = ask(bad, url).reply
-            self.assertEqual((reply["kind"], reply["failure"]), ("failure", "bad_request"), bad)
+            asked = ask(bad, url)
+            self.assertEqual((asked.reply["kind"], asked.reply["failure"]), ("failure", "bad_request"), bad)
+            is_told = isinstance(bad, dict) and bad.get("sentinel") == SENTINEL
+            self.assertEqual(asked.sentinel, SENTINEL if is_told else "0" * 32, "the reader hears the refusal under its own mark")
+        self.assertEqual(ask(json.dumps(request(protocol=2), separators=(",", ":")).encode() + b"\n", url).sentinel, SENTINEL)
         for line in (b"no JSON\n", b"\n", b"\xff\n"):
-            self.assertEqual(ask(line, url).reply["failure"], "bad_request")
+            asked = ask(line, url)
+            self.assertEqual((asked.reply["failure"], asked.sentinel), ("bad_request", "0" * 32))
+        self.assertNotIn("rows", asked.reply)
 
     def test_old_interpreters(self) -> None:
         ast.parse(read_probe(), feature_version=(3, 6))

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -118,6 +119,42 @@ class StandaloneTest(unittest.TestCase):
         self.assertEqual((several.returncode, several.stdout), (2, ""))
         self.assertIn("several runs begin with scheduled__2024: " + SECOND, several.stderr)
 
+    def test_more_than_one_answer_holds(self) -> None:
+        asked = ("--dag-id", "train", "--run-id", SECOND)
+        self.assertIn("there are more: raise --limit\n", self.run_it(*asked, "--limit", "1").stderr)
+        self.assertTrue("BUDGET_BYTES = 16 *" in self.script)
+        self.write("xcom-pull", self.script.replace("BUDGET_BYTES = 16 * 1024 * 1024", "BUDGET_BYTES = 1"))
+        done = self.run_it(*asked)
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+        self.assertIn("there are more than one answer holds (16 MB)", done.stderr)
+
+    def test_nothing_from_elsewhere_moves_the_cursor(self) -> None:
+        evil = "a\x1b[2J\x01\n\r\x7f\x9b\u2028\u202e\u2066b"
+        shown = "a\\u001b[2J\\u0001\\u000a\\u000d\\u007f\\u009b\\u2028\\u202e\\u2066b"
+        with sqlite3.connect(self.url[len("sqlite:///"):]) as connection:
+            connection.execute("INSERT INTO dag_run (id, dag_id, run_id, state, run_type, run_after) VALUES (90, 'train', ?, ?, ?, '2025-01-01 00:00:00')", (evil, evil, evil))
+            connection.execute("INSERT INTO dag (dag_id) VALUES (?)", (evil,))
+            kept = {"k": evil, "c": {"__classname__": evil, "__version__": 1, "__data__": 1}}
+            connection.execute("INSERT INTO xcom (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp) VALUES (90, ?, -1, ?, 'train', ?, ?, '2025-01-01 00:00:00')", (evil, evil, evil, json.dumps(kept)))
+        connection.close()
+        for flags, code, texts in (
+            (("--dag-id", "train", "--run-id", "latest", "--key", "*"), 0, [f"train · {shown} ({shown})", shown + "  " + shown]),
+            (("--dag-id", "train", "--list-runs"), 0, [shown + "  " + shown + "  " + shown]),
+            (("--dag-id", evil, "--run-id", "latest"), 0, [f"DAG {shown} has no runs yet"]),
+            (("--dag-id", "train", "--run-id", evil + "c"), 0, [f"has no run {shown}c; its last ones are {shown} ({shown})"]),
+            (("--dag-id", "train", "--run-id", "latest", "--key", evil, "--task-id", "x"), 0, [f"run {shown} has no task x"]),
+            (("--dag-id", "train", "--run-id", "latest", "--pod", evil), 3, [f"there is no pod {shown}"]),
+        ):
+            if "--pod" in flags:
+                self.write("refuse", 'Error from server (NotFound): pods "x" not found')
+            done = self.run_it(*flags)
+            self.assertEqual(done.returncode, code, done.stderr)
+            for text in texts:
+                self.assertIn(text, done.stdout + done.stderr)
+            self.assertNotRegex(done.stdout + done.stderr, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+        os.remove(os.path.join(self.stage, "refuse"))
+        self.assertEqual(self.pull("--run-id", "latest", "--key", "*")["xcoms"][0]["value"], {"k": evil, "c": {"$class": evil, "$version": 1, "data": 1}})
+
     def test_usage(self) -> None:
         for flags in ((), ("--dag-id", "train"), ("--dag-id", "train", "--run-id", "latest", "--map-index", "a"), ("--dag-id", "train", "--run-id", "latest", "--map-index", "5..2"), ("--dag-id", "t", "--run-id", "latest", "--limit", "0"), ("--dag-id", "t", "--run-id", "l", "--timeout", "0"), ("--what",)):
             self.assertEqual(self.run_it(*flags).returncode, 2, flags)
@@ -127,6 +164,7 @@ class StandaloneTest(unittest.TestCase):
             (("--dag-id", "trainn", "--run-id", "latest"), "there is no DAG trainn; known are train, trial, other, unrelated_dag"),
             (("--dag-id", "train", "--run-id", "none"), "DAG train has no run none; its last ones are running__2024-01-04 (running)"),
             (("--dag-id", "train", "--run-id", SECOND, "--task-id", "fitt"), f"run {SECOND} has no task fitt; it has fit, fit_all, score"),
+            (("--dag-id", "train", "--run-id", "scheduled__2024-01-01", "--task-id", "score", "--map-index", "7"), "key return_value has the map indexes 0 to 1"),
             (("--dag-id", "train", "--run-id", SECOND, "--task-id", "fit", "--key", "auc"), "key auc was not pushed (fit is success); pushed were return_value"),
             (("--dag-id", "train", "--run-id", "latest", "--task-id", "fit"), "nothing was pushed: fit is running"),
             (("--dag-id", "train", "--run-id", "manual__2024-01-03", "--key", "pickled"), "1 pickled values were moved to _xcom_archive"),
@@ -143,6 +181,7 @@ class StandaloneTest(unittest.TestCase):
         cases: list[tuple[dict[str, str], int, str]] = [
             ({"refuse": "Error from server (Forbidden): pods is forbidden"}, 3, "the cluster does not allow it"),
             ({"refuse": "Unable to connect to the server: dial tcp: i/o timeout"}, 3, "the Kubernetes API does not answer"),
+            ({"refuse": "E1122 couldn't get current server API group list\nThe connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?"}, 3, "the Kubernetes API does not answer: The connection to the server 10.0.0.1:6443 was refused"),
             ({"pods.json": json.dumps({"items": []})}, 3, "no pod matches component=scheduler in this context's namespace"),
             ({"pods.json": json.dumps({"items": [{**POD, "status": {"phase": "Pending"}}]})}, 3, "airflow-scheduler-1 is Pending"),
             ({"pods.json": json.dumps({"items": [{**POD, "spec": {"containers": [{"name": "main"}]}}]})}, 3, "has no container scheduler (it has main)"),
@@ -162,6 +201,27 @@ class StandaloneTest(unittest.TestCase):
         self.assertEqual(self.run_it(*asked, "--kubectl", "/nowhere/kubectl").returncode, 3)
         down = self.run_it(*asked, url="sqlite:////nowhere/s3cret.db")
         self.assertEqual((down.returncode, "s3cret" in down.stderr), (5, False))
+
+    def test_what_the_pod_itself_says_is_neither_told_nor_believed(self) -> None:
+        asked = ("--dag-id", "train", "--run-id", "latest")
+        noise = "site hook: postgresql://airflow:PASSWORD@host/db: connection refused\n403 forbidden for PASSWORD\nunauthorized: PASSWORD\npod PASSWORD has been deleted, container not found\n"
+        cases: list[tuple[str, int, str]] = [
+            (noise, 4, "the probe failed in air/airflow-scheduler-1 (scheduler): exit 1"),
+            (noise + "command terminated with exit code 1\n", 4, "the probe failed in"),
+            (noise + "Unable to connect to the server: dial tcp: i/o timeout\n" + noise, 3, "the Kubernetes API does not answer: Unable to connect to the server: dial tcp: i/o timeout\n"),
+            (noise + "Error from server (Forbidden): pods/exec is forbidden\n", 3, "the cluster does not allow it: Error from server (Forbidden): pods/exec is forbidden\n"),
+            ("error: postgresql://airflow:PASSWORD@host/db: connection refused\n", 3, "error: ***"),
+        ]
+        for words, code, text in cases:
+            with self.subTest(text):
+                self.write("exec-fails", words)
+                done = self.run_it(*asked)
+                self.assertEqual((done.returncode, done.stdout), (code, ""))
+                self.assertIn(text, done.stderr)
+                self.assertNotIn("PASSWORD", done.stderr)
+                with open(os.path.join(self.stage, "calls"), encoding="utf-8") as file:
+                    self.assertEqual(sum(" exec " in call for call in file), 1, "it is not tried again for what the pod said")
+                os.remove(os.path.join(self.stage, "calls"))
 
     def test_a_pod_that_goes_away_is_replaced(self) -> None:
         newer = {**POD, "metadata": {**POD["metadata"], "name": "airflow-scheduler-2", "creationTimestamp": "2024-02-01T00:00:00Z"}}  # type: ignore[dict-item]

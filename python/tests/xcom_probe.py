@@ -28,6 +28,7 @@ class Asked:
     code: int
     stdout: bytes
     stderr: str
+    sentinel: str
 
     @property
     def told(self) -> str:
@@ -75,7 +76,7 @@ def ask(question: Any, url: str | None = None, **how: Any) -> Asked:
         child.stdin.close()
         rest = child.stdout.read()
         assert rest == b"\n", rest
-        return Asked(json.loads(payload), child.wait(60), noise, child.stderr.read().decode())
+        return Asked(json.loads(payload), child.wait(60), noise, child.stderr.read().decode(), sentinel)
 
 
 def schema_of_sqlite(schema: str) -> str:

@@ -74,7 +74,7 @@ def _plain() -> list[Vector]:
         *_by_protocol("complex", complex(1.5, -2), {"$complex": [1.5, -2]}, "$: complex"),
         *_by_protocol("OrderedDict", collections.OrderedDict([("b", 1), ("a", (2,))]), {"b": 1, "a": [2]}, "$: OrderedDict", "$.a: tuple"),
         *[(f"pickle {at}: many items", pickle.dumps(many, at), ("pickle", many, [])) for at in (1, 5)],
-        ("pickle 5: names that JavaScript's objects know", pickle.dumps({"__proto__": {"x": 1}, "constructor": 2}, 5), ("pickle", {"__proto__": {"x": 1}, "constructor": 2}, [])),
+        *_by_protocol("names that JavaScript's objects know", {"__proto__": {"x": 1}, "constructor": (2,), "toString": None}, {"__proto__": {"x": 1}, "constructor": [2], "toString": None}, "$.constructor: tuple"),
         ("pickle 4: a surrogate without its pair", pickle.dumps("a\ud800", 4), ("pickle", "a\ud800", [])),
     ]
 
@@ -154,6 +154,8 @@ def _by_hand() -> list[Vector]:
         ("os.system by NEWOBJ", b"\x80\x02cposix\nsystem\nX\x10\x00\x00\x00touch /tmp/pwned\x85\x81.", system, [f"$: posix.system {NOT_LOADED}"]),
         ("eval in a list", b"\x80\x02](c__builtin__\neval\nX\x03\x00\x00\x001+1\x85RK\x01e.", [{"$class": "builtins.eval", "args": ["1+1"]}, 1], [f"$[0]: builtins.eval {NOT_LOADED}"]),
         ("a lazy object", b"\x80\x02clazy_object_proxy.utils\nidentity\n](K\x01K\x02e\x85R.", [1, 2], ["$: lazy object"]),
+        *((f"a lazy object of {kind}", b"\x80\x02clazy_object_proxy.utils\nidentity\n" + pickle.dumps(value, 4)[:-1] + b"\x85R.", shown, ["$: lazy object", note]) for kind, value, shown, note in (
+            ("a tuple", (1, 2), [1, 2], "$: tuple"), ("a date", datetime.date(2024, 1, 2), "2024-01-02", "$: date"), ("bytes", b"\xff", _bytes(b"\xff"), "$: bytes"), ("a set", {5}, [5], "$: set"), ("an object", Point(1), {"$class": f"{Point.__module__}.Point", "args": [], "state": {"x": 1}}, f"$: {Point.__module__}.Point {NOT_LOADED}"))),
         ("a chain of calls", b"\x80\x02c__builtin__\ngetattr\ncos\n_Environ\nX\x03\x00\x00\x00get\x86RX\x04\x00\x00\x00HOME\x85R.", {"$class": "pickle.call", "args": [{"$class": "builtins.getattr", "args": [{"$class": "os._Environ"}, "get"]}, "HOME"]}, [call, f"$.args[0]: builtins.getattr {NOT_LOADED}", f"$.args[0].args[0]: os._Environ {NOT_LOADED}"]),
         ("a state by BUILD", b"\x80\x02cmy.mod\nThing\n)\x81}X\x01\x00\x00\x00ac__builtin__\neval\nsb.", {"$class": "my.mod.Thing", "args": [], "state": {"a": {"$class": "builtins.eval"}}}, [f"$: my.mod.Thing {NOT_LOADED}", f"$.state.a: builtins.eval {NOT_LOADED}"]),
         ("a dotted name by STACK_GLOBAL", b"\x80\x04\x8c\x02os\x8c\x0csystem.x.y.z\x93.", {"$class": "os.system.x.y.z"}, [f"$: os.system.x.y.z {NOT_LOADED}"]),
@@ -200,6 +202,8 @@ def _damaged() -> list[Vector]:
     zero = base64.b64encode(b"I1\nI2").decode("ascii")
     return [
         *((f"damaged pickle: {name}", data, ("opaque", _bytes(data), [f"$: damaged pickle at byte {at}"])) for name, data, at in broken),
+        ("pickle of protocol 0: a float in text that is none", b"Fconstructor\n.", ("opaque", _bytes(b"Fconstructor\n."), ["$: neither pickle nor JSON; begins 46636f6e7374727563746f720a2e"])),
+        ("damaged pickle: a float in text that is none", b"\x80\x02Fconstructor\n.", ("opaque", _bytes(b"\x80\x02Fconstructor\n."), ["$: damaged pickle at byte 2"])),
         ("damaged pickle of protocol 0", b"I1\nI2", ("opaque", {"$bytes": zero}, ["$: neither pickle nor JSON; begins 49310a4932"])),
         ("pickle of protocol 0 with another one after it", b"N.N.", ("opaque", _bytes(b"N.N."), ["$: neither pickle nor JSON; begins 4e2e4e2e"])),
         ("pickle of protocol 0 with bytes after it", b"I1\n.x", ("opaque", _bytes(b"I1\n.x"), ["$: neither pickle nor JSON; begins 49310a2e78"])),

@@ -8,6 +8,9 @@ export type XComFormat = 'table' | 'json' | 'jsonl' | 'csv';
 
 const LONGEST_CELL = 100;
 
+/** What to do when an answer had no room for all. */
+export const TRUNCATED = 'there are more: raise --limit; or, since an answer holds 16 MB, narrow --task-id, --map-index or --key';
+
 /** A value in one line, cut for a terminal. */
 export function renderCell(xcom: PulledXCom, width = LONGEST_CELL): string {
   if (xcom.encoding === 'absent') return xcom.bytes === null ? '' : `${xcom.bytes} bytes`;
@@ -76,6 +79,6 @@ export function renderRemarks(pull: XComPull): string {
   const lines = [`${pull.dag_id}${run === undefined ? '' : ` · ${run.run_id} (${run.state ?? 'no state'})`} · ${pull.source.target} · schema ${pull.schema}`];
   const noted = pull.xcoms.flatMap((xcom) => xcom.decodeNotes.filter((note) => /ambiguous|damaged|neither|not fetched|cut|has no|\(not loaded\)/.test(note)).map((note) => `${xcom.task_id}.${xcom.key} ${note}${note === '$: cut' ? ': raise --max-bytes' : ''}`));
   lines.push(...noted.slice(0, 10));
-  if (pull.truncated) lines.push('there are more: raise --limit');
+  if (pull.truncated) lines.push(TRUNCATED);
   return lines.map((line) => `${printable(line)}\n`).join('');
 }

@@ -10,7 +10,7 @@ import { parseValuePath, partOf } from '#devloop/xcom-reader/value-path.ts';
 import { type ReaderContext, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
 import { printable, renderTable } from './output.ts';
 import { readerCommand, readerInteger } from './reader-command.ts';
-import { renderCsv, renderPlace } from './render-xcoms.ts';
+import { renderCsv, renderPlace, TRUNCATED } from './render-xcoms.ts';
 
 interface CompareFlags extends ReaderFlags {
   readonly dagId?: string;
@@ -55,7 +55,7 @@ export function diffCommand(context: ReaderContext): Command {
         const [first, second] = [was.runs[0]?.run_id ?? before, is.runs[0]?.run_id ?? after];
         if (flags.json === true) context.out(`${renderExactJson({ dag_id: was.dag_id, before: first, after: second, same: result.same, truncated: was.truncated || is.truncated, differences: result.compared }, 2)}\n`);
         else context.out(`${printable(first)} → ${printable(second)}\n${result.compared.map(renderCompared).join('')}${result.compared.length === 0 ? 'no difference' : `${result.compared.length} differ`}, ${result.same} are the same\n`);
-        if (was.truncated || is.truncated) context.err('there are more XComs: raise --limit\n');
+        if (was.truncated || is.truncated) context.err(`${TRUNCATED}\n`);
         if (flags.exitCode === true && result.compared.length > 0) context.exitWith(1);
       });
     });
@@ -103,7 +103,7 @@ export function tableCommand(context: ReaderContext): Command {
         printTable(context, table, flags);
         if (table.leftOut > 0) context.err(`${table.leftOut} or more columns are left out: name a part with --path, or fewer with --task-id and --key\n`);
         for (const hint of pull.hints) context.err(`  → ${printable(hint)}\n`);
-        if (pull.truncated) context.err('there are more XComs: raise --limit\n');
+        if (pull.truncated) context.err(`${TRUNCATED}\n`);
       });
     });
 }

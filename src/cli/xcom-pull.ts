@@ -12,7 +12,7 @@ import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { sleep } from '#platform/clock.ts';
 import { type OpenReader, type ReaderContext, type ReaderFlags, withReader, withReaderFlags } from './open-reader.ts';
 import { printable } from './output.ts';
-import { renderCell, renderPlace, renderPull, renderRemarks, renderRuns, renderRunsCsv, type XComFormat } from './render-xcoms.ts';
+import { renderCell, renderPlace, renderPull, renderRemarks, renderRuns, renderRunsCsv, TRUNCATED, type XComFormat } from './render-xcoms.ts';
 import { readerCommand, readerInteger } from './reader-command.ts';
 
 interface PullFlags extends ReaderFlags {
@@ -168,7 +168,7 @@ async function watch(context: ReaderContext, reader: OpenReader, { request, flag
       // `latest` is decided once: a run that starts meanwhile is another one's.
       if (run !== undefined) pinned = { ...request, run: { kind: 'id', id: run.run_id } };
       for (const xcom of pull.xcoms) printNew(context, xcom, { seen, flags });
-      if (pull.truncated && !isToldTruncated) context.err('there are more XComs than are looked at: raise --limit\n');
+      if (pull.truncated && !isToldTruncated) context.err(`${TRUNCATED}\n`);
       isToldTruncated ||= pull.truncated;
       if (run === undefined) return tellEmpty(context, pull, flags);
       if (ENDED.includes(run.state ?? '')) return context.err(`${run.run_id} ended: ${run.state ?? ''}\n`);

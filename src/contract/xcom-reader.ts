@@ -78,6 +78,8 @@ export interface ProbeHints {
   readonly map_indexes: readonly [number, number] | null;
   /** Rows in `_xcom_archive` that match: pickled values that Airflow 3 moved there. */
   readonly archived: number;
+  /** Whether something may not be read, so that what is empty above says nothing. */
+  readonly incomplete: boolean;
 }
 
 /** What the probe found. */

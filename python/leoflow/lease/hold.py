@@ -9,6 +9,7 @@ Exit codes before COMMAND runs: 75 the lease is held by another, 126 and 127 COM
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ HELD = 75
 # Who looks at a lease (`list`) holds it for a moment: not waiting means not waiting longer than that.
 MOMENT_SECONDS = 0.2
 REMIND_SECONDS = 60.0
+LONGEST = 200
 
 
 class Late(Exception):
@@ -83,8 +85,9 @@ def wait(fd, name, limit):
 
 
 def file_of(name):
-    """A name as a file name: what is neither letter, digit nor one of ._- as %XX."""
-    return "".join(chr(one) if chr(one).isalnum() and one < 128 or chr(one) in "._-" else f"%{one:02X}" for one in name.encode()) + ".lease"
+    """A name as a file name: what is neither letter, digit nor one of ._- as %XX; a long one ends in its digest, since file systems take 255 bytes."""
+    plain = "".join(chr(one) if chr(one).isalnum() and one < 128 or chr(one) in "._-" else f"%{one:02X}" for one in name.encode())
+    return (plain if len(plain) <= LONGEST else f"{plain[:100]}~{hashlib.sha256(name.encode()).hexdigest()}") + ".lease"
 
 
 def run(folder, name, limit, worktree, command):
@@ -123,7 +126,7 @@ def listed(folder):
             held = True
         os.close(fd)
         known = {key: found.get(key) if held else None for key in ("pid", "since", "worktree")}
-        yield {"name": unquote(one[: -len(".lease")]), "is_held": held, **known, "command": found.get("command", []) if held else []}
+        yield {"name": found.get("name") or unquote(one[: -len(".lease")]), "is_held": held, **known, "command": found.get("command", []) if held else []}
 
 
 def main(args):

@@ -10,11 +10,12 @@ from leoflow.xcom_reader.pickle_machine import MARK, ZONES, Call, Items, Name, P
 
 Known = Optional[Tuple[Any, str]]
 Zone = Tuple[str, Optional[int]]
+LAZY = "lazy object"
 NAMED_ZONES = (*ZONES, "zoneinfo.ZoneInfo._unpickle", "pendulum.tz.timezone.Timezone._unpickle")
 
 
 def find_known(node: Any) -> Known:
-    """What a call stands for, and its note: plain data, bytes, Items or Pairs. None for what is not known."""
+    """What a call stands for, and its note: plain data, bytes, Items or Pairs; any node of a lazy object. None for what is not known."""
     if not isinstance(node, Call) or not isinstance(node.callee, Name) or node.kwargs is not None:
         return None
     known = KNOWN.get(node.callee.name)
@@ -184,7 +185,7 @@ def _time(call: Call) -> Known:
 
 
 def _lazy(call: Call) -> Known:
-    return (call.args[0], "lazy object") if len(call.args) == 1 else None
+    return (call.args[0], LAZY) if len(call.args) == 1 else None
 
 
 KNOWN: Dict[str, Callable[[Call], Known]] = {

@@ -1,6 +1,6 @@
 """Reads XComs where the database can be reached: travels on standard input into a pod, asks in a transaction that cannot write, answers with one frame.
 
-Python 3.6 or newer and what Airflow itself connects with (psycopg2, psycopg, sqlite3; others by way of SQLAlchemy); no other file. Every statement is a constant of STATEMENTS; guard.py keeps it so.
+Python 3.6 or newer and what Airflow itself connects with (psycopg2, psycopg, sqlite3; others by way of SQLAlchemy); no other file. Every statement is a constant of STATEMENTS; a static guard keeps it so.
 """
 import base64
 import configparser
@@ -19,7 +19,10 @@ import warnings
 from urllib.parse import parse_qsl, quote, unquote
 
 PROTOCOL = 1
-BUDGET_BYTES = 64 * 1024 * 1024
+MAX_VALUE_BYTES = 64 * 1024 * 1024
+BUDGET_BYTES = 16 * 1024 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
+PIECE_BYTES = 64 * 1024
 ACKNOWLEDGE_SECONDS = 60
 COMMAND_SECONDS = 45
 LOCK_WAIT_MS = 5000
@@ -45,48 +48,62 @@ STATEMENTS = {
     "runs 3.0": """SELECT d.run_id, d.state, d.run_type, d.logical_date, d.run_after, d.start_date, d.end_date FROM dag_run d
  WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!'
  ORDER BY COALESCE(d.logical_date, d.run_after) DESC, d.id DESC LIMIT :runs""",
-    "values 1.10": """SELECT r.run_id, r.state, NULL AS run_type, r.execution_date, NULL AS run_after, r.start_date, r.end_date,
- x.task_id, -1 AS map_index, x.key, x.timestamp, substr(x.value, 1, :max_bytes), length(x.value)
- FROM (SELECT d.id, d.dag_id, d.run_id, d.state, d.execution_date, d.start_date, d.end_date FROM dag_run d
- WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!' ORDER BY d.execution_date DESC, d.id DESC LIMIT :runs) r
+    "values 1.10": """SELECT f.run_id, f.state, NULL AS run_type, f.execution_date, NULL AS run_after, f.start_date, f.end_date,
+ f.task_id, f.map_index, f.key, f.timestamp,
+ CASE WHEN :max_bytes > 0 THEN substr(f.value, 1, :max_bytes) END, length(f.value)
+ FROM (SELECT r.id, r.moment, r.run_id, r.state, r.execution_date, r.start_date, r.end_date, x.task_id, -1 AS map_index, x.key, x.timestamp, x.value
+ FROM (SELECT d.id, d.dag_id, d.run_id, d.state, d.execution_date, d.start_date, d.end_date, d.execution_date AS moment FROM dag_run d
+ WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!' ORDER BY moment DESC, d.id DESC LIMIT :runs) r
  LEFT JOIN xcom x ON x.dag_id = r.dag_id AND x.execution_date = r.execution_date
  AND x.task_id LIKE :task_id ESCAPE '!' AND x.key LIKE :key ESCAPE '!' AND -1 BETWEEN :first_index AND :last_index
- ORDER BY r.execution_date DESC, r.id DESC, x.task_id, x.key, x.timestamp DESC LIMIT :limit""",
-    "values 2.0": """SELECT r.run_id, r.state, r.run_type, r.execution_date, NULL AS run_after, r.start_date, r.end_date,
- x.task_id, -1 AS map_index, x.key, x.timestamp, substr(x.value, 1, :max_bytes), length(x.value)
- FROM (SELECT d.id, d.dag_id, d.run_id, d.state, d.run_type, d.execution_date, d.start_date, d.end_date FROM dag_run d
- WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!' ORDER BY d.execution_date DESC, d.id DESC LIMIT :runs) r
+ ORDER BY r.moment DESC, r.id DESC, x.task_id, x.key, x.timestamp DESC LIMIT :limit) f
+ ORDER BY f.moment DESC, f.id DESC, f.task_id, f.key, f.timestamp DESC""",
+    "values 2.0": """SELECT f.run_id, f.state, f.run_type, f.execution_date, NULL AS run_after, f.start_date, f.end_date,
+ f.task_id, f.map_index, f.key, f.timestamp,
+ CASE WHEN :max_bytes > 0 THEN substr(f.value, 1, :max_bytes) END, length(f.value)
+ FROM (SELECT r.id, r.moment, r.run_id, r.state, r.run_type, r.execution_date, r.start_date, r.end_date, x.task_id, -1 AS map_index, x.key, x.timestamp, x.value
+ FROM (SELECT d.id, d.dag_id, d.run_id, d.state, d.run_type, d.execution_date, d.start_date, d.end_date, d.execution_date AS moment FROM dag_run d
+ WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!' ORDER BY moment DESC, d.id DESC LIMIT :runs) r
  LEFT JOIN xcom x ON x.dag_id = r.dag_id AND x.execution_date = r.execution_date
  AND x.task_id LIKE :task_id ESCAPE '!' AND x.key LIKE :key ESCAPE '!' AND -1 BETWEEN :first_index AND :last_index
- ORDER BY r.execution_date DESC, r.id DESC, x.task_id, x.key LIMIT :limit""",
-    "values 2.3": """SELECT r.run_id, r.state, r.run_type, r.execution_date, NULL AS run_after, r.start_date, r.end_date,
- x.task_id, x.map_index, x.key, x.timestamp, substr(x.value, 1, :max_bytes), length(x.value)
- FROM (SELECT d.id, d.run_id, d.state, d.run_type, d.execution_date, d.start_date, d.end_date FROM dag_run d
- WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!' ORDER BY d.execution_date DESC, d.id DESC LIMIT :runs) r
+ ORDER BY r.moment DESC, r.id DESC, x.task_id, x.key LIMIT :limit) f
+ ORDER BY f.moment DESC, f.id DESC, f.task_id, f.key""",
+    "values 2.3": """SELECT f.run_id, f.state, f.run_type, f.execution_date, NULL AS run_after, f.start_date, f.end_date,
+ f.task_id, f.map_index, f.key, f.timestamp,
+ CASE WHEN :max_bytes > 0 THEN substr(f.value, 1, :max_bytes) END, length(f.value)
+ FROM (SELECT r.id, r.moment, r.run_id, r.state, r.run_type, r.execution_date, r.start_date, r.end_date, x.task_id, x.map_index, x.key, x.timestamp, x.value
+ FROM (SELECT d.id, d.run_id, d.state, d.run_type, d.execution_date, d.start_date, d.end_date, d.execution_date AS moment FROM dag_run d
+ WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!' ORDER BY moment DESC, d.id DESC LIMIT :runs) r
  LEFT JOIN xcom x ON x.dag_run_id = r.id AND x.task_id LIKE :task_id ESCAPE '!' AND x.key LIKE :key ESCAPE '!' AND x.map_index BETWEEN :first_index AND :last_index
- ORDER BY r.execution_date DESC, r.id DESC, x.task_id, x.map_index, x.key LIMIT :limit""",
-    "values 3.0 postgresql": """SELECT r.run_id, r.state, r.run_type, r.logical_date, r.run_after, r.start_date, r.end_date,
- x.task_id, x.map_index, x.key, x.timestamp, substr(convert_to(CAST(x.value AS text), 'UTF8'), 1, :max_bytes), octet_length(convert_to(CAST(x.value AS text), 'UTF8'))
- FROM (SELECT d.id, d.run_id, d.state, d.run_type, d.logical_date, d.run_after, d.start_date, d.end_date FROM dag_run d
- WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!'
- ORDER BY COALESCE(d.logical_date, d.run_after) DESC, d.id DESC LIMIT :runs) r
+ ORDER BY r.moment DESC, r.id DESC, x.task_id, x.map_index, x.key LIMIT :limit) f
+ ORDER BY f.moment DESC, f.id DESC, f.task_id, f.map_index, f.key""",
+    "values 3.0 postgresql": """SELECT f.run_id, f.state, f.run_type, f.logical_date, f.run_after, f.start_date, f.end_date,
+ f.task_id, f.map_index, f.key, f.timestamp,
+ CASE WHEN :max_bytes > 0 THEN substr(convert_to(CAST(f.value AS text), 'UTF8'), 1, :max_bytes) END, octet_length(convert_to(CAST(f.value AS text), 'UTF8'))
+ FROM (SELECT r.id, r.moment, r.run_id, r.state, r.run_type, r.logical_date, r.run_after, r.start_date, r.end_date, x.task_id, x.map_index, x.key, x.timestamp, x.value
+ FROM (SELECT d.id, d.run_id, d.state, d.run_type, d.logical_date, d.run_after, d.start_date, d.end_date, COALESCE(d.logical_date, d.run_after) AS moment FROM dag_run d
+ WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!' ORDER BY moment DESC, d.id DESC LIMIT :runs) r
  LEFT JOIN xcom x ON x.dag_run_id = r.id AND x.task_id LIKE :task_id ESCAPE '!' AND x.key LIKE :key ESCAPE '!' AND x.map_index BETWEEN :first_index AND :last_index
- ORDER BY COALESCE(r.logical_date, r.run_after) DESC, r.id DESC, x.task_id, x.map_index, x.key LIMIT :limit""",
-    "values 3.0 mysql": """SELECT r.run_id, r.state, r.run_type, r.logical_date, r.run_after, r.start_date, r.end_date,
- x.task_id, x.map_index, x.key, x.timestamp,
- substr(CAST(CAST(x.value AS CHAR CHARACTER SET utf8mb4) AS BINARY), 1, :max_bytes), length(CAST(x.value AS CHAR CHARACTER SET utf8mb4))
- FROM (SELECT d.id, d.run_id, d.state, d.run_type, d.logical_date, d.run_after, d.start_date, d.end_date FROM dag_run d
- WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!'
- ORDER BY COALESCE(d.logical_date, d.run_after) DESC, d.id DESC LIMIT :runs) r
+ ORDER BY r.moment DESC, r.id DESC, x.task_id, x.map_index, x.key LIMIT :limit) f
+ ORDER BY f.moment DESC, f.id DESC, f.task_id, f.map_index, f.key""",
+    "values 3.0 mysql": """SELECT f.run_id, f.state, f.run_type, f.logical_date, f.run_after, f.start_date, f.end_date,
+ f.task_id, f.map_index, f.key, f.timestamp,
+ CASE WHEN :max_bytes > 0 THEN substr(CAST(CAST(f.value AS CHAR CHARACTER SET utf8mb4) AS BINARY), 1, :max_bytes) END, length(CAST(f.value AS CHAR CHARACTER SET utf8mb4))
+ FROM (SELECT r.id, r.moment, r.run_id, r.state, r.run_type, r.logical_date, r.run_after, r.start_date, r.end_date, x.task_id, x.map_index, x.key, x.timestamp, x.value
+ FROM (SELECT d.id, d.run_id, d.state, d.run_type, d.logical_date, d.run_after, d.start_date, d.end_date, COALESCE(d.logical_date, d.run_after) AS moment FROM dag_run d
+ WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!' ORDER BY moment DESC, d.id DESC LIMIT :runs) r
  LEFT JOIN xcom x ON x.dag_run_id = r.id AND x.task_id LIKE :task_id ESCAPE '!' AND x.key LIKE :key ESCAPE '!' AND x.map_index BETWEEN :first_index AND :last_index
- ORDER BY COALESCE(r.logical_date, r.run_after) DESC, r.id DESC, x.task_id, x.map_index, x.key LIMIT :limit""",
-    "values 3.0 sqlite": """SELECT r.run_id, r.state, r.run_type, r.logical_date, r.run_after, r.start_date, r.end_date,
- x.task_id, x.map_index, x.key, x.timestamp, substr(CAST(x.value AS BLOB), 1, :max_bytes), length(CAST(x.value AS BLOB))
- FROM (SELECT d.id, d.run_id, d.state, d.run_type, d.logical_date, d.run_after, d.start_date, d.end_date FROM dag_run d
- WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!'
- ORDER BY COALESCE(d.logical_date, d.run_after) DESC, d.id DESC LIMIT :runs) r
+ ORDER BY r.moment DESC, r.id DESC, x.task_id, x.map_index, x.key LIMIT :limit) f
+ ORDER BY f.moment DESC, f.id DESC, f.task_id, f.map_index, f.key""",
+    "values 3.0 sqlite": """SELECT f.run_id, f.state, f.run_type, f.logical_date, f.run_after, f.start_date, f.end_date,
+ f.task_id, f.map_index, f.key, f.timestamp,
+ CASE WHEN :max_bytes > 0 THEN substr(CAST(f.value AS BLOB), 1, :max_bytes) END, length(CAST(f.value AS BLOB))
+ FROM (SELECT r.id, r.moment, r.run_id, r.state, r.run_type, r.logical_date, r.run_after, r.start_date, r.end_date, x.task_id, x.map_index, x.key, x.timestamp, x.value
+ FROM (SELECT d.id, d.run_id, d.state, d.run_type, d.logical_date, d.run_after, d.start_date, d.end_date, COALESCE(d.logical_date, d.run_after) AS moment FROM dag_run d
+ WHERE d.dag_id = :dag_id AND d.run_id LIKE :run_id ESCAPE '!' AND COALESCE(d.state, '') LIKE :state ESCAPE '!' ORDER BY moment DESC, d.id DESC LIMIT :runs) r
  LEFT JOIN xcom x ON x.dag_run_id = r.id AND x.task_id LIKE :task_id ESCAPE '!' AND x.key LIKE :key ESCAPE '!' AND x.map_index BETWEEN :first_index AND :last_index
- ORDER BY COALESCE(r.logical_date, r.run_after) DESC, r.id DESC, x.task_id, x.map_index, x.key LIMIT :limit""",
+ ORDER BY r.moment DESC, r.id DESC, x.task_id, x.map_index, x.key LIMIT :limit) f
+ ORDER BY f.moment DESC, f.id DESC, f.task_id, f.map_index, f.key""",
     "dags": "SELECT g.dag_id FROM dag g ORDER BY CASE WHEN g.dag_id = :dag_id THEN 0 ELSE 1 END, g.dag_id LIMIT 2000",
     "instances by date": """SELECT t.task_id, -1 AS map_index, t.state, CASE WHEN t.task_id LIKE :task_id ESCAPE '!' THEN 1 ELSE 0 END AS asked
  FROM (SELECT d.dag_id, d.execution_date FROM dag_run d
@@ -134,8 +151,9 @@ def main():
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     sentinel = "0" * 32
     try:
-        request = read_request(sys.stdin.buffer.readline(1000000))
-        sentinel = request["sentinel"]
+        line = sys.stdin.buffer.readline(1000000)
+        sentinel = sentinel_of(line) or sentinel
+        request = read_request(line)
         # By the system itself: a handler of Python would wait for the driver's call to come back.
         signal.alarm(COMMAND_SECONDS * 3 + request["statement_timeout_ms"] * 4 // 1000)
         reply = answer(request)
@@ -143,22 +161,55 @@ def main():
         reply = {"protocol": PROTOCOL, "kind": "failure", "failure": problem.failure, "message": problem.text, "sqlstate": problem.sqlstate}
     except BaseException as problem:
         reply = {"protocol": PROTOCOL, "kind": "failure", "failure": "statement_failed", "message": "the probe ended early: " + type(problem).__name__, "sqlstate": None}
-    send(out, sentinel, json.dumps(reply).encode("ascii"))
+    send(out, sentinel, reply)
 
 
-def send(out, sentinel, payload):
+def send(out, sentinel, reply):
     """One frame; ends the program with 0 only when the reader says that it has all of it."""
-    digest = hashlib.sha256(payload).hexdigest()
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces_of(reply):
+        digest.update(piece)
+        size += len(piece)
+    proof = digest.hexdigest().encode("ascii")
     signal.signal(signal.SIGALRM, lambda *_: os._exit(NOT_ACKNOWLEDGED))
     signal.alarm(ACKNOWLEDGE_SECONDS)
-    rest = memoryview(("LEOFLOW-XCOM/1 %s %d %s\n" % (sentinel, len(payload), digest)).encode("ascii") + payload + b"\n")
     try:
-        while rest:
-            rest = rest[os.write(out, rest):]
-        acknowledged = sys.stdin.buffer.readline(200) == b"ACK " + digest.encode("ascii") + b"\n"
+        write(out, b"LEOFLOW-XCOM/1 %s %d %s\n" % (sentinel.encode("ascii"), size, proof))
+        for piece in pieces_of(reply):
+            write(out, piece)
+        write(out, b"\n")
+        acknowledged = sys.stdin.buffer.readline(200) == b"ACK " + proof + b"\n"
     except OSError:
         acknowledged = False
     os._exit(0 if acknowledged else NOT_ACKNOWLEDGED)
+
+
+def write(out, piece):
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[os.write(out, rest):]
+
+
+def pieces_of(reply):
+    """The reply as JSON in small parts, made anew for each use: written out, the rows would be in the pod's memory several times."""
+    head = json.dumps({name: value for name, value in reply.items() if name != "rows"}).encode("ascii")
+    piece = bytearray(head[:-1] + b', "rows": [' if "rows" in reply else head)
+    for at, row in enumerate(reply.get("rows", ())):
+        piece += (b", " if at else b"") + json.dumps(row, default=in_base64).encode("ascii")
+        if len(piece) >= PIECE_BYTES:
+            yield piece
+            piece = bytearray()
+    yield piece + b"]}" if "rows" in reply else piece
+
+
+def in_base64(data):
+    return base64.b64encode(data).decode("ascii")
+
+
+def sentinel_of(line):
+    """The reader's mark, told before anything else is: a request that is refused is answered under it as well."""
+    match = re.search(rb'"sentinel": ?"([0-9a-f]{32})"', line)
+    return match.group(1).decode("ascii") if match else None
 
 
 def read_request(line):
@@ -169,7 +220,7 @@ def read_request(line):
         sound = [
             request["protocol"] == PROTOCOL, re.match(r"[0-9a-f]{32}\Z", request["sentinel"]), request["question"] in QUESTIONS,
             all(is_text(request[name]) for name in ("dag_id", "task_id", "key")), is_text(request["runs"]["run_id"]), request["runs"]["state"] is None or is_text(request["runs"]["state"]),
-            is_count(request["runs"]["limit"], 100000), is_count(request["limit"], 1000000), is_count(request["max_bytes"], BUDGET_BYTES), is_count(request["statement_timeout_ms"], 3600000),
+            is_count(request["runs"]["limit"], 100000), is_count(request["limit"], 1000000), is_count(request["max_bytes"], MAX_VALUE_BYTES), is_count(request["statement_timeout_ms"], 3600000),
             index is None or (len(index) == 2 and all(type(at) is int and ANY_INDEX[0] <= at <= ANY_INDEX[1] for at in index)), type(request["resolve"]) is bool,
             request["url_variable"] is None or re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", request["url_variable"]),
         ]
@@ -244,9 +295,9 @@ class Conversation:
         return self.put(self.connection.cursor(), name, parameters)
 
     def ask_streaming(self, name, parameters):
-        """As ask, over a cursor of PostgreSQL's server: a giant answer is never whole in the pod's memory."""
+        """As ask, over a cursor of PostgreSQL's server: a giant answer is never whole in the pod's memory, small values come many at a time."""
         cursor = self.connection.cursor("leoflow")
-        cursor.itersize = 4
+        cursor.itersize = max(1, min(100, BATCH_BYTES // parameters["max_bytes"]))
         return self.put(cursor, name, parameters)
 
     def put(self, cursor, name, parameters):
@@ -270,7 +321,7 @@ def connector_of(url, dialect):
     query = parse_qsl(match.group("query") or "")
     if dialect == "sqlite":
         import sqlite3
-        return sqlite3, (("file:%s?mode=rw" % quote(match.group("dbname") or ""),), {"uri": True, "timeout": 5})
+        return sqlite3, (("file:%s?mode=ro" % quote(match.group("dbname") or ""),), {"uri": True, "timeout": 5})
     if dialect == "postgresql" and len(dict(query)) == len(query):
         parts = {name: match.group(name) for name in ("port", "dbname")}
         parts.update(host=match.group("ipv6") or match.group("host"), user=unquote(match.group("user") or ""), password=unquote(match.group("password") or ""), connect_timeout="10")
@@ -328,7 +379,7 @@ def parameters_of(request):
     return {
         "dag_id": request["dag_id"], "run_id": request["runs"]["run_id"], "runs": request["runs"]["limit"], "task_id": request["task_id"], "key": request["key"],
         "state": "%" if state is None else re.sub("([!%_])", r"!\1", state), "first_index": first, "last_index": last, "limit": request["limit"] + request["runs"]["limit"] + 1,
-        "max_bytes": request["max_bytes"] if request["question"] == "values" else 1,
+        "max_bytes": request["max_bytes"] if request["question"] == "values" else 0,
     }
 
 
@@ -358,13 +409,13 @@ def read_rows(conversation, request, reply):
     """Rows and runs of the one SELECT, up to the limit and the budget."""
     schema, only_keys = reply["schema"], request["question"] == "keys"
     statement = "values 3.0 " + reply["dialect"] if schema == "3.0" else "values " + schema
-    giant = not only_keys and request["limit"] * request["max_bytes"] > BUDGET_BYTES
+    giant = not only_keys and request["limit"] * request["max_bytes"] > BATCH_BYTES
     ask = conversation.ask_streaming if giant and reply["dialect"] == "postgresql" else conversation.ask
     budget, seen = BUDGET_BYTES, set()
     for row in ask(statement, parameters_of(request)):
-        data = None if row[11] is None or only_keys else base64.b64encode(as_bytes(row[11])).decode("ascii")
-        budget -= len(data or "") + 400
-        if (len(reply["rows"]) == request["limit"] and row[9] is not None) or budget < 0:
+        data = None if row[11] is None else as_bytes(row[11])
+        budget -= encoded_bytes(data) + 400
+        if (len(reply["rows"]) == request["limit"] and row[9] is not None) or (budget < 0 and reply["rows"]):
             reply["truncated"] = True
             break
         if row[0] not in seen:
@@ -376,6 +427,10 @@ def read_rows(conversation, request, reply):
 
 def run_of(row):
     return {"run_id": row[0], "state": row[1], "run_type": row[2], "logical_date": iso(row[3]), "run_after": iso(row[4]), "start_date": iso(row[5]), "end_date": iso(row[6])}
+
+
+def encoded_bytes(data):
+    return 0 if data is None else (len(data) + 2) // 3 * 4
 
 
 def as_bytes(value):
@@ -396,14 +451,18 @@ def iso(value):
 def give_hints(conversation, schema, asked):
     """Why nothing matched, as far as it can be told; a table that may not be read ends the list, not the answer."""
     parameters, runs = asked
-    hints = {"dag_known": bool(runs), "dags": [], "recent_runs": [], "instances": [], "task_ids": [], "keys": [], "map_indexes": None, "archived": 0}
+    hints = {"dag_known": bool(runs), "dags": [], "recent_runs": [], "instances": [], "task_ids": [], "keys": [], "map_indexes": None, "archived": 0, "incomplete": False}
     try:
         if runs:
+            if len(runs) == 1:
+                # The run that was found, and no other: ids and dates are not of one order.
+                parameters = dict(parameters, run_id=re.sub("([!%_])", r"!\1", runs[0]["run_id"]), state="%", runs=1)
             hint_at_rows(conversation, schema, (parameters, hints))
         else:
             hint_at_runs(conversation, schema, (parameters, hints))
-    except conversation.error:
-        pass
+    except conversation.error as problem:
+        # An archive that no upgrade made is nothing that is kept back.
+        hints["incomplete"] = not is_missing_table(problem)
     return hints
 
 
@@ -608,21 +667,21 @@ def backend_of(settings):
 def resolve(reply, settings, max_bytes):
     """Adds what lies in the object store, for values that are URLs below its configured path."""
     base = settings.get("common.io", "xcom_objectstorage_path")
-    spent = sum(len(row["data"] or "") for row in reply["rows"])
+    spent = sum(encoded_bytes(row["data"]) for row in reply["rows"])
     for row in reply["rows"] if base else []:
         url = url_in(row)
         if url is None or url.split("://")[0] != base.split("://")[0]:
             continue
         data, size, problem = fetch(url, base, max_bytes)
-        spent += len(data or b"") * 4 // 3
+        spent += encoded_bytes(data)
         if spent > BUDGET_BYTES:
             data, problem, reply["truncated"] = None, "the answer is too large already", True
-        row["resolved"] = {"url": url, "data": None if data is None else base64.b64encode(data).decode("ascii"), "bytes": size, "problem": problem}
+        row["resolved"] = {"url": url, "data": data, "bytes": size, "problem": problem}
 
 
 def url_in(row):
     """The URL that the whole value is, in one or two layers of JSON."""
-    value = base64.b64decode(row["data"] or "")
+    value = row["data"] or b""
     for _ in range(2):
         try:
             inner = json.loads(value if isinstance(value, str) else value.decode("utf-8"))

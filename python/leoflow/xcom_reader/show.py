@@ -8,7 +8,7 @@ import math
 import re
 from typing import Any, Dict, List, Optional
 
-from leoflow.xcom_reader.known_classes import find_known
+from leoflow.xcom_reader.known_classes import LAZY, find_known
 from leoflow.xcom_reader.pickle_machine import MARK, Call, CannotShow, Items, Name, OldText, Pairs
 
 MAX_DEPTH = 500
@@ -108,6 +108,8 @@ class Shower:
             value, note = known
             if note != "":
                 self.note(path, note)
+            if note == LAZY:
+                return self.show(value, path, depth + 1)
             if isinstance(value, bytes):
                 return self.text(value, path)
             if isinstance(value, Items):

@@ -19,7 +19,7 @@ import threading
 from typing import Any, Dict, List, Optional, Tuple
 
 from leoflow.xcom_reader.decode import decode
-from leoflow.xcom_reader.tell import remarks, render, tell_hints
+from leoflow.xcom_reader.tell import printable, remarks, render, tell_hints
 
 PROBE = ""
 # part: pickle_machine.py
@@ -32,10 +32,11 @@ PROBE = ""
 BOOTSTRAP = 'import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),"probe","exec"))'
 EXIT = {"usage": 2, "cluster": 3, "exec": 4, "database": 5, "protocol": 6, "empty": 10}
 MAX_BYTES = 1024 * 1024
+OWN_LINE = re.compile(r"error: |Error from server|error from server|Unable to connect to the server|The connection to the server |couldn't get current server")
 GONE = re.compile(r'pods? ".*" not found|container not found|unable to upgrade connection|container is not created or running|cannot exec (in|into) a (stopped|completed)|current phase is|has been deleted|error dialing backend', re.I)
 NO_PYTHON = re.compile(r'executable file not found|no such file or directory: unknown|exec: ".*": stat|exit code 127|exit code 126', re.I)
 CLUSTER = (
-    (re.compile(r"unable to connect to the server|connection refused|no such host|i/o timeout|couldn't get current server|dial tcp|TLS handshake", re.I), "the Kubernetes API does not answer", "Check the VPN and the context: `kubectl config get-contexts`; another one is named with --context."),
+    (re.compile(r"unable to connect to the server|the connection to the server|connection refused|no such host|i/o timeout|couldn't get current server|dial tcp|TLS handshake", re.I), "the Kubernetes API does not answer", "Check the VPN and the context: `kubectl config get-contexts`; another one is named with --context."),
     (re.compile(r"you must be logged in|unauthorized|provide credentials|token has expired", re.I), "the cluster does not accept your login", "Log in again as your cluster asks for it, then try again."),
     (re.compile(r"forbidden", re.I), "the cluster does not allow it", "A role that may `get` and `list` pods and `create` pods/exec is enough."),
     (re.compile(r'context ".*" does not exist|context was not found|no context exists|no configuration has been provided', re.I), "kubectl knows no such context", "List them with `kubectl config get-contexts`, name one with --context."),
@@ -137,8 +138,8 @@ class Kubectl:
         words = done.stderr.decode("utf-8", "replace")
         if done.returncode != 0:
             if self.flags.pod and "not found" in words and "namespaces " not in words:
-                raise Problem("cluster", "there is no pod %s: %s" % (self.flags.pod, last_words(words)))
-            raise cluster_trouble(words) or Problem("cluster", "`kubectl get pods` failed: " + (last_words(words) or "exit %d" % done.returncode))
+                raise Problem("cluster", "there is no pod %s: %s" % (self.flags.pod, own_words(words)))
+            raise cluster_trouble(words) or Problem("cluster", "`kubectl get pods` failed: " + (own_words(words) or "exit %d" % done.returncode))
         try:
             answer = json.loads(done.stdout.decode("utf-8"))
         except ValueError:
@@ -237,12 +238,15 @@ def not_started(kubectl: str) -> Problem:
     return Problem("cluster", kubectl + " cannot be started", "Install kubectl (https://kubernetes.io/docs/tasks/tools/), or name it with --kubectl.")
 
 
-def last_words(words: str) -> str:
-    return "; ".join(words.strip().split("\n")[-3:])[:600]
+def own_words(words: str) -> str:
+    """Kubectl's own lines, its last three. What a program in the pod said stands there as well and may hold a connection: it is left out, and no URL with a user in it is repeated."""
+    own = [line for line in words.split("\n") if OWN_LINE.match(line)]
+    return re.sub(r"\w[\w+.-]*://\S*@\S*", "***", "; ".join(own[-3:]))[:600]
 
 
 def cluster_trouble(words: str) -> Optional[Problem]:
-    return next((Problem("cluster", "%s: %s" % (what, last_words(words)), hint) for pattern, what, hint in CLUSTER if pattern.search(words)), None)
+    own = own_words(words)
+    return next((Problem("cluster", "%s: %s" % (what, own), hint) for pattern, what, hint in CLUSTER if pattern.search(own)), None)
 
 
 def trouble_of(pod: Dict[str, Any], container: str) -> Optional[str]:
@@ -269,7 +273,7 @@ def choose_pod(pods: List[Dict[str, Any]], flags: argparse.Namespace, gone: Opti
     if not usable:
         raise Problem("cluster", "no pod can be asked in %s: %s" % (where, "; ".join("%s %s" % (pod["metadata"]["name"], trouble_of(pod, flags.container)) for pod in pods[:10])), "Name another one with --pod, or the container where Airflow runs with --container.")
     if len(usable) > 1 and sys.stderr.isatty():
-        sys.stderr.write("%d pods are ready; asking the newest, %s\n" % (len(usable), usable[0]["metadata"]["name"]))
+        sys.stderr.write("%d pods are ready; asking the newest, %s\n" % (len(usable), printable(usable[0]["metadata"]["name"])))
     return usable[0]
 
 
@@ -282,7 +286,7 @@ def ask(question: Dict[str, Any], flags: argparse.Namespace) -> Tuple[Dict[str, 
         session = kubectl.session(pod, question)
         if session.reply is not None:
             return answer_of(session.reply), target
-        if attempt == 2 or session.timed_out or not (session.status == 0 or session.received or GONE.search(session.words)):
+        if attempt == 2 or session.timed_out or not (session.status == 0 or session.received or GONE.search(own_words(session.words))):
             break
         gone = pod["metadata"]["name"]
     raise failure_of_session(session, target, flags)
@@ -300,8 +304,8 @@ def failure_of_session(session: Session, target: str, flags: argparse.Namespace)
         return Problem("exec", "%s gave no answer within %g s" % (target, flags.timeout), "Try again, with a longer --timeout if it was slow.")
     if session.expected >= 0:
         return Problem("protocol", "the answer of %s was cut: %d of %d bytes came" % (target, session.received, session.expected), "Try again; nothing was changed.")
-    if GONE.search(session.words):
-        return Problem("cluster", "%s went away: %s" % (target, last_words(session.words)), "Try again once the rollout is over.")
+    if GONE.search(own_words(session.words)):
+        return Problem("cluster", "%s went away: %s" % (target, own_words(session.words)), "Try again once the rollout is over.")
     if NO_PYTHON.search(session.words):
         return Problem("exec", "%s has no Python under that name" % target, "Name another container with --container.")
     if session.status == 0:
@@ -347,7 +351,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         result = pull(flags)
     except Problem as problem:
-        sys.stderr.write("xcom-pull: %s\n%s" % (problem, "  → %s\n" % problem.hint if problem.hint else ""))
+        sys.stderr.write("xcom-pull: %s\n%s" % (printable(str(problem)), "  → %s\n" % problem.hint if problem.hint else ""))
         return problem.code
     sys.stdout.buffer.write(render(result, flags).encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.flush()

@@ -146,7 +146,7 @@ async function readEntry(api: Api, entry: Entry, { dag, question }: RowSearch): 
 
 async function findHints(api: Api, found: { dag: string; question: Question; runs: readonly ProbeRun[] | null }): Promise<ProbeHints> {
   const { dag, question, runs } = found;
-  const nothing: ProbeHints = { dag_known: true, dags: [], recent_runs: [], instances: [], task_ids: [], keys: [], map_indexes: null, archived: 0 };
+  const nothing: ProbeHints = { dag_known: true, dags: [], recent_runs: [], instances: [], task_ids: [], keys: [], map_indexes: null, archived: 0, incomplete: false };
   if (runs === null) return { ...nothing, dag_known: false, dags: (((await api.get('/dags', { limit: 20 }))?.['dags'] ?? []) as Record<string, unknown>[]).map((one) => text(one['dag_id']) ?? '') };
   if (runs.length === 0) return { ...nothing, recent_runs: (await findRuns(api, dag, { ...question, runs: { run_id: '%', state: null, limit: 5 } })) ?? [] };
   const run = runs[0]?.run_id ?? '';

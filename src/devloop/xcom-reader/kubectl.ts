@@ -22,7 +22,7 @@ export function clusterArgs(cluster: Cluster): readonly string[] {
 const RBAC_HINT = 'A role that may `get` and `list` pods and `create` pods/exec is enough: `leoflow xcom rbac` prints it.';
 
 const TROUBLES: readonly (readonly [RegExp, string, string])[] = [
-  [/unable to connect to the server|connection refused|no such host|i\/o timeout|couldn't get current server|dial tcp|TLS handshake/i, 'the Kubernetes API does not answer', 'Check the VPN and the context: `kubectl config get-contexts`; another one is named with --kube-context.'],
+  [/unable to connect to the server|the connection to the server|connection refused|no such host|i\/o timeout|couldn't get current server|dial tcp|TLS handshake/i, 'the Kubernetes API does not answer', 'Check the VPN and the context: `kubectl config get-contexts`; another one is named with --kube-context.'],
   [/you must be logged in|unauthorized|provide credentials|token has expired/i, 'the cluster does not accept your login', 'Log in again as your cluster asks for it, then try again.'],
   [/forbidden/i, 'the cluster does not allow it', RBAC_HINT],
   [/context ".*" does not exist|context was not found|no context exists|no configuration has been provided/i, 'kubectl knows no such context', 'List them with `kubectl config get-contexts`, name one with --kube-context.'],
