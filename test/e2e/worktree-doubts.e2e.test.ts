@@ -8,16 +8,18 @@ import { openRepository } from '#devloop/worktree/repository.ts';
 import { git, onStage, write } from '../support/worktrees.ts';
 
 describe('worktree: from elsewhere', () => {
-  test('nothing is copied through a link that leads out of the repository', () => onStage(async ({ folder, primary, make }) => {
+  test('nothing is copied through a link that leads out of the repository', () => onStage(async (stage) => {
+    const { folder, primary } = stage;
     write(join(folder, 'elsewhere', 'passwords'), 'secret');
     symlinkSync(join(folder, 'elsewhere'), join(primary, 'out'));
     write(join(primary, '.leoflow', 'worktree.yaml'), 'link: []\ncopy: [out/passwords]\nsecret: [{from: out/passwords, to: key}]\n');
-    const made = await make('one');
+    const made = await stage.make('one');
     assert.deepEqual([existsSync(join(made.dir, 'out', 'passwords')), existsSync(join(made.dir, 'key'))], [false, false]);
     assert.match(made.notes.join('\n'), /copy out\/passwords: leads out of the repository[\s\S]*secret out\/passwords: leads out/);
   }));
 
-  test('a branch of somebody else does not say what is copied', () => onStage(async ({ primary, make }) => {
+  test('a branch of somebody else does not say what is copied', () => onStage(async (stage) => {
+    const { primary } = stage;
     write(join(primary, '.gitignore'), '*.log\n');
     git(primary, 'switch', '--quiet', '--create', 'theirs');
     write(join(primary, '.worktreeinclude'), '*\n');
@@ -26,7 +28,7 @@ describe('worktree: from elsewhere', () => {
     git(primary, 'push', '--quiet', 'origin', 'theirs');
     git(primary, 'switch', '--quiet', 'main');
     write(join(primary, 'data.log'), 'private');
-    assert.equal(existsSync(join((await make('theirs')).dir, 'data.log')), false);
+    assert.equal(existsSync(join((await stage.make('theirs')).dir, 'data.log')), false);
   }));
 
   test('a submodule is no place for a tree', () => onStage(async ({ folder, primary }) => {
@@ -37,12 +39,13 @@ describe('worktree: from elsewhere', () => {
   }));
 });
 
-test('a repository in a folder with the name of a cache is no cache', () => onStage(async ({ primary, make }) => {
+test('a repository in a folder with the name of a cache is no cache', () => onStage(async (stage) => {
+    const { primary } = stage;
   write(join(primary, '.gitignore'), 'target\nnode_modules\n');
   git(primary, 'add', '.');
   git(primary, 'commit', '--quiet', '--message', 'ignores');
   git(primary, 'push', '--quiet', 'origin', 'main');
-  const { dir } = await make('one');
+  const { dir } = await stage.make('one');
   write(join(dir, 'new.txt'), 'keeps the tree');
   git(dir, 'init', '--quiet', join(dir, 'target', 'deep', 'repository'));
   write(join(dir, 'node_modules', 'a', 'index.js'), '');

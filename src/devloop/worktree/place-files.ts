@@ -1,10 +1,11 @@
 // Puts into a tree what git does not: links to the primary's own, copies, filled-in templates. Nothing that git tracks or that is there already is touched.
-import { createHash } from 'node:crypto';
-import { chmodSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { type PlacedFile, type PlacedPath, WORKTREE_DEFAULTS, type WorktreeFile } from '#contract/worktree.ts';
 import { fillIn, unknownPlaceholders } from '#core/worktree-names.ts';
+import { onDisk } from './byte-paths.ts';
 import { copyEntry } from './copy-entry.ts';
+import { digestOf } from './digest.ts';
 import { git, splitNul, tryGit } from './git.ts';
 import { isInside, realOf, type Repository } from './repository.ts';
 
@@ -30,7 +31,7 @@ export async function placeFiles(placing: Placing): Promise<{ readonly files: re
   const files: PlacedFile[] = [];
   for (const one of wanted) {
     const known = before.find((file) => file.path === one.to && file.how === one.how && entryExists(join(placing.dir, one.to)));
-    const placed = known ?? place(placing, one, tracked);
+    const placed = known ?? tryPlace(placing, one, tracked);
     if (typeof placed !== 'string') files.push(placed);
     else if (placed !== '') notes.push(placed);
   }
@@ -70,21 +71,40 @@ async function trackedOf(dir: string, paths: readonly string[]): Promise<readonl
   return splitNul(await git(['--literal-pathspecs', 'ls-files', '-z', '--', ...new Set(paths)], { cwd: dir }));
 }
 
+function tryPlace(placing: Placing, wanted: Wanted, tracked: readonly string[]): PlacedFile | string {
+  try {
+    return place(placing, wanted, tracked);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOTDIR' || error.code === 'EEXIST')) return `${wanted.how} ${wanted.to}: a folder of its path is a file`;
+    throw error;
+  }
+}
+
+interface Places { readonly from: string; readonly target: string }
+
 /** @returns what was put there, or why not; empty when that is nothing to tell */
 function place(placing: Placing, wanted: Wanted, tracked: readonly string[]): PlacedFile | string {
   const { repository: { primary }, dir } = placing;
-  const { how, to, isDeclared } = wanted;
+  const { how, to } = wanted;
   const from = how === 'template' && !existsSync(join(primary, wanted.from)) ? join(dir, wanted.from) : join(primary, wanted.from);
   const target = join(dir, to);
-  if (!entryExists(from)) return isDeclared ? `${how} ${wanted.from}: there is none in ${primary}` : '';
-  // A link may lead anywhere; what is copied is read.
-  if (how !== 'link' && !isInside(from, primary) && !isInside(from, dir)) return `${how} ${wanted.from}: leads out of the repository, so it was left alone`;
-  if (tracked.some((path) => path === to || path.startsWith(`${to}/`))) return isDeclared ? `${how} ${to}: git tracks it, so it was left alone` : '';
+  const refused = refusalOf(placing, wanted, { from, target }) ?? (tracked.some((path) => path === to || path.startsWith(`${to}/`)) ? declaredOnly(wanted, `${how} ${to}: git tracks it, so it was left alone`) : null);
+  if (refused !== null) return refused;
   if (entryExists(target)) return how === 'link' && linksTo(target, from) ? { how, path: to, target: from, sha256: null } : `${how} ${to}: is there already, left as it is`;
-  if (!isInside(realOf(dirname(target)), dir)) return `${how} ${to}: its folder is a link that leads out of the tree`;
   mkdirSync(dirname(target), { recursive: true });
   const trouble = PLACERS[how]({ from, target, placing, name: wanted.from });
   return trouble ?? { how, path: to, target: from, sha256: how === 'link' ? null : digestOf(target) };
+}
+
+/** What was only a default is not missed. */
+const declaredOnly = ({ isDeclared }: Wanted, text: string): string => (isDeclared ? text : '');
+
+/** Why a place is not used: nothing is there, or it leads elsewhere. A link may lead anywhere; what is copied is read. */
+function refusalOf({ repository: { primary }, dir }: Placing, wanted: Wanted, { from, target }: Places): string | null {
+  const { how, to } = wanted;
+  if (!entryExists(from)) return declaredOnly(wanted, `${how} ${wanted.from}: there is none in ${primary}`);
+  if (how !== 'link' && !isInside(from, primary) && !isInside(from, dir)) return `${how} ${wanted.from}: leads out of the repository, so it was left alone`;
+  return isInside(realOf(dirname(target)), dir) ? null : `${how} ${to}: its folder is a link that leads out of the tree`;
 }
 
 interface Job { readonly from: string; readonly target: string; readonly placing: Placing; readonly name: string }
@@ -118,13 +138,18 @@ const PLACERS: Readonly<Record<How, (job: Job) => string | null>> = {
 /** Whole folders, but never a repository or a tree inside them: such a copy would claim to be the original. */
 function copyTree({ from, target, placing }: Job, copyMode: number): string | null {
   const trees = new Set(placing.repository.trees.map((tree) => realOf(tree.dir)));
-  copyEntry(from, target, { copyMode, takes: (source) => !lstatSync(source).isDirectory() || (!existsSync(join(source, '.git')) && !trees.has(realOf(source))) });
-  return entryExists(target) ? null : `copy ${from}: is a repository of its own, left out`;
+  // Under its own name it is whole: what a killed call began is thrown away by the next.
+  const partial = join(dirname(target), `.${basename(target)}.leoflow-part`);
+  rmSync(partial, { recursive: true, force: true });
+  copyEntry(from, partial, { copyMode, takes: (source) => !lstatSync(onDisk(source)).isDirectory() || (!existsSync(onDisk(join(source, '.git'))) && !trees.has(realOf(source))) });
+  if (!entryExists(partial)) return `copy ${from}: is a repository of its own, left out`;
+  renameSync(partial, target);
+  return null;
 }
 
 /** Whether something is there, be it a link that leads nowhere. */
 export function entryExists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  return lstatSync(onDisk(path), { throwIfNoEntry: false }) !== undefined;
 }
 
 function isFolder(path: string): boolean {
@@ -133,9 +158,4 @@ function isFolder(path: string): boolean {
 
 function linksTo(path: string, target: string): boolean {
   return lstatSync(path).isSymbolicLink() && (readlinkSync(path) === target || (existsSync(path) && existsSync(target) && realpathSync(path) === realpathSync(target)));
-}
-
-/** Of a file, so that a change is seen later; null of a folder. */
-export function digestOf(path: string): string | null {
-  return lstatSync(path).isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : null;
 }
