@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '#contract/errors.ts';
 import { PROBE_PROTOCOL, type ProbeAnswer, type ProbeFailure, type ProbeReply } from '#contract/xcom-reader.ts';
-import { callLater, settledWithin } from '#platform/clock.ts';
+import { callLater } from '#platform/clock.ts';
 import { type ByteProgram, startByteProgram } from '#platform/exec.ts';
 import { FrameReader } from './frame.ts';
 import type { Question, SessionLimits } from './transport.ts';
@@ -79,15 +79,16 @@ export async function askProbe(program: ProbeProgram, question: Question, limits
   running.write(`${JSON.stringify(request)}\n`);
   try {
     await Promise.race([whole, running.ended]);
-    // The answer is proved by its hash: how kubectl ends after it changes nothing.
-    if (reply !== null) await settledWithin(running.ended, GOODBYE_MS);
-    else return await endWithoutReply(await running.ended, { timedOut, stop: limits.stop, reader });
+    if (reply === null) return await endWithoutReply(await running.ended, { timedOut, stop: limits.stop, reader });
+    // The answer is proved by its hash: how kubectl ends after it changes nothing, and nobody waits for it. With the acknowledgement, or with the end of its standard input, the probe ends.
+    running.release();
+    void running.ended.then(callLater(GOODBYE_MS, () => running.kill()));
     return { kind: 'reply', reply };
   } finally {
     callOff();
     callOffSilence();
     limits.stop.removeEventListener('abort', onStop);
-    running.kill();
+    if (reply === null) running.kill();
   }
 }
 
