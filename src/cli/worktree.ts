@@ -118,7 +118,7 @@ function removeCommand(context: LocalContext): Command {
       if (options.withIgnored === true && options.force !== true) throw new AppError('usage', '--with-ignored goes with --force');
       const { removeTree } = await import('#devloop/worktree/remove-tree.ts');
       const repository = await openRepository(process.cwd());
-      const removed = await removeTree(repository, findTree(repository, named, process.cwd()), { force: options.force === true, withIgnored: options.withIgnored === true, deleteBranch: options.deleteBranch === true });
+      const removed = await removeTree(repository, findTree(repository, named, process.cwd()), { force: options.force === true, withIgnored: options.withIgnored === true, deleteBranch: options.deleteBranch === true, say: context.err });
       context.out(options.json === true ? renderJson(removed) : renderRemoved(removed));
     });
 }

@@ -1,5 +1,6 @@
 // The only place that starts child processes. Never a shell; every child has bounded output and a time limit or an owner.
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 
 /** `status` is null when a signal ended the child; output is cut at the limit that ended it. */
@@ -21,8 +22,12 @@ export interface RunOptions {
   readonly maxOutputBytes?: number;
   readonly uid?: number;
   readonly gid?: number;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   readonly signal?: AbortSignal;
+  /** How standard output is read, UTF-8 by default; `latin1` keeps every byte. */
+  readonly encoding?: 'utf8' | 'latin1';
+  /** Hears the process id once the child runs. */
+  readonly onStart?: (pid: number) => void;
   /** Hears both streams as they come. */
   readonly onOutput?: (text: string) => void;
 }
@@ -34,6 +39,7 @@ export interface RunOptions {
 export function run(command: string, args: readonly string[], options: RunOptions): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...args], { ...spawnOptions(options), stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'], detached: true });
+    if (child.pid !== undefined) options.onStart?.(child.pid);
     const limit = options.maxOutputBytes ?? 16 * 1024 * 1024;
     const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     let size = 0;
@@ -70,7 +76,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     child.on('close', (status, signal) => {
       clearTimeout(timer);
       options.signal?.removeEventListener('abort', kill);
-      resolve({ status, signal, timedOut, overflowed, stdout: Buffer.concat(chunks.stdout).toString('utf8'), stderr: Buffer.concat(chunks.stderr).toString('utf8') });
+      resolve({ status, signal, timedOut, overflowed, stdout: Buffer.concat(chunks.stdout).toString(options.encoding ?? 'utf8'), stderr: Buffer.concat(chunks.stderr).toString('utf8') });
     });
   });
 }
@@ -113,6 +119,8 @@ export interface ByteProgram {
   end(): void;
   /** Kills its whole process group. */
   kill(): void;
+  /** Leaves it to end by itself: it no longer keeps this process alive, and what it still says is not heard. */
+  release(): void;
   /** Resolves when it ended and its streams are read. */
   readonly ended: Promise<{ readonly status: number | null; readonly signal: NodeJS.Signals | null; readonly stderr: string }>;
 }
@@ -135,7 +143,11 @@ export function startByteProgram(command: string, args: readonly string[], optio
       child.stdout?.destroy();
       child.stderr?.destroy();
     };
-    child.on('spawn', () => resolve({ write: (data) => void child.stdin?.write(data), end: () => void child.stdin?.end(), kill, ended }));
+    const release = (): void => {
+      child.unref();
+      for (const stream of [child.stdout, child.stderr, child.stdin]) (stream as Socket | null)?.unref();
+    };
+    child.on('spawn', () => resolve({ write: (data) => void child.stdin?.write(data), end: () => void child.stdin?.end(), kill, release, ended }));
   });
 }
 

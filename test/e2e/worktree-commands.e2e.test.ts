@@ -131,6 +131,9 @@ describe('leoflow lease', () => {
     assert.equal((await run(stage, ['lease', 'run', 'l', '--', 'sh', '-c', 'exit 9'])).code, 9);
     assert.equal((await run(stage, ['lease', 'run', 'l', '--', 'no-such-program'])).code, 127);
     assert.equal((await run(stage, ['lease', 'run', 'a b', '--', 'true'])).code, 64);
+    const long = 'ä'.repeat(100);
+    assert.equal((await run(stage, ['lease', 'run', long, '--', 'true'])).code, 0);
+    assert.match((await run(stage, ['lease', 'list'])).out, new RegExp(long));
     const pipe = await run(stage, ['lease', 'run', 'l', '--', 'bash', '-c', 'yes | head -1; echo "${PIPESTATUS[0]}"']);
     assert.equal(pipe.out, 'y\n141\n', 'a closed pipe ends a program as ever');
     const holder = start(stage, ['lease', 'run', 'l', '--', 'sh', '-c', 'echo in; exec sleep 60']);

@@ -1,8 +1,10 @@
 // `leoflow worktree new` on real git: where a tree begins, what is put into it, what is refused, and that the primary checkout stays as it is.
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, lstatSync, mkdirSync, promises, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { explained } from '#devloop/worktree/system-errors.ts';
 import { fingerprint, git, onStage, program, type Stage, write } from '../support/worktrees.ts';
 
 /** The working tree and git directory of the primary are the same afterwards. */
@@ -24,6 +26,11 @@ function pushElsewhere({ folder, origin }: Stage, branch: string): string {
   git(other, 'commit', '--quiet', '-m', `theirs on ${branch}`);
   git(other, 'push', '--quiet', '--force', 'origin', branch);
   return git(other, 'rev-parse', 'HEAD');
+}
+
+/** The file that says that a tree is being made in a folder. */
+function markOf({ primary }: Stage, dir: string): string {
+  return join(primary, '.git', 'leoflow', 'making', createHash('sha256').update(dir).digest('hex').slice(0, 16));
 }
 
 const refused = (pattern: RegExp, code = 'worktree_refused') => (error: Error & { code?: string; hint?: string }): true => {
@@ -141,13 +148,64 @@ describe('what fails half-way', () => {
     rmSync(join(admin, 'leoflow'), { recursive: true });
     writeFileSync(join(admin, 'locked'), 'initializing');
     rmSync(join(dir, 'a.txt'));
-    const { createHash } = await import('node:crypto');
-    const mark = join(stage.primary, '.git', 'leoflow', 'making', createHash('sha256').update(dir).digest('hex').slice(0, 16));
+    rmSync(join(admin, 'index'));
+    const mark = markOf(stage, dir);
     write(mark, JSON.stringify({ pid: process.ppid, branch: 'killed', dir, created: base.commit }));
     await assert.rejects(stage.make('killed'), refused(/is being made by process/));
     write(mark, JSON.stringify({ pid: 2 ** 22 + 1, branch: 'killed', dir, created: base.commit }));
     const made = await stage.make('killed');
     assert.deepEqual([made.kind, existsSync(join(dir, 'a.txt')), existsSync(mark)], ['created', true, false]);
+  });
+
+  unchanged('a killed attempt in which somebody worked is kept: taken over when it is whole, else refused with words', async (stage) => {
+    const { dir, base } = await stage.make('worked');
+    const [admin, mark] = [join(stage.primary, '.git', 'worktrees', 'worked'), markOf(stage, dir)];
+    const left = JSON.stringify({ pid: 2 ** 22 + 1, branch: 'worked', dir, created: base.commit });
+    write(join(dir, 'day.txt'), 'work\n');
+    git(dir, 'add', 'day.txt');
+    git(dir, 'worktree', 'lock', dir);
+    write(mark, left);
+    assert.deepEqual([(await stage.make('worked')).kind, existsSync(mark), git(dir, 'diff', '--cached', '--name-only')], ['reused', false, 'day.txt']);
+    writeFileSync(join(admin, 'locked'), 'initializing');
+    write(mark, left);
+    await assert.rejects(stage.make('worked'), refused(/left half-made.*day\.txt.*git worktree unlock/s));
+    git(dir, 'rm', '--quiet', '--cached', 'day.txt');
+    await assert.rejects(stage.make('worked'), refused(/left half-made.*day\.txt/s));
+    rmSync(join(dir, 'day.txt'));
+    rmSync(join(admin, 'index'));
+    write(join(dir, 'a.txt'), 'two\n');
+    await assert.rejects(stage.make('worked'), refused(/left half-made.*a\.txt/s));
+    // As git leaves the file that it was just writing.
+    write(join(dir, 'a.txt'), 'on');
+    assert.deepEqual([(await stage.make('worked')).kind, readFileSync(join(dir, 'a.txt'), 'utf8')], ['created', 'one\n']);
+  });
+
+  unchanged('git that outlived a killed attempt is waited for', async (stage) => {
+    const dir = join(stage.folder, 'shop.worktrees', 'orphan');
+    write(markOf(stage, dir), JSON.stringify({ pid: 2 ** 22 + 1, branch: 'orphan', dir, created: null, git: { pid: process.ppid } }));
+    await assert.rejects(stage.make('orphan'), refused(/git \(process \d+\) still fills .* outlived/));
+    write(markOf(stage, dir), JSON.stringify({ pid: process.ppid, started: 'at another time', branch: 'orphan', dir, created: null, git: { pid: process.ppid, started: 'at another time' } }));
+    assert.equal((await stage.make('orphan')).kind, 'created', 'another process has its number now');
+  });
+
+  unchanged('once the tree stands it stays, whatever fails after it', async (stage) => {
+    const state = join(process.env['HOME'] ?? '', '.local', 'state', 'leoflow');
+    write(join(state, 'approved-setup'), 'in the way');
+    await assert.rejects(stage.make('stands', { approve: () => Promise.resolve(true) }), refused(/approved-setup.*The tree stands in .*leoflow worktree new stands/s, 'file_unreadable'));
+    assert.equal(git(stage.primary, 'branch', '--list', 'stands', '--format=%(refname:short)'), 'stands');
+    rmSync(join(state, 'approved-setup'));
+    const made = await stage.make('stands', { approve: () => Promise.resolve(true) });
+    assert.deepEqual([made.kind, made.setup], ['reused', 'done']);
+  }, (primary) => write(join(primary, '.leoflow', 'worktree.yaml'), 'setup: ["echo day >day.txt"]\n'));
+
+  unchanged('what the operating system refuses is said in words', async (stage) => {
+    await assert.rejects(stage.make('b'.repeat(260)), refused(/name is too long.*shorter branch/s));
+    const { notes } = await stage.make('below');
+    assert.deepEqual(notes, ['template a.txt/x: a folder of its path is a file']);
+    await assert.rejects(promises.writeFile('/dev/full', 'x').catch((error: unknown) => Promise.reject(explained(error, '/dev') as Error)), refused(/disk of \/dev is full.*Free some space/s, 'disk_full'));
+  }, (primary) => {
+    write(join(primary, '.leoflow', 'worktree.yaml'), 'template:\n  - {from: x.in, to: a.txt/x}\n');
+    write(join(primary, 'x.in'), '');
   });
 
   unchanged('of two for one branch at the same moment one is refused, and takes nothing of the other’s', async (stage) => {

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { collectGarbage } from '#devloop/worktree/collect-garbage.ts';
-import { openRepository } from '#devloop/worktree/repository.ts';
+import { examineTree } from '#devloop/worktree/examine-tree.ts';
+import { beginRemoval } from '#devloop/worktree/removal.ts';
+import { findTree, openRepository } from '#devloop/worktree/repository.ts';
 import { fingerprint, git, onStage, program, type Stage, write } from '../support/worktrees.ts';
 
 interface Refusal extends Error { readonly code: string; readonly details: readonly { readonly what: string }[] }
@@ -134,6 +136,196 @@ describe('rm', () => {
     git(stage.primary, 'worktree', 'add', '--quiet', back, 'conflict');
     git(back, 'apply', join(rescued?.folder ?? '', 'changes.patch'));
     assert.equal(readFileSync(join(back, 'a.txt'), 'utf8'), text);
+  }));
+});
+
+/** Files that somebody saved by name in the rescue. */
+function saved(folder: string | undefined, ...path: string[]): string {
+  return readFileSync(join(folder ?? 'nothing was saved', ...path), 'utf8');
+}
+
+describe('what rm could lose', () => {
+  test('what is staged only: a file that is gone again, and one that was put back', () => onStage(async (stage) => {
+    const { dir } = await stage.make('staged');
+    write(join(dir, 'n'), 'p\n');
+    write(join(dir, 'a.txt'), 'staged\n');
+    git(dir, 'add', '.');
+    rmSync(join(dir, 'n'));
+    write(join(dir, 'a.txt'), 'one\n');
+    const { rescued } = await stage.remove('staged', { force: true });
+    git(stage.primary, 'apply', '--index', join(rescued?.folder ?? '', 'staged.patch'));
+    assert.deepEqual([readFileSync(join(stage.primary, 'n'), 'utf8'), readFileSync(join(stage.primary, 'a.txt'), 'utf8')], ['p\n', 'staged\n']);
+  }));
+
+  test('edits in copied folders, and links that became files', () => onStage(async (stage) => {
+    const { dir } = await stage.make('copied');
+    await stage.make('untouched');
+    write(join(dir, 'data', 'fix', 'a'), 'edited');
+    write(join(dir, 'data', 'fix', 'b'), 'new');
+    rmSync(join(dir, '.env'));
+    write(join(dir, '.env'), 'A=2\n');
+    assert.deepEqual(await reasonsOf(stage, 'copied'), ['2 copied files (.env, data/fix) changed since']);
+    const { rescued } = await stage.remove('copied', { force: true });
+    assert.deepEqual([['data', 'fix', 'a'], ['data', 'fix', 'b'], ['.env']].map((path) => saved(rescued?.folder, 'files', ...path)), ['edited', 'new', 'A=2\n']);
+    assert.equal((await stage.remove('untouched')).rescued, null);
+    assert.equal(readFileSync(join(stage.primary, '.env'), 'utf8'), 'A=1\n');
+  }, { setUp: (primary) => {
+    write(join(primary, '.leoflow', 'worktree.yaml'), 'link: [.env]\ncopy: [data/fix]\n');
+    write(join(primary, 'data', 'fix', 'a'), '1');
+    write(join(primary, '.env'), 'A=1\n');
+    write(join(primary, '.gitignore'), 'data/\n.env\n');
+  } }));
+
+  test('what set-up made in a copied folder is no work; what somebody did before it ran again is', () => onStage(async (stage) => {
+    const approve = (): Promise<boolean> => Promise.resolve(true);
+    const { dir } = await stage.make('set-up', { approve });
+    await stage.make('set-up-2', { approve });
+    write(join(dir, 'data', 'mine'), 'work');
+    await stage.make('set-up', { approve });
+    assert.deepEqual(await reasonsOf(stage, 'set-up'), ['1 copied file (data) changed since']);
+    assert.equal((await stage.remove('set-up-2')).rescued, null);
+  }, { setUp: (primary) => {
+    write(join(primary, '.leoflow', 'worktree.yaml'), 'copy: [data]\nsetup: ["date >>data/made"]\n');
+    write(join(primary, 'data', 'a'), '1');
+    write(join(primary, '.gitignore'), 'data/\n');
+  } }));
+
+  test('stashes and commits that only the reflog knows, of submodules and of those inside them', () => onStage(async (stage) => {
+    const [inner, outer] = [join(stage.folder, 'inner.git'), join(stage.folder, 'outer')];
+    git(stage.folder, 'clone', '--quiet', '--bare', stage.origin, inner);
+    git(stage.folder, 'clone', '--quiet', stage.origin, outer);
+    git(outer, 'submodule', '--quiet', 'add', inner, 'deep');
+    git(outer, 'commit', '--quiet', '--all', '--message', 'deep');
+    git(stage.primary, 'submodule', '--quiet', 'add', outer, 'lib');
+    git(stage.primary, 'submodule', '--quiet', 'update', '--init', '--recursive');
+    git(stage.primary, 'commit', '--quiet', '--all', '--message', 'with submodules');
+    git(stage.primary, 'push', '--quiet', 'origin', 'main');
+    const { dir } = await stage.make('subs');
+    await stage.make('plain');
+    const lib = join(dir, 'lib');
+    write(join(lib, 'a.txt'), 'stashed\n');
+    git(lib, 'stash');
+    write(join(lib, 'deep', 'a.txt'), 'amended away\n');
+    git(join(lib, 'deep'), 'commit', '--quiet', '--all', '--message', 'lost');
+    const lost = git(join(lib, 'deep'), 'rev-parse', 'HEAD');
+    git(join(lib, 'deep'), 'reset', '--quiet', '--hard', 'HEAD~1');
+    assert.deepEqual(await reasonsOf(stage, 'subs'), ['commits of 1 submodule (lib/deep) on no remote', 'stash entries in 1 submodule (lib)']);
+    const { rescued } = await stage.remove('subs', { force: true });
+    const repositories = join(rescued?.folder ?? '', 'submodule-repositories');
+    assert.match(program('git', ['--git-dir', join(repositories, 'lib'), 'stash', 'list'], { cwd: stage.folder }).out, /WIP on/);
+    assert.equal(program('git', ['--git-dir', join(repositories, 'lib', 'modules', 'deep'), 'cat-file', '-t', lost], { cwd: stage.folder }).out, 'commit\n');
+    assert.equal((await stage.remove('plain')).rescued, null);
+  }));
+
+  test('a change that a stopped rebase put aside', () => onStage(async (stage) => {
+    const { dir } = await stage.make('aside');
+    git(dir, 'config', '--global', 'merge.autoStash', 'true');
+    assert.equal((await stage.inside('aside', 'git', 'config', 'merge.autoStash')).out, 'false\n', 'nothing is put aside without being asked');
+    await commit(stage, 'aside', 'ours');
+    write(join(stage.primary, 'a.txt'), 'theirs\n');
+    git(stage.primary, 'commit', '--quiet', '--all', '--message', 'theirs');
+    write(join(dir, 'other.txt'), 'put aside\n');
+    assert.notEqual((await stage.inside('aside', 'git', 'rebase', '--autostash', 'main')).code, 0);
+    assert.equal(readFileSync(join(dir, 'other.txt'), 'utf8'), 'other\n');
+    const { rescued } = await stage.remove(dir, { force: true });
+    git(stage.primary, 'fetch', '--quiet', join(rescued?.folder ?? '', 'commits.bundle'), '+refs/*:refs/rescued/*');
+    const tips = git(stage.primary, 'for-each-ref', '--format=%(objectname)', 'refs/rescued').split('\n');
+    assert.ok(tips.some((id) => program('git', ['show', `${id}:other.txt`], { cwd: stage.primary }).out === 'put aside\n'));
+  }, { setUp: (primary) => write(join(primary, 'other.txt'), 'other\n') }));
+
+  test('a tree or a repository inside it refuses, by force too, until it is gone', () => onStage(async (stage) => {
+    const { dir } = await stage.make('outer');
+    git(dir, 'worktree', 'add', '--quiet', join(dir, '.claude', 'worktrees', 'x'), '-b', 'x');
+    git(dir, 'init', '--quiet', join(dir, '.claude', 'scratch'));
+    git(dir, 'init', '--quiet', '--bare', join(dir, '.claude', 'bare'));
+    const said = ['3 repositories (.claude/bare, .claude/scratch, .claude/worktrees/x) inside it'];
+    assert.deepEqual(await reasonsOf(stage, 'outer'), said);
+    await assert.rejects(stage.remove('outer', { force: true }), /inside it/);
+    await stage.remove('x');
+    for (const name of ['bare', 'scratch']) rmSync(join(dir, '.claude', name), { recursive: true });
+    await stage.remove('outer');
+    assert.ok(!existsSync(dir));
+  }, { setUp: (primary) => writeFileSync(join(primary, '.gitignore'), '.claude/\n') }));
+
+  test('edits that git is told to overlook, and commits of refs that only this tree has', () => onStage(async (stage) => {
+    const { dir } = await stage.make('hidden');
+    await stage.make('marked');
+    for (const branch of ['hidden', 'marked']) {
+      git(join(dir, '..', branch), 'update-index', '--assume-unchanged', 'a.txt');
+      git(join(dir, '..', branch), 'update-index', '--skip-worktree', 'other.txt', 'third.txt');
+    }
+    write(join(dir, 'a.txt'), 'edited\n');
+    write(join(dir, 'other.txt'), 'edited too\n');
+    const kept = git(dir, 'commit-tree', '-p', 'HEAD', '-m', 'kept', 'HEAD^{tree}');
+    git(dir, 'update-ref', 'refs/worktree/kept', kept);
+    git(dir, 'update-ref', 'refs/bisect/bad', git(dir, 'commit-tree', '-p', kept, '-m', 'bad', 'HEAD^{tree}'));
+    assert.deepEqual(await reasonsOf(stage, 'hidden'), ['2 changed files (a.txt, other.txt) marked to be overlooked']);
+    const { rescued } = await stage.remove('hidden', { force: true });
+    assert.deepEqual([saved(rescued?.folder, 'files', 'a.txt'), saved(rescued?.folder, 'files', 'other.txt')], ['edited\n', 'edited too\n']);
+    assert.match(git(stage.primary, 'bundle', 'list-heads', join(rescued?.folder ?? '', 'commits.bundle')), new RegExp(kept));
+    assert.equal((await stage.remove('marked')).rescued, null);
+  }, { setUp: (primary) => {
+    write(join(primary, 'other.txt'), 'other\n');
+    write(join(primary, 'third.txt'), 'third\n');
+  } }));
+
+  test('a name that is no UTF-8, with a temporary folder that is gone', () => onStage(async (stage) => {
+    const { dir } = await stage.make('bytes');
+    const name = Buffer.from([0x66, 0xfc, 0x72]);
+    writeFileSync(Buffer.concat([Buffer.from(`${dir}/`), name]), 'latin');
+    mkdirSync(join(dir, 'folder'));
+    writeFileSync(Buffer.concat([Buffer.from(`${dir}/folder/`), name]), 'below');
+    write(join(dir, 'a.txt'), 'changed\n');
+    process.env['TMPDIR'] = join(stage.folder, 'gone');
+    const { rescued } = await stage.remove('bytes', { force: true });
+    const folder = Buffer.from(join(rescued?.folder ?? '', 'files/'));
+    assert.deepEqual([[name], [Buffer.from('folder/'), name]].map((path) => readFileSync(Buffer.concat([folder, ...path]), 'utf8')), ['latin', 'below']);
+  }));
+
+  test('where nothing can be saved nothing is removed, and the next step is said', () => onStage(async (stage) => {
+    const { dir } = await stage.make('unsaved');
+    write(join(dir, 'new.txt'), '');
+    write(join(process.env['HOME'] ?? '', '.local', 'state', 'leoflow', 'rescued'), 'in the way');
+    await assert.rejects(stage.remove('unsaved', { force: true }), (error: Refusal & { hint: string }) => error.code === 'file_unreadable' && /Nothing was removed/.test(error.hint));
+    assert.ok(existsSync(join(dir, 'new.txt')));
+  }));
+});
+
+describe('a removal that was killed', () => {
+  test('is ended by the next one, with what it had saved; new says so; said before anything goes', () => onStage(async (stage) => {
+    const { dir } = await stage.make('half');
+    const [repository, rescued] = [await openRepository(stage.primary), { folder: '/saved', lines: ['a line'] }];
+    const tree = findTree(repository, 'half', stage.primary);
+    const { aside } = await beginRemoval(tree, await examineTree(repository, tree, null), { deletesBranch: true, rescued, notes: [] });
+    rmSync(join(aside, '.git'));
+    await assert.rejects(stage.make('half'), /the removal of .* was cut short/);
+    const removed = await stage.remove('half');
+    assert.deepEqual([removed.rescued, existsSync(aside), existsSync(dir), git(stage.primary, 'branch', '--list', 'half'), git(stage.primary, 'worktree', 'list').split('\n').length], [rescued, false, false, '', 1]);
+    const again = await stage.make('half');
+    write(join(again.dir, 'new.txt'), 'new');
+    const heard: string[] = [];
+    await stage.remove('half', { force: true, say: (text) => heard.push(`${text.trim()} ${existsSync(again.dir)}`) });
+    assert.match(heard.join(), /^saved in .*rescued.* true$/);
+  }));
+
+  test('before the last look it gives the folder back, and begins anew', () => onStage(async (stage) => {
+    const { dir } = await stage.make('early');
+    write(join(dir, 'new.txt'), '');
+    const aside = `${dir}.aside`;
+    write(join(stage.primary, '.git', 'worktrees', 'early', 'leoflow', 'removing.json'), JSON.stringify({ aside, isDecided: false, deletesBranch: false, rescued: null, notes: [] }));
+    renameSync(dir, aside);
+    assert.deepEqual(await reasonsOf(stage, 'early'), ['1 untracked file (new.txt)']);
+    assert.ok(existsSync(join(dir, 'new.txt')));
+  }));
+
+  test('what comes in the last moment stops it', () => onStage(async (stage) => {
+    const { dir } = await stage.make('late');
+    const repository = await openRepository(stage.primary);
+    const tree = findTree(repository, 'late', stage.primary);
+    const facts = await examineTree(repository, tree, null);
+    write(join(dir, 'late.txt'), '');
+    await assert.rejects(beginRemoval(tree, facts, { deletesBranch: false, rescued: null, notes: [] }), /was changed while it was being removed/);
+    assert.ok(existsSync(join(dir, 'late.txt')));
   }));
 });
 

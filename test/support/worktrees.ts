@@ -73,7 +73,7 @@ export async function onStage(work: (stage: Stage) => Promise<void>, names: { pr
       },
       remove: async (branch, request = {}) => {
         const repository = await openRepository(primary);
-        return removeTree(repository, findTree(repository, branch, primary), { force: false, withIgnored: false, deleteBranch: false, ...request });
+        return removeTree(repository, findTree(repository, branch, primary), { force: false, withIgnored: false, deleteBranch: false, say: () => undefined, ...request });
       },
       inside: async (branch, command, ...args) => {
         const { tree, environment } = await enterTree(primary, branch);

@@ -63,7 +63,7 @@ async function collectTree({ repository, tree, state, request }: Tidying, facts:
   const bytes = sizeOf(dir);
   if (request.dryRun) return { kind: 'tree', dir, branch, bytes, why: merge };
   try {
-    await removeTree(repository, tree, { force: false, withIgnored: false, deleteBranch: false });
+    await removeTree(repository, tree, { force: false, withIgnored: false, deleteBranch: false, say: request.say });
     return { kind: 'tree', dir, branch, bytes, why: merge };
   } catch (error) {
     return { kind: 'kept', dir, branch, bytes: null, why: error instanceof Error ? error.message : String(error) };

@@ -1,6 +1,7 @@
 // Copies files and folders as they are: links as links, also those that lead nowhere; modes and times kept; sockets and pipes left out.
-import { chmodSync, copyFileSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
+import { chmodSync, copyFileSync, lstatSync, lutimesSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { namesIn, onDisk } from './byte-paths.ts';
 
 /** `copyMode` as in fs.copyFile; what `takes` refuses is left out with all below it. */
 export interface CopyOptions { readonly copyMode?: number; readonly takes?: (path: string) => boolean }
@@ -8,14 +9,15 @@ export interface CopyOptions { readonly copyMode?: number; readonly takes?: (pat
 /** Copies to a place that is free, with the folders above it. */
 export function copyEntry(from: string, to: string, options: CopyOptions = {}): void {
   if (options.takes?.(from) === false) return;
-  const entry = lstatSync(from);
-  if (entry.isSymbolicLink() || entry.isFile()) mkdirSync(dirname(to), { recursive: true });
-  if (entry.isSymbolicLink()) symlinkSync(readlinkSync(from), to);
-  else if (entry.isFile()) copyFileSync(from, to, options.copyMode ?? 0);
+  const [source, target] = [onDisk(from), onDisk(to)];
+  const entry = lstatSync(source);
+  if (entry.isSymbolicLink() || entry.isFile()) mkdirSync(onDisk(dirname(to)), { recursive: true });
+  if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source, { encoding: 'buffer' }), target);
+  else if (entry.isFile()) copyFileSync(source, target, options.copyMode ?? 0);
   else if (entry.isDirectory()) {
-    mkdirSync(to, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(from)) copyEntry(join(from, name), join(to, name), options);
-    chmodSync(to, entry.mode & 0o7777);
+    mkdirSync(target, { recursive: true, mode: 0o700 });
+    for (const name of namesIn(from)) copyEntry(join(from, name), join(to, name), options);
+    chmodSync(target, entry.mode & 0o7777);
   } else return;
-  lutimesSync(to, entry.atime, entry.mtime);
+  lutimesSync(target, entry.atime, entry.mtime);
 }

@@ -1,13 +1,19 @@
 // What stands in a tree that would be lost without it: changes, files, commits, processes.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { WorktreeState } from '#contract/worktree.ts';
+import type { PlacedFile, WorktreeState } from '#contract/worktree.ts';
+import { splitPaths } from './byte-paths.ts';
+import { digestOf } from './digest.ts';
+import { examineSubmodules, type SubmoduleFacts } from './examine-submodules.ts';
 import { git, gitEnvironment, splitNul, tryGit, withGitConfig } from './git.ts';
-import { unfinishedIn } from './make-tree.ts';
-import { digestOf, entryExists } from './place-files.ts';
+import { findHiddenChanges } from './hidden-changes.ts';
+import { idsIn, notHeldBy } from './loose-commits.ts';
+import { findNested } from './nested-repositories.ts';
+import { entryExists } from './place-files.ts';
 import { privatePairs } from './private-config.ts';
 import { listProcesses, type WorkingProcess } from './processes.ts';
-import { isInside, type Repository, type Tree } from './repository.ts';
+import { isInside, realOf, type Repository, type Tree } from './repository.ts';
+import { unfinishedIn } from './unfinished.ts';
 
 /** Paths are relative to the tree. */
 export interface TreeFacts {
@@ -15,14 +21,18 @@ export interface TreeFacts {
   readonly untracked: readonly string[];
   /** Files and folders that git ignores and that we did not put there. */
   readonly ignored: readonly string[];
-  /** Copies of ours that were changed since. */
+  /** Copies of ours that were changed since, and links of ours that are none any more. */
   readonly edited: readonly string[];
+  /** Changed files that git was told to overlook. */
+  readonly hidden: readonly string[];
+  /** Repositories and trees inside it. */
+  readonly nested: readonly string[];
   /** Commits of HEAD that no remote has; null where there is no remote. */
   readonly unpushed: number | null;
-  /** Tips that only this tree's own reflog holds, or its detached HEAD. */
+  /** Commits that only this tree's own reflogs and refs hold, its detached HEAD, or a change put aside by an unfinished command. */
   readonly loose: readonly string[];
   readonly stashes: readonly string[];
-  readonly submodules: readonly string[];
+  readonly submodules: readonly SubmoduleFacts[];
   readonly processes: readonly WorkingProcess[];
   readonly unfinished: string | null;
 }
@@ -33,10 +43,10 @@ export function gitOfTree(admin: string): Record<string, string> {
 }
 
 /** Counts for a list: quick, one call of git each. */
-export async function readStatus(tree: Tree): Promise<{ readonly changed: readonly string[]; readonly untracked: readonly string[]; readonly ignored: readonly string[] }> {
-  const text = await git(['status', '--porcelain=v2', '-z', '--untracked-files=all', '--ignored=traditional', '--ignore-submodules=none'], { cwd: tree.dir, env: gitOfTree(tree.admin) });
+export async function readStatus(tree: Tree, how: { readonly env?: Readonly<Record<string, string>>; readonly submodules: 'all' | 'none' } = { submodules: 'all' }): Promise<{ readonly changed: readonly string[]; readonly untracked: readonly string[]; readonly ignored: readonly string[] }> {
+  const text = await git(['status', '--porcelain=v2', '-z', '--untracked-files=all', '--ignored=traditional', `--ignore-submodules=${how.submodules === 'all' ? 'none' : 'all'}`], { cwd: tree.dir, env: { ...gitOfTree(tree.admin), ...how.env }, encoding: 'latin1' });
   const found = { changed: [] as string[], untracked: [] as string[], ignored: [] as string[] };
-  const entries = splitNul(text);
+  const entries = splitPaths(text);
   for (let at = 0; at < entries.length; at += 1) {
     const entry = entries[at] ?? '';
     const fields = entry.split(' ');
@@ -58,28 +68,34 @@ export async function countUnpushed(repository: Repository, tree: Tree): Promise
 
 /** Everything at once. */
 export async function examineTree(repository: Repository, tree: Tree, state: WorktreeState | null): Promise<TreeFacts> {
-  const [status, unpushed, loose, stashes, submodules] = await Promise.all([
-    readStatus(tree), countUnpushed(repository, tree), findLoose(repository, tree), listStashes(repository, tree.branch), examineSubmodules(join(tree.admin, 'modules'), ''),
+  const [status, hidden, unpushed, loose, stashes, submodules, nested] = await Promise.all([
+    readStatus(tree), findHiddenChanges(tree.dir, gitOfTree(tree.admin)), countUnpushed(repository, tree), findLoose(repository, tree), listStashes(repository, tree.branch),
+    examineSubmodules(repository, tree), findNested(repository, tree),
   ]);
   // Last: those above worked in the tree themselves.
   const processes = await listProcesses();
   const ours = (state?.files ?? []).filter((file) => file.how !== 'memory');
   const isOurs = (path: string): boolean => ours.some((file) => path === file.path || path === `${file.path}/` || path.startsWith(`${file.path}/`));
   return {
-    ...status, ignored: status.ignored.filter((path) => !isOurs(path)), unpushed, loose, stashes, submodules,
-    edited: ours.flatMap(({ path, sha256 }) => (sha256 !== null && entryExists(join(tree.dir, path)) && digestOf(join(tree.dir, path)) !== sha256 ? [path] : [])),
+    ...status, ignored: status.ignored.filter((path) => !isOurs(path)), hidden, unpushed, loose, stashes, submodules, nested,
+    edited: ours.filter((file) => isEdited(file, tree.dir)).map((file) => file.path),
     processes: processes.filter(({ cwd }) => isInside(cwd, tree.dir)), unfinished: unfinishedIn(tree.admin),
   };
 }
 
-/** Commits that the tree's own reflog and HEAD know, and no branch, tag or remote. */
+/** Whether what stands there is not what was put there. */
+export function isEdited({ how, path, target, sha256 }: PlacedFile, dir: string): boolean {
+  const full = join(dir, path);
+  if (!entryExists(full)) return false;
+  if (how === 'link') return !lstatSync(full).isSymbolicLink() || (readlinkSync(full) !== target && realOf(full) !== realOf(target));
+  // Nothing is known of what was copied by an older version: then it is compared with the original.
+  return digestOf(full) !== (sha256 ?? (entryExists(target) ? digestOf(target) : null));
+}
+
+/** Commits that only the tree's own folder knows, and no branch, tag or remote. */
 async function findLoose({ commonDir }: Repository, { admin, commit }: Tree): Promise<readonly string[]> {
-  const log = join(admin, 'logs', 'HEAD');
-  const known = (existsSync(log) ? readFileSync(log, 'utf8') : '').split('\n').flatMap((line) => line.split(' ', 2)).filter((id) => /^[0-9a-f]{40,64}$/.test(id) && !/^0+$/.test(id));
-  const ids = new Set([...known, ...(commit === null ? [] : [commit])]);
-  if (ids.size === 0) return [];
-  const loose = await git(['rev-list', '--ignore-missing', '--stdin', '--not', '--branches', '--remotes', '--tags'], { cwd: commonDir, input: `${[...ids].join('\n')}\n` });
-  return loose.split('\n').filter((id) => ids.has(id));
+  const ids = [...new Set([...idsIn(admin), ...(commit === null || /^0+$/.test(commit) ? [] : [commit])])];
+  return notHeldBy(ids, ['--branches', '--remotes', '--tags'], commonDir);
 }
 
 /** Entries of the shared stash that were made on a branch, as `stash@{0}: WIP on …`. */
@@ -87,17 +103,4 @@ export async function listStashes({ commonDir }: Repository, branch: string | nu
   if (branch === null || !existsSync(join(commonDir, 'logs', 'refs', 'stash'))) return [];
   const listed = await tryGit(['reflog', 'show', '-z', '--format=%gd: %gs', 'refs/stash', '--'], { cwd: commonDir });
   return splitNul(listed.stdout).map((line) => line.trim()).filter((line) => line.includes(`: WIP on ${branch}: `) || line.includes(`: On ${branch}: `));
-}
-
-/** Submodules of a tree with commits that their remotes have not. Their changed files are told by `status`. */
-async function examineSubmodules(folder: string, prefix: string): Promise<readonly string[]> {
-  if (!existsSync(folder)) return [];
-  const found = await Promise.all(readdirSync(folder).filter((name) => statSync(join(folder, name)).isDirectory()).map(async (name) => {
-    const path = join(folder, name);
-    if (!existsSync(join(path, 'HEAD'))) return examineSubmodules(path, `${prefix}${name}/`);
-    const counted = await tryGit(['--git-dir', path, 'rev-list', '--count', 'HEAD', '--branches', '--not', '--remotes', '--tags'], { cwd: path });
-    const own = Number(counted.stdout) > 0 ? [`${prefix}${name}`] : [];
-    return [...own, ...(await examineSubmodules(join(path, 'modules'), `${prefix}${name}/`))];
-  }));
-  return found.flat();
 }

@@ -9,6 +9,7 @@ import { HOOK_NAMES } from './hook-scripts.ts';
 import { listListeners } from './list-trees.ts';
 import { listReserved } from './ports.ts';
 import { ownHooks } from './private-config.ts';
+import { findRemoval } from './removal.ts';
 import { isInside, type Repository, settingOf, type Tree } from './repository.ts';
 import { listStates, privateFolder } from './tree-state.ts';
 
@@ -94,7 +95,8 @@ async function checkPorts(repository: Repository): Promise<WorktreeFinding> {
 
 function checkAdmin(repository: Repository): WorktreeFinding[] {
   const missing = repository.trees.filter((tree) => tree.isMissing);
-  return missing.length === 0 ? [ok('entries', 'every tree that git knows is there')] : missing.map((tree) => warn('entries', `${tree.dir} (${tree.branch ?? 'detached'}) is gone`, 'Moved: git worktree repair NEW_PATH. Deleted: git worktree prune.'));
+  return missing.length === 0 ? [ok('entries', 'every tree that git knows is there')] : missing.map((tree) => findRemoval(tree.admin) === null ? warn('entries', `${tree.dir} (${tree.branch ?? 'detached'}) is gone`, 'Moved: git worktree repair NEW_PATH. Deleted: git worktree prune.')
+    : warn('entries', `the removal of ${tree.dir} was cut short`, `leoflow worktree rm ${tree.branch ?? tree.dir} ends it`));
 }
 
 function checkExtensions(repository: Repository): WorktreeFinding {

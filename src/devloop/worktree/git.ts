@@ -8,9 +8,11 @@ export interface GitOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly config?: Readonly<Record<string, string>>;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  readonly encoding?: 'utf8' | 'latin1';
+  readonly onStart?: (pid: number) => void;
 }
 
 const LOCAL_MS = 10 * 60_000;
@@ -47,6 +49,7 @@ export async function tryGit(args: readonly string[], options: GitOptions): Prom
     return await run('git', args, {
       cwd: options.cwd, env, timeoutMs: options.timeoutMs ?? LOCAL_MS, maxOutputBytes: MAX_OUTPUT_BYTES,
       ...(options.input === undefined ? {} : { input: options.input }), ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.encoding === undefined ? {} : { encoding: options.encoding }), ...(options.onStart === undefined ? {} : { onStart: options.onStart }),
     });
   } catch (cause) {
     throw new AppError('git_missing', `git cannot be started in ${options.cwd}`, { cause });
@@ -65,7 +68,8 @@ export function gitFailure(what: string, done: Finished, code: ErrorCode = 'git_
   const said = (done.stderr || done.stdout).split('\n').map((line) => line.trim()).filter((line) => line !== '' && !/^(Preparing worktree|hint:)/.test(line)).slice(-4).join('; ');
   const why = done.timedOut ? 'took too long' : said || `ended with ${done.status ?? done.signal ?? 'no word'}`;
   if (/dubious ownership/.test(done.stderr)) return new AppError('git_failed', `${what}: ${why.split(';')[0] ?? ''}`, { hint: 'The repository belongs to another user. If you trust it: git config --global --add safe.directory PATH' });
-  return new AppError(code, `${what}: ${why}`);
+  if (/File name too long/.test(done.stderr)) return new AppError('worktree_refused', 'the name is too long for the file system', { cause: new Error(why), hint: 'Choose a shorter branch, or a shorter DIR.' });
+  return new AppError(/No space left on device|Disk quota exceeded/.test(done.stderr) ? 'disk_full' : code, `${what}: ${why}`);
 }
 
 /** Entries of an output with -z. */

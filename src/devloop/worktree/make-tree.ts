@@ -1,25 +1,31 @@
 // `leoflow worktree new`: a second working tree, with all that git leaves out. What fails half-way leaves nothing behind.
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '#contract/errors.ts';
-import type { MadeWorktree, WorktreeFile, WorktreeState } from '#contract/worktree.ts';
+import type { MadeWorktree, PlacedFile, WorktreeFile, WorktreeState } from '#contract/worktree.ts';
 import { composeNameOf, databaseNameOf, folderNameOf } from '#core/worktree-names.ts';
 import { isoOf, wallMs } from '#platform/clock.ts';
-import { isAlive } from '#platform/exec.ts';
+import { digestOf } from './digest.ts';
 import { treeEnvironment } from './enter-tree.ts';
+import { isEdited } from './examine-tree.ts';
 import { gitFailure, tryGit } from './git.ts';
+import { isWhole, refuseWork } from './interrupted.ts';
+import { claim, findMaking, type Making, noteGit, refuseRunning, unmark } from './making-mark.ts';
 import { linkMemory } from './memory-links.ts';
 import { placeFiles } from './place-files.ts';
 import { releasePorts, reservePorts } from './ports.ts';
 import { persistConfig } from './persist-config.ts';
 import { writePrivateConfig } from './private-config.ts';
+import { findRemoval, removeIfEmpty } from './removal.ts';
 import { findAdmin, findAdminByPointer, isInside, openRepository, realOf, remoteOf, type Repository, type Tree } from './repository.ts';
 import { resolveStart, type Start } from './resolve-start.ts';
 import { runSetup } from './setup-steps.ts';
 import { fillSubmodules } from './submodules.ts';
+import { explained } from './system-errors.ts';
 import { findState, writeState } from './tree-state.ts';
+import { unfinishedIn } from './unfinished.ts';
 import { readWorktreeFile } from './worktree-file.ts';
 
 /** What a person asked for. Paths are relative to `cwd`. */
@@ -38,13 +44,25 @@ export interface NewTreeRequest {
 
 /** Makes the tree, or brings an existing one of the branch up to date. */
 export async function makeTree(request: NewTreeRequest): Promise<MadeWorktree> {
+  try {
+    return await makeOrUpdate(request);
+  } catch (error) {
+    throw explained(error, request.dir ?? request.branch);
+  }
+}
+
+async function makeOrUpdate(request: NewTreeRequest): Promise<MadeWorktree> {
   const found = await openRepository(request.cwd);
   const dir = realOf(resolve(request.cwd, request.dir ?? defaultDir(found, request.branch)));
-  const repository = (await forgetInterrupted(found, dir)) ? await openRepository(found.commonDir) : found;
+  const making = findMaking(found.commonDir, dir);
+  if (making !== null) await clearInterrupted(found, making);
+  // Cut off while it was written: nothing had begun.
+  else unmark(found.commonDir, dir);
+  const repository = making === null ? found : await openRepository(found.commonDir);
   const existing = checkPlace(repository, request.branch, dir);
   const file = repository.isBare ? null : await readWorktreeFile(repository.primary);
   const job = { request, repository, dir, file, existing };
-  return existing === null ? create(job) : furnish(job, await reuse(repository, existing), existing.admin);
+  return existing === null ? create(job) : furnish(job, await reuse(repository, existing, making?.start ?? null), existing.admin);
 }
 
 interface Job { readonly request: NewTreeRequest; readonly repository: Repository; readonly dir: string; readonly file: WorktreeFile | null; readonly existing: Tree | null }
@@ -61,6 +79,8 @@ function refuse(message: string, hint: string): never {
 /** The tree that stands there on that branch; null when the place is free. Throws `worktree_refused` for everything else. */
 function checkPlace(repository: Repository, branch: string, dir: string): Tree | null {
   const there = repository.trees.find((tree) => realOf(tree.dir) === dir && !tree.isPrimary);
+  const cut = repository.trees.find((tree) => (tree === there || tree.branch === branch) && findRemoval(tree.admin) !== null && tree.isMissing);
+  if (cut !== undefined) refuse(`the removal of ${cut.dir} was cut short`, `End it first: leoflow worktree rm ${cut.branch ?? `'${cut.dir}'`}.`);
   const others = repository.trees.filter((tree) => tree !== there && !tree.isBare);
   const elsewhere = others.find((tree) => tree.branch === branch);
   if (elsewhere !== undefined) refuse(`${branch} is checked out in ${elsewhere.dir}`, elsewhere.isPrimary ? 'Switch the primary checkout to another branch, or choose another name.' : `Enter it: leoflow worktree shell ${branch}. Or remove it: leoflow worktree rm ${branch}.`);
@@ -84,84 +104,61 @@ function checkFree(dir: string): void {
   refuse(`${dir} exists and is no working tree of this repository`, 'Choose another DIR, or move it away.');
 }
 
-const UNFINISHED: Readonly<Record<string, string>> = { 'rebase-merge': 'a rebase', 'rebase-apply': 'a rebase', MERGE_HEAD: 'a merge', CHERRY_PICK_HEAD: 'a cherry-pick', REVERT_HEAD: 'a revert', BISECT_LOG: 'a bisect' };
-
-/** What git is in the middle of in a tree; null when it is not. */
-export function unfinishedIn(admin: string): string | null {
-  return Object.entries(UNFINISHED).find(([name]) => existsSync(join(admin, name)))?.[1] ?? null;
-}
-
-async function reuse(repository: Repository, tree: Tree): Promise<Start & { readonly reused: true }> {
+async function reuse(repository: Repository, tree: Tree, begun: Start | null): Promise<Start & { readonly reused: true }> {
   const unfinished = unfinishedIn(tree.admin);
   if (unfinished !== null) throw new AppError('worktree_refused', `${tree.dir} is in the middle of ${unfinished}`, { hint: 'Finish or abort it there, then run the command again.' });
   const state = findState(tree.admin);
   const commit = tree.commit ?? '';
-  return { kind: 'attached', reused: true, commit, base: state?.base ?? { ref: `refs/heads/${tree.branch}`, commit }, remote: state?.remote ?? remoteOf(repository), target: state?.target ?? null, notes: [] };
+  const known = state ?? begun;
+  return { kind: 'attached', reused: true, commit, base: known?.base ?? { ref: `refs/heads/${tree.branch}`, commit }, remote: known?.remote ?? remoteOf(repository), target: known?.target ?? null, notes: [] };
 }
 
-interface Pending { readonly pid: number; readonly branch: string; readonly dir: string; readonly created: string | null }
-
-function pendingPath(commonDir: string, dir: string): string {
-  return join(commonDir, 'leoflow', 'making', createHash('sha256').update(dir).digest('hex').slice(0, 16));
-}
-
-/** What a killed `new` left in this folder is taken away, unless its checkout was whole: then it is a tree like any other. @returns whether there was something */
-async function forgetInterrupted(repository: Repository, dir: string): Promise<boolean> {
-  const path = pendingPath(repository.commonDir, dir);
-  if (!existsSync(path)) return false;
-  const pending = readPending(path);
-  if (pending !== null && isAlive(pending.pid) && pending.pid !== process.pid) throw new AppError('worktree_refused', `${dir} is being made by process ${pending.pid}`, { hint: 'Wait for it, then run the command again.' });
-  const admin = findAdmin(dir) ?? findAdminByPointer(dir, repository.commonDir);
-  // Git locks a tree while it makes it.
-  const isWhole = admin !== null && !existsSync(join(admin, 'locked'));
-  if (pending === null || isWhole) rmSync(path, { force: true });
-  else await takeBack(repository, pending);
-  return true;
-}
-
-function readPending(path: string): Pending | null {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Pending;
-  } catch {
-    // Cut off while it was written: nothing had begun.
-    return null;
-  }
+/** What a killed `new` left in this folder is taken away when only git put something there; whole, it is a tree like any other. */
+async function clearInterrupted(repository: Repository, making: Making): Promise<void> {
+  const { commonDir } = repository;
+  refuseRunning(making);
+  const admin = findAdmin(making.dir) ?? findAdminByPointer(making.dir, commonDir);
+  if (admin !== null && isWhole(admin)) return unmark(commonDir, making.dir);
+  if (admin !== null) await refuseWork(admin, making);
+  await takeBack(repository, making);
 }
 
 async function create(job: Job): Promise<MadeWorktree> {
   const { request, repository, dir } = job;
   const { branch } = request;
   const start = await resolveStart({ repository, branch, base: request.base, fetches: request.fetches, say: request.say, ...(request.signal === undefined ? {} : { signal: request.signal }) });
-  const path = pendingPath(repository.commonDir, dir);
-  const pending: Pending = { pid: process.pid, branch, dir, created: start.kind === 'attached' ? null : start.commit };
-  mkdirSync(dirname(path), { recursive: true });
-  claim(path, pending);
+  const making = claim(repository.commonDir, { branch, dir, created: start.kind === 'attached' ? null : start.commit, start });
+  const made = await fill(job, making, start);
   try {
-    const notes = await addTree(job, start);
+    return await furnish(job, { ...start, notes: [...start.notes, ...made.notes] }, made.admin);
+  } catch (error) {
+    // It stands, and somebody may work in it already: what is missing is made up for by the next call.
+    unmark(repository.commonDir, dir);
+    throw explained(error, dir, `The tree stands in ${dir}; afterwards run \`leoflow worktree new ${branch}\` again.`);
+  }
+}
+
+/** Git's part: until it has ended, a failure takes everything back. */
+async function fill(job: Job, making: Making, start: Start): Promise<{ readonly admin: string; readonly notes: readonly string[] }> {
+  const { repository, dir } = job;
+  try {
+    const notes = await addTree(job, making, start);
     const admin = findAdmin(dir);
     if (admin === null) throw new AppError('git_failed', `git made no working tree in ${dir}`);
-    return await furnish(job, { ...start, notes: [...start.notes, ...notes] }, admin);
+    return { admin, notes };
   } catch (error) {
     // Somebody made the branch at the same moment, for another folder: it is theirs.
     const isTheirs = error instanceof AppError && /a branch named .* already exists/.test(error.message);
-    await takeBack(repository, isTheirs ? { ...pending, created: null } : pending);
+    await takeBack(repository, isTheirs ? { ...making, created: null } : making);
     throw error;
   }
 }
 
-function claim(path: string, pending: Pending): void {
-  try {
-    writeFileSync(path, JSON.stringify(pending), { flag: 'wx' });
-  } catch (cause) {
-    throw new AppError('worktree_refused', `${pending.dir} is being made by another process`, { cause, hint: 'Wait for it, then run the command again.' });
-  }
-}
-
 /** The one call that costs time; tracking is ours, since git would write it into the settings that all trees share. */
-async function addTree({ request, repository, dir }: Job, start: Start): Promise<readonly string[]> {
+async function addTree({ request, repository, dir }: Job, making: Making, start: Start): Promise<readonly string[]> {
   const how = start.kind === 'attached' ? ['--', dir, request.branch] : ['--no-track', '-b', request.branch, '--', dir, start.commit];
   const cwd = repository.isBare ? repository.commonDir : repository.primary;
-  const done = await tryGit(['worktree', 'add', ...how], { cwd, timeoutMs: 60 * 60_000, ...(request.signal === undefined ? {} : { signal: request.signal }), ...(repository.config.has('checkout.workers') ? {} : { config: { 'checkout.workers': '0' } }) });
+  const done = await tryGit(['worktree', 'add', ...how], { cwd, timeoutMs: 60 * 60_000, onStart: (pid) => noteGit(repository.commonDir, making, pid), ...(request.signal === undefined ? {} : { signal: request.signal }), ...(repository.config.has('checkout.workers') ? {} : { config: { 'checkout.workers': '0' } }) });
   if (request.signal?.aborted === true) throw new AppError('interrupted', 'interrupted; nothing is left behind');
   if (done.status === 0) return [];
   // A hook that fails after a whole checkout is the repository's own matter, as it is for git.
@@ -171,7 +168,7 @@ async function addTree({ request, repository, dir }: Job, start: Start): Promise
 }
 
 /** Removes the tree and the branch that this attempt made, unless somebody has worked on them since. */
-async function takeBack({ commonDir }: Repository, { branch, dir, created }: Pending): Promise<void> {
+async function takeBack({ commonDir }: Repository, { branch, dir, created }: Making): Promise<void> {
   const admin = findAdmin(dir) ?? findAdminByPointer(dir, commonDir);
   if (admin !== null && isInside(admin, commonDir)) {
     releasePorts(commonDir, admin);
@@ -186,15 +183,7 @@ async function takeBack({ commonDir }: Repository, { branch, dir, created }: Pen
   removeIfEmpty(dirname(dir));
   const isElsewhere = created !== null && (await openRepository(commonDir)).trees.some((tree) => tree.branch === branch);
   if (created !== null && !isElsewhere) await tryGit(['update-ref', '-d', `refs/heads/${branch}`, created], { cwd: commonDir });
-  rmSync(pendingPath(commonDir, dir), { force: true });
-}
-
-function removeIfEmpty(dir: string): void {
-  try {
-    rmdirSync(dir);
-  } catch {
-    // Something is in it, or it never was.
-  }
+  unmark(commonDir, dir);
 }
 
 /** Everything beside the checkout. It may be done again: what is there stays. */
@@ -218,13 +207,28 @@ async function furnish(job: Job, start: Start & { readonly reused?: true }, admi
   const persisted = request.persists ? await persistConfig(repository, admin) : [];
   const unfilled = await fillSubmodules(dir, join(repository.commonDir, 'modules'));
   // From here on it is a person's tree: whatever ends the next steps, it stays.
-  rmSync(pendingPath(repository.commonDir, dir), { force: true });
+  unmark(repository.commonDir, dir);
+  const asPlaced = file.setup.length === 0 ? [] : state.files.filter((one) => isUnedited(one, dir));
   const setup = await runSetup({ commonDir: repository.commonDir, dir, commands: file.setup, environment: treeEnvironment(admin, state), approve: request.approve, say: request.say, ...(request.signal === undefined ? {} : { signal: request.signal }) });
-  const final: WorktreeState = { ...state, setup: setup.kind };
+  const final: WorktreeState = { ...state, files: state.files.map((one) => (asPlaced.includes(one) ? placedAgain(one, dir) : one)), setup: setup.kind };
   if (setup.kind !== 'none') writeState(admin, final);
-  const again = `leoflow worktree new ${request.branch}${request.dir === undefined ? '' : ` ${request.dir}`}`;
-  const steps = setup.kind === 'failed' ? [`setup stopped: \`${setup.command}\` ${setup.why}; mend it and run \`${again}\` again`] : setup.kind === 'not approved' ? [`setup was not run: its ${file.setup.length} commands are not approved; read them in .leoflow/worktree.yaml, then: ${again} --approve`] : [];
-  return { ...final, kind: start.reused === true ? 'reused' : start.kind, notes: [...start.notes, ...placed.notes, ...memory.notes, ...persisted, ...unfilled, ...steps] };
+  return { ...final, kind: start.reused === true ? 'reused' : start.kind, notes: [...start.notes, ...placed.notes, ...memory.notes, ...persisted, ...unfilled, ...setupNotes(request, setup, file.setup.length)] };
+}
+
+function setupNotes({ branch, dir }: NewTreeRequest, setup: Awaited<ReturnType<typeof runSetup>>, count: number): readonly string[] {
+  const again = `leoflow worktree new ${branch}${dir === undefined ? '' : ` ${dir}`}`;
+  if (setup.kind === 'failed') return [`setup stopped: \`${setup.command}\` ${setup.why}; mend it and run \`${again}\` again`];
+  return setup.kind === 'not approved' ? [`setup was not run: its ${count} commands are not approved; read them in .leoflow/worktree.yaml, then: ${again} --approve`] : [];
+}
+
+function isUnedited(file: PlacedFile, dir: string): boolean {
+  return file.sha256 !== null && !isEdited(file, dir);
+}
+
+/** What set-up made of a copy is nobody's work. */
+function placedAgain(file: PlacedFile, dir: string): PlacedFile {
+  const path = join(dir, file.path);
+  return { ...file, sha256: existsSync(path) ? digestOf(path) : file.sha256 };
 }
 
 function nameOf({ primary }: Repository): string {

@@ -66,7 +66,9 @@ export function privatePairs(admin: string): readonly (readonly [string, string]
 }
 
 function treeConfig(folder: string, { branch, remote }: WorktreeState): string {
-  const lines = ['# Written by `leoflow worktree`.', '[core]', `\thooksPath = ${quoted(join(folder, 'hooks'))}`, `\texcludesFile = ${quoted(join(folder, 'excludes'))}`, '[push]', '\tdefault = current', '\tfollowTags = false'];
+  const lines = ['# Written by `leoflow worktree`.', '[core]', `\thooksPath = ${quoted(join(folder, 'hooks'))}`, `\texcludesFile = ${quoted(join(folder, 'excludes'))}`, '[push]', '\tdefault = current', '\tfollowTags = false',
+    // What git puts aside by itself would go into the shared stash, which is refused.
+    '[merge]', '\tautoStash = false', '[rebase]', '\tautoStash = false'];
   if (remote === null) return `${lines.join('\n')}\n`;
   return `${[...lines, '[remote]', `\tpushDefault = ${quoted(remote)}`, `[remote ${quoted(remote)}]`, '\tmirror = false',
     `[branch ${quoted(branch)}]`, `\tremote = ${quoted(remote)}`, `\tpushRemote = ${quoted(remote)}`, '[include]', `\tpath = ${quoted(join(folder, 'upstream'))}`].join('\n')}\n`;

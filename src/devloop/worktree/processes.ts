@@ -26,6 +26,15 @@ function findProcess(pid: number): WorkingProcess | null {
   }
 }
 
+/** When a process began, in ticks of the kernel: another process with the same number began at another time. Null where that is not known. */
+export function startOf(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)/s, '').trim().split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** Every listening TCP socket of this machine. */
 export async function listListening(): Promise<readonly ListeningSocket[]> {
   if (!HAS_PROC) return listByLsof();

@@ -1,21 +1,22 @@
 // `leoflow worktree rm`: a tree goes only when nothing would be lost with it, or after what would be lost was saved.
-import { existsSync, lstatSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { AppError } from '#contract/errors.ts';
-import type { WorktreeState } from '#contract/worktree.ts';
-import { examineTree, gitOfTree, type TreeFacts } from './examine-tree.ts';
-import { git, gitFailure, tryGit } from './git.ts';
+import type { SubmoduleFacts } from './examine-submodules.ts';
+import { examineTree, type TreeFacts } from './examine-tree.ts';
+import { tryGit } from './git.ts';
 import { findMerge } from './merged.ts';
-import { releasePorts } from './ports.ts';
+import { beginRemoval, type Removal, resumeRemoval, takeAway } from './removal.ts';
 import { openRepository, type Repository, type Tree } from './repository.ts';
 import { rescue, type Rescued } from './rescue.ts';
+import { explained } from './system-errors.ts';
 import { findState } from './tree-state.ts';
 
 /** Why a tree stays, and the way out. `always`: force does not change it. */
 export interface Reason { readonly what: string; readonly wayOut: string; readonly always?: true }
 
 /** What a person asked for. */
-export interface RemovalRequest { readonly force: boolean; readonly withIgnored: boolean; readonly deleteBranch: boolean }
+export interface RemovalRequest { readonly force: boolean; readonly withIgnored: boolean; readonly deleteBranch: boolean; readonly say: (text: string) => void }
 
 /** What was done. */
 export interface Removed { readonly dir: string; readonly branch: string | null; readonly branchDeleted: string | null; readonly rescued: Rescued | null; readonly notes: readonly string[] }
@@ -25,21 +26,27 @@ export function reasonsAgainst(tree: Tree, facts: TreeFacts, merge: string | nul
   return [...reasonsInFiles(facts), ...reasonsInHistory(tree, facts, merge), ...reasonsOfUse(tree, facts)].filter((one): one is Reason => one !== false);
 }
 
-function reasonsInFiles({ changed, untracked, edited }: TreeFacts): (Reason | false)[] {
+function reasonsInFiles({ changed, untracked, edited, hidden, nested }: TreeFacts): (Reason | false)[] {
   return [
     changed.length > 0 && { what: count(changed, 'changed file'), wayOut: 'commit them, or take them back with git restore' },
     untracked.length > 0 && { what: count(untracked, 'untracked file'), wayOut: 'commit, move or delete them' },
     edited.length > 0 && { what: `${count(edited, 'copied file')} changed since`, wayOut: 'take the changes over, or delete the copies' },
+    hidden.length > 0 && { what: `${count(hidden, 'changed file')} marked to be overlooked`, wayOut: 'git update-index --no-assume-unchanged --no-skip-worktree there, then commit or restore them' },
+    nested.length > 0 && { what: `${count(nested, 'repository')} inside it`, wayOut: 'remove or move each first: leoflow worktree rm for a working tree, mv for a repository; a submodule with its own .git folder: git submodule absorbgitdirs', always: true },
   ];
 }
 
 function reasonsInHistory({ branch, commit }: Tree, { unpushed, loose, stashes, submodules }: TreeFacts, merge: string | null): (Reason | false)[] {
+  const those = (which: (one: SubmoduleFacts) => boolean): string[] => submodules.filter(which).map((one) => one.name);
+  const [dirty, ahead, stashed] = [those((one) => one.hasFiles), those((one) => one.hasCommits), those((one) => one.hasStashes)];
   const wayOut = branch === null ? `git branch NAME ${commit ?? ''}, then push it` : `leoflow worktree exec ${branch} -- git push`;
   return [
     merge === null && (unpushed ?? 0) > 0 && { what: `${unpushed === 1 ? '1 commit' : `${unpushed} commits`} of ${branch ?? 'HEAD'} on no remote`, wayOut },
     branch === null && loose.includes(commit ?? '') && { what: 'its HEAD is detached, and no branch holds its commits', wayOut: 'git switch -c NAME there' },
     stashes.length > 0 && { what: count(stashes, 'stash entry'), wayOut: 'git stash branch NAME in the primary checkout, or git stash drop' },
-    submodules.length > 0 && { what: `commits of ${count(submodules, 'submodule')} on no remote`, wayOut: 'push them there' },
+    dirty.length > 0 && { what: `changed or untracked files in ${count(dirty, 'submodule')}`, wayOut: 'commit and push them there, or take them back' },
+    ahead.length > 0 && { what: `commits of ${count(ahead, 'submodule')} on no remote`, wayOut: 'push them there; those that only its reflog knows: git log --reflog' },
+    stashed.length > 0 && { what: `stash entries in ${count(stashed, 'submodule')}`, wayOut: 'git stash pop or git stash drop there' },
   ];
 }
 
@@ -57,17 +64,34 @@ function count(things: readonly string[], name: string): string {
   return `${things.length} ${things.length === 1 ? name : plural} (${things.slice(0, 3).join(', ')}${things.length > 3 ? ', …' : ''})`;
 }
 
-/** Removes a tree. Throws `worktree_refused` with every reason. */
+/** Removes a tree, or ends a removal that was killed. Throws `worktree_refused` with every reason. */
 export async function removeTree(repository: Repository, tree: Tree, request: RemovalRequest): Promise<Removed> {
+  try {
+    const begun = resumeRemoval(tree);
+    if (begun !== null) return await finish(repository, tree, begun);
+    return await removeWhole(repository, { ...tree, isMissing: !existsSync(join(tree.dir, '.git')) }, request);
+  } catch (error) {
+    throw explained(error, tree.dir);
+  }
+}
+
+async function removeWhole(repository: Repository, tree: Tree, request: RemovalRequest): Promise<Removed> {
   if (tree.isMissing) throw new AppError('worktree_refused', `the folder ${tree.dir} is gone already`, { hint: `If it was moved: git worktree repair NEW_PATH. If it was deleted: git worktree prune. Its branch ${tree.branch ?? ''} stays.` });
   const state = findState(tree.admin);
   const [facts, merge] = await Promise.all([examineTree(repository, tree, state), state === null ? null : findMerge(repository, tree, state)]);
   refuseFor(reasonsAgainst(tree, facts, merge), tree, request);
   const deletesBranch = tree.branch !== null && (request.deleteBranch || merge !== null);
   const rescued = await rescue({ repository, tree, facts, what: request.force ? 'all' : deletesBranch ? 'branch' : 'loose', withIgnored: request.withIgnored });
-  await takeAway({ repository, tree, state, isForced: request.force || existsSync(join(tree.admin, 'modules')) });
-  const branchDeleted = deletesBranch ? await deleteBranch(repository, tree) : null;
+  if (rescued !== null) request.say(`saved in ${rescued.folder}\n`);
   const notes = merge === null || !deletesBranch ? [] : [`${tree.branch ?? ''}: ${merge}`];
+  return finish(repository, tree, await beginRemoval(tree, facts, { deletesBranch, rescued, notes }));
+}
+
+/** From here on nothing of it is looked at any more: killed, the next call goes on. */
+async function finish(repository: Repository, tree: Tree, begun: Removal): Promise<Removed> {
+  const { deletesBranch, rescued, notes } = begun;
+  const branchDeleted = deletesBranch ? await deleteBranch(repository, tree) : null;
+  takeAway(repository.commonDir, tree, begun);
   return { dir: tree.dir, branch: tree.branch, branchDeleted, rescued, notes };
 }
 
@@ -78,29 +102,10 @@ function refuseFor(all: readonly Reason[], tree: Tree, { force }: RemovalRequest
   throw new AppError('worktree_refused', `${tree.branch ?? tree.dir} is not removed:\n${reasons.map(({ what, wayOut }) => `  · ${what}\n      ${wayOut}`).join('\n')}`, { hint, details: reasons });
 }
 
-interface Leaving { readonly repository: Repository; readonly tree: Tree; readonly state: WorktreeState | null; readonly isForced: boolean }
-
-/** Links are taken away as links. Without force git looks once more before it removes anything. */
-async function takeAway({ repository, tree, state, isForced }: Leaving): Promise<void> {
-  for (const { how, path } of state?.files ?? []) {
-    const full = how === 'memory' ? path : join(tree.dir, path);
-    if (lstatSync(full, { throwIfNoEntry: false })?.isSymbolicLink() === true) unlinkSync(full);
-  }
-  const done = await tryGit(['worktree', 'remove', ...(isForced ? ['--force', '--force'] : []), '--', tree.dir], { cwd: repository.commonDir, env: gitOfTree(tree.admin) });
-  if (done.status !== 0) throw gitFailure(`${tree.dir} could not be removed`, done);
-  releasePorts(repository.commonDir, tree.admin);
-  if (state !== null) rmSync(state.temporary, { recursive: true, force: true });
-  try {
-    rmdirSync(dirname(tree.dir));
-  } catch {
-    // Other trees stand beside it.
-  }
-}
-
 /** By its name and commit, so that one that moved meanwhile stays; the settings of the repository are not touched. */
-async function deleteBranch({ commonDir }: Repository, { branch, commit }: Tree): Promise<string | null> {
-  const elsewhere = (await openRepository(commonDir)).trees.some((tree) => tree.branch === branch);
+async function deleteBranch({ commonDir }: Repository, { branch, commit, admin }: Tree): Promise<string | null> {
+  const elsewhere = (await openRepository(commonDir)).trees.some((one) => one.branch === branch && one.admin !== admin);
   if (elsewhere || branch === null || commit === null) return null;
-  await git(['update-ref', '-d', `refs/heads/${branch}`, commit], { cwd: commonDir });
-  return commit;
+  const deleted = await tryGit(['update-ref', '-d', `refs/heads/${branch}`, commit], { cwd: commonDir });
+  return deleted.status === 0 ? commit : null;
 }

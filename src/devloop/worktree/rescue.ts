@@ -1,16 +1,17 @@
 // Saves what a removal would take: commits as a bundle, changes as patches, files as they are. Nothing is removed before it was read back.
-import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '#contract/errors.ts';
 import { folderNameOf } from '#core/worktree-names.ts';
 import { isoOf, wallMs } from '#platform/clock.ts';
 import { stateFolder } from '#platform/config.ts';
 import { copyEntry } from './copy-entry.ts';
+import { digestOf } from './digest.ts';
 import { gitOfTree, type TreeFacts } from './examine-tree.ts';
 import { git, tryGit } from './git.ts';
-import { digestOf } from './place-files.ts';
 import { type Repository, settingOf, type Tree } from './repository.ts';
+import { scratchFolder } from './scratch-folder.ts';
+import { explained } from './system-errors.ts';
 
 /** What to save beside loose commits. */
 export interface RescueRequest {
@@ -27,9 +28,20 @@ export interface Rescued { readonly folder: string; readonly lines: readonly str
 
 /** Saves and verifies. Null when there is nothing to save. Throws when it cannot be verified: then nothing may be removed. */
 export async function rescue(request: RescueRequest): Promise<Rescued | null> {
-  const { repository, tree, facts, what } = request;
+  const { repository, tree } = request;
   const folder = join(stateFolder(), 'rescued', basename(repository.primary).replace(/\.git$/, ''), `${folderNameOf(tree.branch ?? basename(tree.dir))}-${isoOf(wallMs()).replace(/[:.]/g, '-')}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return await saveAll(request, folder);
+  } catch (error) {
+    // Half a rescue looks like a whole one.
+    rmSync(folder, { recursive: true, force: true });
+    throw explained(error, folder, 'Nothing was removed.');
+  }
+}
+
+async function saveAll(request: RescueRequest, folder: string): Promise<Rescued | null> {
+  const { tree, facts, what } = request;
   const lines = [...(await saveCommits(request, folder)), ...(what === 'all' ? await saveChanges(request, folder) : [])];
   if (what === 'all') {
     if (request.withIgnored) lines.push(...saveFiles(request, { folder, name: 'ignored', paths: facts.ignored }));
@@ -55,7 +67,7 @@ async function saveCommits({ repository, tree, facts, what }: RescueRequest, fol
   const remotes = (await git(['for-each-ref', '--format=%(objectname)', 'refs/remotes'], { cwd: commonDir })).split('\n').filter((id) => id !== '');
   const unsaved = await git(['rev-list', '--stdin', '-n', '1'], { cwd: commonDir, input: [...refs.values(), ...remotes.map((id) => `^${id}`), ''].join('\n') });
   if (unsaved.trim() === '') return [];
-  const borrower = mkdtempSync(join(tmpdir(), 'rescue-'));
+  const borrower = mkdtempSync(join(scratchFolder(), 'rescue-'));
   const bundle = join(folder, 'commits.bundle');
   try {
     await git(['init', '--quiet', '--bare', `--object-format=${settingOf(repository, 'extensions.objectformat') ?? 'sha1'}`, borrower], { cwd: commonDir });
@@ -78,68 +90,76 @@ async function branchCommits({ commonDir }: Repository, branch: string, commit: 
 }
 
 async function saveChanges(request: RescueRequest, folder: string): Promise<string[]> {
-  const { tree, facts, repository } = request;
+  const { tree, facts } = request;
   const lines: string[] = [];
-  const patch = join(folder, 'changes.patch');
   if (facts.changed.length > 0) {
     const cwd = tree.dir;
     const env = gitOfTree(tree.admin);
     const base = tree.commit === null || /^0+$/.test(tree.commit) ? (await git(['hash-object', '-t', 'tree', '--stdin'], { cwd, input: '' })).trim() : 'HEAD';
     const args = ['diff', '--binary', '--full-index', '--no-ext-diff', '--no-textconv', '--no-color', '--no-renames', '--ignore-submodules=dirty', '--src-prefix=a/', '--dst-prefix=b/'];
-    await git([...args, `--output=${patch}`, base], { cwd, env });
-    await git([...args, '--cached', `--output=${join(folder, 'staged.patch')}`, base], { cwd, env });
-    if (statSync(join(folder, 'staged.patch')).size === 0) rmSync(join(folder, 'staged.patch'));
-    if (statSync(patch).size > 0) {
-      await verifyPatch({ tree, repository, patch, base });
-      lines.push(`changed files: git apply '${patch}'${existsSync(join(folder, 'staged.patch')) ? `   (what was staged: ${join(folder, 'staged.patch')})` : ''}`);
+    for (const [name, more, text] of [['changes.patch', [], 'changed files: git apply'], ['staged.patch', ['--cached'], 'what was staged: git apply --cached']] as const) {
+      const patch = join(folder, name);
+      await git([...args, ...more, `--output=${patch}`, base], { cwd, env });
+      if (statSync(patch).size === 0) {
+        rmSync(patch);
+        continue;
+      }
+      await verifyPatch({ request, patch, base, isStaged: name === 'staged.patch' });
+      lines.push(`${text} '${patch}'`);
     }
-    lines.push(...(await saveSubmodules(request, folder)));
   }
-  return [...lines, ...saveFiles(request, { folder, name: 'files', paths: [...facts.untracked, ...facts.edited] })];
+  lines.push(...saveSubmodules(request, folder));
+  return [...lines, ...saveFiles(request, { folder, name: 'files', paths: [...new Set([...facts.untracked, ...facts.edited, ...facts.hidden])] })];
 }
 
-/** The patch on the commit gives the same files as the tree has: told by two indexes of its own. */
-async function verifyPatch({ tree, repository, patch, base }: { tree: Tree; repository: Repository; patch: string; base: string }): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'rescue-'));
+interface SavedPatch { readonly request: RescueRequest; readonly patch: string; readonly base: string; readonly isStaged: boolean }
+
+/** The patch on the commit gives the same files as the tree or its index has: told by two indexes of its own. */
+async function verifyPatch({ request: { tree, repository }, patch, base, isStaged }: SavedPatch): Promise<void> {
+  const folder = mkdtempSync(join(scratchFolder(), 'rescue-'));
   const objects = { GIT_OBJECT_DIRECTORY: join(folder, 'objects'), GIT_ALTERNATE_OBJECT_DIRECTORIES: join(repository.commonDir, 'objects') };
   mkdirSync(objects.GIT_OBJECT_DIRECTORY);
   try {
     const [applied, found] = ['applied', 'found'].map((name) => ({ cwd: tree.dir, env: { ...gitOfTree(tree.admin), ...objects, GIT_INDEX_FILE: join(folder, name) } }));
     if (applied === undefined || found === undefined) return;
-    await git(['read-tree', base], applied);
-    await git(['apply', '--cached', '--whitespace=nowarn', patch], applied);
     // With its time: git trusts a file that is older than the index.
     copyEntry(join(tree.admin, 'index'), join(folder, 'found'));
-    await git(['add', '--update', '--ignore-errors', ':/'], found);
+    if (!isStaged) await git(['add', '--update', '--ignore-errors', ':/'], found);
+    // In the middle of a conflict the index is no tree: its sides are in the commits, its files in the other patch.
+    else if ((await git(['ls-files', '--unmerged', '-z'], found)) !== '') return;
+    await git(['read-tree', base], applied);
+    await git(['apply', '--cached', '--whitespace=nowarn', patch], applied);
     const [one, other] = [await git(['write-tree'], applied), await git(['write-tree'], found)];
-    if (one !== other) throw new AppError('git_failed', `the patch ${patch} does not give the files of ${tree.dir}: nothing was removed`, { hint: 'Commit the changes there, then try again.' });
+    if (one !== other) throw new AppError('git_failed', `the patch ${patch} does not give what stands in ${tree.dir}: nothing was removed`, { hint: 'Commit the changes there, then try again.' });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Submodules are saved whole, with their git directory: it is their only one. */
-async function saveSubmodules({ tree, facts }: RescueRequest, folder: string): Promise<string[]> {
-  const modules = join(tree.admin, 'modules');
-  if (!existsSync(modules)) return [];
-  const listed = await tryGit(['submodule', 'foreach', '--quiet', '--recursive', 'printf "%s\\n" "$displaypath"'], { cwd: tree.dir });
-  const changed = listed.stdout.split('\n').filter((path) => path !== '' && (facts.changed.includes(path) || facts.submodules.length > 0));
-  for (const path of changed) copyEntry(join(tree.dir, path), join(folder, 'submodules', path));
-  if (changed.length === 0 && facts.submodules.length === 0) return [];
-  const saved = join(folder, 'submodule-repositories');
-  copyEntry(modules, saved);
+/** Submodules are saved whole, with their git directories: those hold stashes and reflogs, and are the only ones. */
+function saveSubmodules({ tree, facts, withIgnored }: RescueRequest, folder: string): string[] {
+  const touched = facts.submodules.filter((one) => one.hasFiles || one.hasCommits || one.hasStashes || (withIgnored && one.hasIgnored));
+  if (touched.length === 0) return [];
+  const [files, repositories] = [join(folder, 'submodules'), join(folder, 'submodule-repositories')];
+  copyExactly(join(tree.admin, 'modules'), repositories);
   // Each names the folder of its files, which will be gone.
-  const configs = globSync('**/config', { cwd: saved }).filter((path) => existsSync(join(saved, dirname(path), 'HEAD')));
-  await Promise.all(configs.map((path) => tryGit(['config', '--file', path, '--unset-all', 'core.worktree'], { cwd: saved })));
-  return [`submodules: files in ${join(folder, 'submodules')}, repositories in ${join(folder, 'submodule-repositories')} (git --git-dir=… log --all)`];
+  for (const path of globSync('**/config', { cwd: repositories })) {
+    const config = join(repositories, path);
+    if (existsSync(join(dirname(config), 'HEAD'))) writeFileSync(config, readFileSync(config, 'utf8').replace(/^\s*worktree = .*\n/m, ''));
+  }
+  // Those inside others come with them.
+  const paths = touched.flatMap(({ path }) => path ?? []).filter((path, _, all) => !all.some((other) => path.startsWith(`${other}/`)));
+  for (const path of paths) copyExactly(join(tree.dir, path), join(files, path));
+  return [`submodules: files in ${files}, repositories in ${repositories} (git --git-dir=… log --all --reflog)`];
+}
+
+function copyExactly(from: string, to: string): void {
+  copyEntry(from, to);
+  if (digestOf(from) !== digestOf(to)) throw new AppError('git_failed', `${from} could not be saved to ${to}: nothing was removed`, { hint: 'Something changed it meanwhile; run the command again.' });
 }
 
 function saveFiles({ tree }: RescueRequest, { folder, name, paths }: { readonly folder: string; readonly name: string; readonly paths: readonly string[] }): string[] {
   if (paths.length === 0) return [];
-  for (const path of paths) {
-    const [from, to] = [join(tree.dir, path), join(folder, name, path)];
-    copyEntry(from, to);
-    if (digestOf(from) !== digestOf(to)) throw new AppError('git_failed', `${from} could not be saved to ${to}: nothing was removed`);
-  }
-  return [`${name === 'ignored' ? 'ignored' : 'untracked'} files: cp -a '${join(folder, name)}/.' WHERE   (${paths.length})`];
+  for (const path of paths) copyExactly(join(tree.dir, path), join(folder, name, path));
+  return [`${name === 'ignored' ? 'ignored' : 'untracked, copied and overlooked'} files: cp -a '${join(folder, name)}/.' WHERE   (${paths.length})`];
 }
