@@ -6,7 +6,8 @@ NODE := sh bin/node
 setup: ## install what npm and pip bring; quick when there is nothing to do
 	@sh bin/setup
 
-demo: setup ## compile, run and inspect real Airflow DAG files
+demo: ## compile, run and inspect real Airflow DAG files
+	@sh bin/setup demo
 	@bin/leoflow demo
 
 check: setup ## lint, types, unit tests, house rules (under 10 s)

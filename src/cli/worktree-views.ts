@@ -1,6 +1,6 @@
 // What `leoflow worktree` prints for people.
 import { PORTS_PER_TREE, type CollectedGarbage, type ListedWorktree, type Listener, type MadeWorktree, type PlacedFile, type WorktreeFinding } from '#contract/worktree.ts';
-import { portVariableOf } from '#core/worktree-names.ts';
+import { portVariableOf, shellWord } from '#core/worktree-names.ts';
 import type { Removed } from '#devloop/worktree/remove-tree.ts';
 import { renderTable } from './output.ts';
 
@@ -29,21 +29,16 @@ export function renderMade(made: MadeWorktree): string {
   const lines = facts.filter((fact) => fact !== null).map(([name, text]) => `  ${name.padEnd(9)}${text}\n`);
   return `${made.dir}\n  ${KINDS[made.kind](made)}\n${lines.join('')}${made.notes.map((note) => `  note     ${note}\n`).join('')}
 Enter it, so that its hooks, names and ignored links hold:
-  leoflow worktree shell ${quote(branch)}                 a shell in it
-  leoflow worktree exec ${quote(branch)} -- COMMAND       one command: an editor, a coding agent, a script
-  eval "$(leoflow worktree env ${quote(branch)})"         in a shell of your own, then cd there
-Remove it without losing work: leoflow worktree rm ${quote(branch)}
+  leoflow worktree shell ${shellWord(branch)}                 a shell in it
+  leoflow worktree exec ${shellWord(branch)} -- COMMAND       one command: an editor, a coding agent, a script
+  eval "$(leoflow worktree env ${shellWord(branch)})"         in a shell of your own, then cd there
+Remove it without losing work: leoflow worktree rm ${shellWord(branch)}
 `;
 }
 
 function pathsOf(files: readonly PlacedFile[], name: string, which: (file: PlacedFile) => boolean): readonly [string, string] | null {
   const paths = files.filter(which).map((file) => file.path);
   return paths.length === 0 ? null : [name, `${paths.slice(0, 12).join(', ')}${paths.length > 12 ? ` and ${paths.length - 12} more` : ''}`];
-}
-
-/** A word for a shell. */
-export function quote(text: string): string {
-  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** `worktree list`. */

@@ -1,5 +1,6 @@
 // `leoflow worktree`: a second working tree of a repository, made, entered, watched and removed without losing work.
 import { Command } from 'commander';
+import { shellWord } from '#core/worktree-names.ts';
 import { AppError } from '#contract/errors.ts';
 import type { WorktreeFile } from '#contract/worktree.ts';
 import { findProgram, loginShell } from '#platform/config.ts';
@@ -8,7 +9,7 @@ import { changedVariables, type EnteredTree, enterTree } from '#devloop/worktree
 import { findTree, openRepository } from '#devloop/worktree/repository.ts';
 import type { LocalContext } from './local-context.ts';
 import { renderJson } from './output.ts';
-import { quote, renderFindings, renderGarbage, renderListeners, renderMade, renderRemoved, renderTrees } from './worktree-views.ts';
+import { renderFindings, renderGarbage, renderListeners, renderMade, renderRemoved, renderTrees } from './worktree-views.ts';
 
 /** The command. What makes, removes and examines is loaded by the subcommand that needs it. */
 export function worktreeCommand(context: LocalContext): Command {
@@ -65,7 +66,7 @@ function envCommand(context: LocalContext): Command {
   return treeCommand('env', 'Print a tree’s environment for a shell.', 'eval "$(leoflow worktree env)"').argument('[tree]', 'branch or folder (default: the tree around this folder)').option('--json', 'print JSON')
     .action(async (named: string | undefined, options: { json?: boolean }) => {
       const entered = changedVariables((await enterTree(process.cwd(), named)).environment);
-      context.out(options.json === true ? renderJson(Object.fromEntries(entered)) : entered.map(([name, value]) => `export ${name}=${quote(value)}\n`).join(''));
+      context.out(options.json === true ? renderJson(Object.fromEntries(entered)) : entered.map(([name, value]) => `export ${name}=${shellWord(value)}\n`).join(''));
     });
 }
 

@@ -88,6 +88,8 @@ export interface WorktreeState {
   readonly identity: WorktreeFile['identity'];
   readonly push: WorktreeFile['push'];
   readonly setup: 'none' | 'done' | 'failed' | 'not approved';
+  /** Whether `new` made the branch: only then it goes with a tree that is merged. */
+  readonly branch_made: boolean;
 }
 
 /** `worktree new --json`. */

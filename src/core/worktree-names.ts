@@ -52,3 +52,8 @@ const PLACEHOLDER = /\{\{\s*([\w.-]+)\s*\}\}/g;
 export function agentFolderOf(dir: string): string {
   return dir.replace(/[^A-Za-z0-9]/g, '-');
 }
+
+/** A word for a shell. */
+export function shellWord(text: string): string {
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { collectGarbage } from '#devloop/worktree/collect-garbage.ts';
 import { openRepository } from '#devloop/worktree/repository.ts';
-import { git, onStage, write } from '../support/worktrees.ts';
+import { git, onStage, program, write } from '../support/worktrees.ts';
 
 describe('worktree: from elsewhere', () => {
   test('nothing is copied through a link that leads out of the repository', () => onStage(async (stage) => {
@@ -52,3 +52,26 @@ test('a repository in a folder with the name of a cache is no cache', () => onSt
   const collected = await collectGarbage(await openRepository(primary), { dryRun: false, fetches: false, say: () => undefined });
   assert.deepEqual([existsSync(join(dir, 'target', 'deep', 'repository')), existsSync(join(dir, 'node_modules')), collected.map((one) => one.kind)], [true, false, ['cache', 'kept']]);
 }));
+
+test('a branch that was there before stays when its tree goes', () => onStage(async (stage) => {
+  git(stage.primary, 'branch', 'develop', 'main');
+  for (const branch of ['develop', 'made-by-new']) {
+    const { dir } = await stage.make(branch);
+    git(dir, 'commit', '--quiet', '--allow-empty', '--message', branch);
+    git(stage.primary, 'merge', '--quiet', '--no-edit', branch);
+  }
+  git(stage.primary, 'push', '--quiet', 'origin', 'main');
+  await stage.remove('develop');
+  await stage.remove('made-by-new');
+  assert.equal(git(stage.primary, 'for-each-ref', '--format=%(refname:short)', 'refs/heads/develop', 'refs/heads/made-by-new'), 'develop');
+}));
+
+test('how to get work back is typed as it stands, whatever the repository is called', () => onStage(async (stage) => {
+  const { dir } = await stage.make('one');
+  write(join(dir, 'new.txt'), 'work');
+  const { rescued } = await stage.remove('one', { force: true });
+  const command = /(cp -a .*) WHERE/.exec(JSON.stringify(rescued).replaceAll('\\\\', '\\'))?.[1];
+  assert.ok(command !== undefined);
+  assert.equal(program('sh', ['-c', `${command} "${stage.folder}"`], { cwd: stage.folder }).code, 0);
+  assert.ok(existsSync(join(stage.folder, 'new.txt')));
+}, { primary: "it's" }));

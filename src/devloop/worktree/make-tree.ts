@@ -4,7 +4,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '#contract/errors.ts';
-import type { MadeWorktree, PlacedFile, WorktreeFile, WorktreeState } from '#contract/worktree.ts';
+import { type MadeWorktree, type PlacedFile, WORKTREE_DEFAULTS, type WorktreeFile, type WorktreeState } from '#contract/worktree.ts';
 import { composeNameOf, databaseNameOf, folderNameOf } from '#core/worktree-names.ts';
 import { isoOf, wallMs } from '#platform/clock.ts';
 import { digestOf } from './digest.ts';
@@ -190,13 +190,13 @@ async function takeBack({ commonDir }: Repository, { branch, dir, created }: Mak
 async function furnish(job: Job, start: Start & { readonly reused?: true }, admin: string): Promise<MadeWorktree> {
   const { request, repository, dir } = job;
   const before = findState(admin);
-  const file = job.file ?? (await readWorktreeFile(dir));
+  const file = job.file ?? (await ownFile(job, start));
   const key = createHash('sha256').update(`${repository.commonDir}\0${basename(admin)}`).digest('hex');
   const bare: WorktreeState = {
     version: 1, branch: request.branch, dir, primary: repository.primary, remote: start.remote, base: before?.base ?? start.base, target: start.target, made_at: before?.made_at ?? isoOf(wallMs()), files: before?.files ?? [],
     port: await reservePorts(repository.commonDir, admin), port_names: file.ports,
     compose_project: composeNameOf(nameOf(repository), request.branch, key.slice(0, 6)), database: databaseNameOf(nameOf(repository), request.branch, key.slice(0, 6)), temporary: ownTemporary(key.slice(0, 12)),
-    identity: { ...file.identity, ...request.identity }, push: file.push, setup: 'none',
+    identity: { ...file.identity, ...request.identity }, push: file.push, setup: 'none', branch_made: before?.branch_made ?? start.kind === 'created',
   };
   writeState(admin, bare);
   const placed = await placeFiles({ repository, dir, file, values: templateValues(bare), before: bare.files });
@@ -213,6 +213,11 @@ async function furnish(job: Job, start: Start & { readonly reused?: true }, admi
   const final: WorktreeState = { ...state, files: state.files.map((one) => (asPlaced.includes(one) ? placedAgain(one, dir) : one)), setup: setup.kind };
   if (setup.kind !== 'none') writeState(admin, final);
   return { ...final, kind: start.reused === true ? 'reused' : start.kind, notes: [...start.notes, ...placed.notes, ...memory.notes, ...persisted, ...unfilled, ...setupNotes(request, setup, file.setup.length)] };
+}
+
+/** Without a primary checkout the fresh default branch says it: never what somebody else's branch brings. */
+async function ownFile({ request, dir }: Job, start: Start): Promise<WorktreeFile> {
+  return start.kind === 'created' && request.base === undefined ? readWorktreeFile(dir) : WORKTREE_DEFAULTS;
 }
 
 function setupNotes({ branch, dir }: NewTreeRequest, setup: Awaited<ReturnType<typeof runSetup>>, count: number): readonly string[] {

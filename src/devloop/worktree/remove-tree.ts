@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '#contract/errors.ts';
+import { shellWord } from '#core/worktree-names.ts';
 import type { SubmoduleFacts } from './examine-submodules.ts';
 import { examineTree, type TreeFacts } from './examine-tree.ts';
 import { tryGit } from './git.ts';
@@ -54,7 +55,7 @@ function reasonsOfUse({ locked, dir }: Tree, { unfinished, processes }: TreeFact
   const shown = processes.slice(0, 5);
   return [
     unfinished !== null && { what: `it is in the middle of ${unfinished}`, wayOut: 'finish or abort it there' },
-    locked !== null && { what: `it is locked${locked === '' ? '' : ` (${locked})`}`, wayOut: `git worktree unlock '${dir}'` },
+    locked !== null && { what: `it is locked${locked === '' ? '' : ` (${locked})`}`, wayOut: `git worktree unlock ${shellWord(dir)}` },
     processes.length > 0 && { what: `${processes.length === 1 ? '1 process works' : `${processes.length} processes work`} in it: ${shown.map((one) => `${one.pid} ${one.command.slice(0, 40)}`).join(', ')}`, wayOut: `leave the folder, or end them: kill ${shown.map((one) => one.pid).join(' ')}`, always: true },
   ];
 }
@@ -80,7 +81,7 @@ async function removeWhole(repository: Repository, tree: Tree, request: RemovalR
   const state = findState(tree.admin);
   const [facts, merge] = await Promise.all([examineTree(repository, tree, state), state === null ? null : findMerge(repository, tree, state)]);
   refuseFor(reasonsAgainst(tree, facts, merge), tree, request);
-  const deletesBranch = tree.branch !== null && (request.deleteBranch || merge !== null);
+  const deletesBranch = tree.branch !== null && (request.deleteBranch || (merge !== null && state?.branch_made === true));
   const rescued = await rescue({ repository, tree, facts, what: request.force ? 'all' : deletesBranch ? 'branch' : 'loose', withIgnored: request.withIgnored });
   if (rescued !== null) request.say(`saved in ${rescued.folder}\n`);
   const notes = merge === null || !deletesBranch ? [] : [`${tree.branch ?? ''}: ${merge}`];

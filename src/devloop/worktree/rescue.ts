@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '#contract/errors.ts';
-import { folderNameOf } from '#core/worktree-names.ts';
+import { folderNameOf, shellWord } from '#core/worktree-names.ts';
 import { isoOf, wallMs } from '#platform/clock.ts';
 import { stateFolder } from '#platform/config.ts';
 import { copyEntry } from './copy-entry.ts';
@@ -79,7 +79,7 @@ async function saveCommits({ repository, tree, facts, what }: RescueRequest, fol
     rmSync(borrower, { recursive: true, force: true });
   }
   await git(['bundle', 'verify', '--quiet', bundle], { cwd: commonDir });
-  return [`commits: git fetch '${bundle}' '+refs/*:refs/rescued/*'   (${refs.size} tips: git bundle list-heads '${bundle}')`];
+  return [`commits: git fetch ${shellWord(bundle)} '+refs/*:refs/rescued/*'   (${refs.size} tips: git bundle list-heads ${shellWord(bundle)})`];
 }
 
 /** The branch, and what its reflog knows beside it. */
@@ -105,7 +105,7 @@ async function saveChanges(request: RescueRequest, folder: string): Promise<stri
         continue;
       }
       await verifyPatch({ request, patch, base, isStaged: name === 'staged.patch' });
-      lines.push(`${text} '${patch}'`);
+      lines.push(`${text} ${shellWord(patch)}`);
     }
   }
   lines.push(...saveSubmodules(request, folder));
@@ -161,5 +161,5 @@ function copyExactly(from: string, to: string): void {
 function saveFiles({ tree }: RescueRequest, { folder, name, paths }: { readonly folder: string; readonly name: string; readonly paths: readonly string[] }): string[] {
   if (paths.length === 0) return [];
   for (const path of paths) copyExactly(join(tree.dir, path), join(folder, name, path));
-  return [`${name === 'ignored' ? 'ignored' : 'untracked, copied and overlooked'} files: cp -a '${join(folder, name)}/.' WHERE   (${paths.length})`];
+  return [`${name === 'ignored' ? 'ignored' : 'untracked, copied and overlooked'} files: cp -a ${shellWord(`${join(folder, name)}/.`)} WHERE   (${paths.length})`];
 }
