@@ -380,8 +380,9 @@ describe('repositories of every kind', () => {
     write(join(stage.primary, 'model.large'), 'the large content\n');
     git(stage.primary, 'add', '.');
     git(stage.primary, 'commit', '--quiet', '--message', 'large');
+    git(stage.primary, 'push', '--quiet', 'origin', 'main');
     const before = fingerprint(stage.primary);
-    const { dir } = await stage.make('large', { base: 'main', fetches: false });
+    const { dir } = await stage.make('large');
     assert.equal(readFileSync(join(dir, 'model.large'), 'utf8'), 'the large content\n');
     assert.equal(fingerprint(stage.primary), before);
   }));
