@@ -41,7 +41,7 @@ function csvCell(cell: string | number | boolean | null): string {
 
 /** Runs for people. */
 export function renderRuns(runs: readonly ProbeRun[]): string {
-  return renderTable(['RUN', 'STATE', 'TYPE', 'STARTED', 'SECONDS'], runs.map((run) => [printable(run.run_id), run.state, run.run_type, run.start_date, secondsOf(run)]));
+  return renderTable(['RUN', 'STATE', 'TYPE', 'STARTED', 'SECONDS'], runs.map((run) => [printable(run.run_id), printable(run.state ?? ''), printable(run.run_type ?? ''), run.start_date, secondsOf(run)]));
 }
 
 /** Runs for a spreadsheet. */

@@ -52,6 +52,7 @@ export function diffCommand(context: ReaderContext): Command {
         const [was, is] = [await pullXComs(transport, requestFor(flags, before)), await pullXComs(transport, requestFor(flags, after))];
         for (const pull of [was, is]) requireRun(context, pull);
         const result = compareRuns(was.xcoms, is.xcoms);
+        if (was.xcoms.length === 0 && is.xcoms.length === 0) context.err(`no XCom matched in either run\n${[...was.hints, ...is.hints].map((hint) => `  → ${printable(hint)}\n`).join('')}`);
         const [first, second] = [was.runs[0]?.run_id ?? before, is.runs[0]?.run_id ?? after];
         if (flags.json === true) context.out(`${renderExactJson({ dag_id: was.dag_id, before: first, after: second, same: result.same, truncated: was.truncated || is.truncated, differences: result.compared }, 2)}\n`);
         else context.out(`${printable(first)} → ${printable(second)}\n${result.compared.map(renderCompared).join('')}${result.compared.length === 0 ? 'no difference' : `${result.compared.length} differ`}, ${result.same} are the same\n`);

@@ -113,6 +113,7 @@ async function printRuns(context: ReaderContext, reader: OpenReader, { request, 
   else if (formatOf(flags) !== 'table') deliver(context, `${renderExactJson({ dag_id: request.dagId, runs, hints }, 2)}\n`, flags);
   else if (runs.length > 0) deliver(context, renderRuns(runs), flags);
   for (const hint of hints) context.err(`${printable(hint)}\n`);
+  if (runs.length === request.limit) context.err(`the last ${runs.length}; there may be more: raise --limit\n`);
   if (runs.length === 0 && flags.failEmpty === true) throw new AppError('reader_empty', 'no run matched');
 }
 
@@ -140,6 +141,7 @@ function print(context: ReaderContext, whole: XComPull, flags: PullFlags): void 
   const format = formatOf(flags);
   deliver(context, renderPull(pull, format), flags);
   if (format === 'table') context.err(renderRemarks(pull));
+  else if (pull.truncated) context.err(`${TRUNCATED}\n`);
   if (pull.xcoms.length === 0) tellEmpty(context, pull, flags);
   const lost = pull.xcoms.filter((xcom) => xcom.encoding === 'opaque');
   if (flags.strict === true && lost.length > 0) throw new AppError('reader_decode', `${lost.length} of ${pull.xcoms.length} values were not decoded: ${lost.slice(0, 5).map((xcom) => `${xcom.task_id}.${xcom.key} ${xcom.decodeNotes[0] ?? ''}`).join('; ')}`);

@@ -47,10 +47,10 @@ test('a repository in a folder with the name of a cache is no cache', () => onSt
   git(primary, 'push', '--quiet', 'origin', 'main');
   const { dir } = await stage.make('one');
   write(join(dir, 'new.txt'), 'keeps the tree');
-  git(dir, 'init', '--quiet', join(dir, 'target', 'deep', 'repository'));
+  git(dir, 'init', '--quiet', join(dir, 'target', 'very', 'deep', 'in', 'repository'));
   write(join(dir, 'node_modules', 'a', 'index.js'), '');
   const collected = await collectGarbage(await openRepository(primary), { dryRun: false, fetches: false, say: () => undefined });
-  assert.deepEqual([existsSync(join(dir, 'target', 'deep', 'repository')), existsSync(join(dir, 'node_modules')), collected.map((one) => one.kind)], [true, false, ['cache', 'kept']]);
+  assert.deepEqual([existsSync(join(dir, 'target', 'very', 'deep', 'in', 'repository')), existsSync(join(dir, 'node_modules')), collected.map((one) => one.kind)], [true, false, ['cache', 'kept']]);
 }));
 
 test('a branch that was there before stays when its tree goes', () => onStage(async (stage) => {
@@ -64,6 +64,24 @@ test('a branch that was there before stays when its tree goes', () => onStage(as
   await stage.remove('develop');
   await stage.remove('made-by-new');
   assert.equal(git(stage.primary, 'for-each-ref', '--format=%(refname:short)', 'refs/heads/develop', 'refs/heads/made-by-new'), 'develop');
+}));
+
+test('what was copied into a cache stays, and so does a branch that was switched to', () => onStage(async (stage) => {
+  write(join(stage.primary, '.gitignore'), 'node_modules\n');
+  git(stage.primary, 'add', '.');
+  git(stage.primary, 'commit', '--quiet', '--message', 'ignores');
+  git(stage.primary, 'push', '--quiet', 'origin', 'main');
+  git(stage.primary, 'branch', 'old', 'HEAD~1');
+  write(join(stage.primary, '.leoflow', 'worktree.yaml'), 'link: []\ncopy: [node_modules]\n');
+  write(join(stage.primary, 'node_modules', 'x.js'), '1');
+  const { dir } = await stage.make('one');
+  write(join(dir, 'node_modules', 'x.js'), 'edited');
+  await collectGarbage(await openRepository(stage.primary), { dryRun: false, fetches: false, say: () => undefined });
+  assert.ok(existsSync(join(dir, 'node_modules', 'x.js')));
+  write(join(dir, 'node_modules', 'x.js'), '1');
+  git(dir, 'switch', '--quiet', 'old');
+  await stage.remove('old');
+  assert.equal(git(stage.primary, 'for-each-ref', '--format=%(refname:short)', 'refs/heads/old'), 'old');
 }));
 
 test('how to get work back is typed as it stands, whatever the repository is called', () => onStage(async (stage) => {

@@ -217,7 +217,7 @@ describe('nothing is told', () => {
     const url = `postgresql+psycopg2://airflow:${PASSWORD}@127.0.0.1:9/airflow`;
     const hook = `import sys; print("connecting to ${url}"); print("${url}", file=sys.stderr)\n`;
     const environment = { ...prepareContainerPython(join(folder.path, 'talkative'), PROBE_PYTHON, hook), AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: url };
-    for (const faults of [undefined, { cut: 30 }, { exit: 3 }, { errorAfter: `psycopg2.OperationalError: ${url}\n`, cut: 0 }, ...['connection refused', 'forbidden', 'unauthorized', 'pods "x" not found', 'executable file not found'].map((words) => ({ cut: 0, errorBefore: `${url}: ${words}\nerror: ${url} ${words}\n` }))] satisfies (StandInFaults | undefined)[]) {
+    for (const faults of [undefined, { cut: 30 }, { exit: 3 }, { errorAfter: `psycopg2.OperationalError: ${url}\n`, cut: 0 }, ...['connection refused', 'forbidden', 'unauthorized', 'pods "x" not found', 'executable file not found'].map((words) => ({ cut: 0, errorBefore: `${url}: ${words}\nerror: password=${PASSWORD} ${words}\nError from server: ${PASSWORD} ${words}\n${PASSWORD}Error: x\n` }))] satisfies (StandInFaults | undefined)[]) {
       const kubectl = prepare({ pods: [schedulerPod(environment)], ...(faults === undefined ? {} : { faults }) });
       const done = await pull(kubectl, LATEST);
       assert.notEqual(done.code, 0);

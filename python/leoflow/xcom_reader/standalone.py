@@ -305,12 +305,17 @@ def failure_of_session(session: Session, target: str, flags: argparse.Namespace)
     if session.expected >= 0:
         return Problem("protocol", "the answer of %s was cut: %d of %d bytes came" % (target, session.received, session.expected), "Try again; nothing was changed.")
     if GONE.search(own_words(session.words)):
-        return Problem("cluster", "%s went away: %s" % (target, own_words(session.words)), "Try again once the rollout is over.")
+        return Problem("cluster", "%s went away" % target, "Try again once the rollout is over.")
     if NO_PYTHON.search(session.words):
         return Problem("exec", "%s has no Python under that name" % target, "Name another container with --container.")
     if session.status == 0:
         return Problem("protocol", "%s ended without an answer" % target, "Try again; nothing was changed.")
-    return cluster_trouble(session.words) or Problem("exec", "the probe failed in %s: exit %s" % (target, session.status), "The probe needs Python 3.6 or newer in the container.")
+    # Without kubectl's words: a program in the pod may have said the same, with a connection in it.
+    own = own_words(session.words)
+    for pattern, what, hint in CLUSTER:
+        if pattern.search(own):
+            return Problem("cluster", "%s, said kubectl or a program in %s" % (what, target), hint)
+    return Problem("exec", "the probe failed in %s: exit %s" % (target, session.status), "The probe needs Python 3.6 or newer in the container.")
 
 
 def pull(flags: argparse.Namespace) -> Dict[str, Any]:

@@ -25,7 +25,7 @@ export async function collectGarbage(repository: Repository, request: GarbageReq
     const facts = await examineTree(repository, tree, state);
     const left = await collectTree(tidying, facts);
     const isIdle = left.kind === 'kept' && facts.processes.length === 0;
-    collected.push(...(isIdle ? await collectCaches(tidying) : []), left);
+    collected.push(...(isIdle ? await collectCaches(tidying, [...facts.edited, ...facts.nested, ...state.files.map((one) => one.path)]) : []), left);
   }
   if (!request.dryRun) releaseStalePorts(repository.commonDir);
   return collected.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
@@ -35,12 +35,12 @@ const ORDER: readonly CollectedGarbage['kind'][] = ['cache', 'tree', 'kept'];
 
 interface Tidying { readonly repository: Repository; readonly tree: Tree; readonly state: WorktreeState; readonly file: WorktreeFile; readonly request: GarbageRequest }
 
-/** Real folders with the name of a cache that git ignores, of a tree that nobody works in. */
-async function collectCaches({ tree, file, request }: Tidying): Promise<CollectedGarbage[]> {
+/** Real folders with the name of a cache that git ignores, of a tree that nobody works in; none in which something of `kept` lies. */
+async function collectCaches({ tree, file, request }: Tidying, kept: readonly string[]): Promise<CollectedGarbage[]> {
   const ignored = splitNul(await git(['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory'], { cwd: tree.dir, env: gitOfTree(tree.admin) }));
   return ignored.filter((path) => path.endsWith('/') && file.caches.includes(basename(path))).flatMap((path) => {
     const dir = join(tree.dir, path);
-    if (!lstatSync(dir.replace(/\/$/, '')).isDirectory() || holdsRepository(dir, 2)) return [];
+    if (!lstatSync(dir.replace(/\/$/, '')).isDirectory() || holdsRepository(dir, 2) || kept.some((one) => `${one}/`.startsWith(path) || path.startsWith(`${one}/`))) return [];
     const bytes = sizeOf(dir);
     if (!request.dryRun) rmSync(dir, { recursive: true, force: true });
     return [{ kind: 'cache' as const, dir: dir.replace(/\/$/, ''), branch: tree.branch, bytes, why: 'can be made again' }];

@@ -81,7 +81,7 @@ async function removeWhole(repository: Repository, tree: Tree, request: RemovalR
   const state = findState(tree.admin);
   const [facts, merge] = await Promise.all([examineTree(repository, tree, state), state === null ? null : findMerge(repository, tree, state)]);
   refuseFor(reasonsAgainst(tree, facts, merge), tree, request);
-  const deletesBranch = tree.branch !== null && (request.deleteBranch || (merge !== null && state?.branch_made === true));
+  const deletesBranch = tree.branch !== null && (request.deleteBranch || (merge !== null && state?.branch_made === true && state.branch === tree.branch));
   const rescued = await rescue({ repository, tree, facts, what: request.force ? 'all' : deletesBranch ? 'branch' : 'loose', withIgnored: request.withIgnored });
   if (rescued !== null) request.say(`saved in ${rescued.folder}\n`);
   const notes = merge === null || !deletesBranch ? [] : [`${tree.branch ?? ''}: ${merge}`];

@@ -1,7 +1,7 @@
 // Through `kubectl exec` into a pod where Airflow runs.
 import { AppError } from '#contract/errors.ts';
 import { answerOf, askProbe, type ProbeProgram, type SessionEnd } from './ask-probe.ts';
-import { type Cluster, clusterArgs, clusterTrouble, isPodGone, isProgramMissing, listPods, ownWords } from './kubectl.ts';
+import { type Cluster, clusterArgs, clusterTrouble, isPodGone, isProgramMissing, listPods } from './kubectl.ts';
 import { type Pod, troubleOf, usablePods } from './pods.ts';
 import type { Question, SessionLimits, Transport } from './transport.ts';
 
@@ -95,16 +95,17 @@ function failureOf(end: Ended, target: Target, limits: SessionLimits): AppError 
   if (end.kind === 'timed_out') return new AppError('reader_exec', `${target.label} gave no answer within ${limits.timeoutMs / 1000} s`);
   if (end.damaged) return new AppError('reader_protocol', `the answer of ${target.label} came damaged: its hash is another`);
   if (end.expected !== null) return new AppError('reader_protocol', `the answer of ${target.label} was cut: ${end.received} of ${end.expected} bytes came`);
-  if (isPodGone(end.stderr)) return new AppError('reader_cluster', `${target.label} went away: ${ownWords(end.stderr)}`, { hint: 'Try again once the rollout is over.' });
+  if (isPodGone(end.stderr)) return new AppError('reader_cluster', `${target.label} went away`, { hint: 'Try again once the rollout is over.' });
   if (isProgramMissing(end.stderr)) return new AppError('reader_exec', `${target.label} has no Python under that name`, { hint: 'Name the Python that runs Airflow with --python, e.g. --python /home/airflow/.local/bin/python.' });
+  // Without kubectl's words: a program in the pod may have said the same, with a connection in it.
   const trouble = clusterTrouble(end.stderr);
-  if (trouble !== null) return trouble;
+  if (trouble !== null) return new AppError('reader_cluster', `${trouble.what}, said kubectl or a program in ${target.label}`, { hint: trouble.hint });
   if (end.status === 0) return new AppError('reader_protocol', `${target.label} ended without an answer`);
   return new AppError('reader_exec', `the probe failed in ${target.label}: ${probeWords(end)}`, { hint: 'The probe needs Python 3.6 or newer in the container; another one is named with --python.' });
 }
 
 /** What the probe's Python said is not repeated: a site's own start-up code may print a connection there. Its exception's name is enough. */
 function probeWords(end: Extract<Ended, { kind: 'ended' }>): string {
-  const error = /^(\w*(?:Error|Exception))\b/m.exec(end.stderr)?.[1];
+  const error = /^(SyntaxError|AttributeError|ImportError|ModuleNotFoundError|MemoryError|UnicodeDecodeError)\b/m.exec(end.stderr)?.[1];
   return `exit ${end.status ?? 'by a signal'}${error === undefined ? '' : `, ${error}`}`;
 }

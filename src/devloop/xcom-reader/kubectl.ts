@@ -39,11 +39,11 @@ export function ownWords(stderr: string): string {
   return stderr.split('\n').filter((line) => OWN_LINE.test(line)).slice(-3).join('; ').replace(/\w[\w+.-]*:\/\/\S*@\S*/g, '***').slice(0, 600);
 }
 
-/** What kubectl's own words say about the cluster; null when they say nothing that is known. */
-export function clusterTrouble(stderr: string): AppError | null {
+/** What kubectl's own words mean, and what to do; null when they say nothing that is known. */
+export function clusterTrouble(stderr: string): { readonly what: string; readonly hint: string } | null {
   const words = ownWords(stderr);
   const known = TROUBLES.find(([pattern]) => pattern.test(words));
-  return known === undefined ? null : new AppError('reader_cluster', `${known[1]}: ${words}`, { hint: known[2] });
+  return known === undefined ? null : { what: known[1], hint: known[2] };
 }
 
 /** Whether a failed exec says that the pod or its container went away meanwhile. */
@@ -72,7 +72,9 @@ export async function listPods(cluster: Cluster, which: { readonly selector: str
   if (done.timedOut) throw new AppError('reader_exec', `\`kubectl get pods\` gave no answer within ${cluster.timeoutMs / 1000} s`);
   if (done.status !== 0) {
     if ('pod' in which && /not found/i.test(done.stderr) && !/namespaces? "/i.test(done.stderr)) throw new AppError('reader_cluster', `there is no pod ${which.pod}: ${ownWords(done.stderr)}`);
-    throw clusterTrouble(done.stderr) ?? new AppError('reader_cluster', `\`kubectl get pods\` failed: ${ownWords(done.stderr) || `exit ${done.status}`}`);
+    const trouble = clusterTrouble(done.stderr);
+    if (trouble !== null) throw new AppError('reader_cluster', `${trouble.what}: ${ownWords(done.stderr)}`, { hint: trouble.hint });
+    throw new AppError('reader_cluster', `\`kubectl get pods\` failed: ${ownWords(done.stderr) || `exit ${done.status}`}`);
   }
   try {
     const answer = JSON.parse(done.stdout) as { kind?: string; items?: readonly Pod[] } & Pod;
