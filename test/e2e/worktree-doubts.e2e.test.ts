@@ -1,6 +1,6 @@
 // What a tree must not take from elsewhere, and what is not garbage: files behind links, rules of somebody else's branch, repositories in caches, submodules.
 import assert from 'node:assert/strict';
-import { existsSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { collectGarbage } from '#devloop/worktree/collect-garbage.ts';
@@ -82,6 +82,18 @@ test('what was copied into a cache stays, and so does a branch that was switched
   git(dir, 'switch', '--quiet', 'old');
   await stage.remove('old');
   assert.equal(git(stage.primary, 'for-each-ref', '--format=%(refname:short)', 'refs/heads/old'), 'old');
+}));
+
+test('what is written while a tree is being saved is not removed', () => onStage(async (stage) => {
+  const { dir } = await stage.make('one');
+  for (const name of ['a.txt', 'new.txt']) {
+    write(join(dir, 'a.txt'), 'changed');
+    write(join(dir, 'new.txt'), 'new');
+    await assert.rejects(stage.remove('one', { force: true, say: () => write(join(dir, name), 'later') }), { code: 'worktree_refused' });
+    assert.equal(readFileSync(join(dir, name), 'utf8'), 'later');
+  }
+  await stage.remove('one', { force: true });
+  assert.equal(existsSync(dir), false);
 }));
 
 test('how to get work back is typed as it stands, whatever the repository is called', () => onStage(async (stage) => {

@@ -8,6 +8,7 @@ import { examineSubmodules, type SubmoduleFacts } from './examine-submodules.ts'
 import { git, gitEnvironment, splitNul, tryGit, withGitConfig } from './git.ts';
 import { findHiddenChanges } from './hidden-changes.ts';
 import { idsIn, notHeldBy } from './loose-commits.ts';
+import { wallMs } from '#platform/clock.ts';
 import { findNested } from './nested-repositories.ts';
 import { entryExists } from './place-files.ts';
 import { privatePairs } from './private-config.ts';
@@ -27,6 +28,8 @@ export interface TreeFacts {
   readonly hidden: readonly string[];
   /** Repositories and trees inside it. */
   readonly nested: readonly string[];
+  /** When the look began, epoch milliseconds. */
+  readonly since: number;
   /** Commits of HEAD that no remote has; null where there is no remote. */
   readonly unpushed: number | null;
   /** Commits that only this tree's own reflogs and refs hold, its detached HEAD, or a change put aside by an unfinished command. */
@@ -68,6 +71,7 @@ export async function countUnpushed(repository: Repository, tree: Tree): Promise
 
 /** Everything at once. */
 export async function examineTree(repository: Repository, tree: Tree, state: WorktreeState | null): Promise<TreeFacts> {
+  const since = wallMs();
   const [status, hidden, unpushed, loose, stashes, submodules, nested] = await Promise.all([
     readStatus(tree), findHiddenChanges(tree.dir, gitOfTree(tree.admin)), countUnpushed(repository, tree), findLoose(repository, tree), listStashes(repository, tree.branch),
     examineSubmodules(repository, tree), findNested(repository, tree),
@@ -77,7 +81,7 @@ export async function examineTree(repository: Repository, tree: Tree, state: Wor
   const ours = (state?.files ?? []).filter((file) => file.how !== 'memory');
   const isOurs = (path: string): boolean => ours.some((file) => path === file.path || path === `${file.path}/` || path.startsWith(`${file.path}/`));
   return {
-    ...status, ignored: status.ignored.filter((path) => !isOurs(path)), hidden, unpushed, loose, stashes, submodules, nested,
+    ...status, ignored: status.ignored.filter((path) => !isOurs(path)), hidden, unpushed, loose, stashes, submodules, nested, since,
     edited: ours.filter((file) => isEdited(file, tree.dir)).map((file) => file.path),
     processes: processes.filter(({ cwd }) => isInside(cwd, tree.dir)), unfinished: unfinishedIn(tree.admin),
   };

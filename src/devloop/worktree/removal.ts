@@ -42,7 +42,7 @@ export function resumeRemoval({ admin, dir }: Tree): Removal | null {
   return null;
 }
 
-/** Puts the folder aside, where nobody writes, and looks once more. Throws `worktree_refused` when something came meanwhile: then it stands as before. */
+/** Puts the folder aside, where nobody writes, and looks once more: for names, and at what was written since the first look began. Throws `worktree_refused` when something came meanwhile: then it stands as before. */
 export async function beginRemoval(tree: Tree, facts: TreeFacts, decided: Pick<Removal, 'deletesBranch' | 'rescued' | 'notes'>): Promise<Removal> {
   const { dir, admin } = tree;
   const removal = { ...decided, aside: join(dirname(dir), `.removing-${basename(admin).slice(0, 100)}-${process.pid}`), isDecided: false };
@@ -53,7 +53,8 @@ export async function beginRemoval(tree: Tree, facts: TreeFacts, decided: Pick<R
     const now = await readStatus({ ...tree, dir: removal.aside }, { env: { GIT_DIR: admin, GIT_WORK_TREE: removal.aside }, submodules: 'none' });
     const submodules = new Set(facts.submodules.map((one) => one.path));
     const isOwn = (path: string): boolean => !submodules.has(path);
-    if (shown(now) !== shown({ changed: facts.changed.filter(isOwn), untracked: facts.untracked })) throw new AppError('worktree_refused', `${dir} was changed while it was being removed`, { hint: 'Run the command again.' });
+    const isSame = shown(now) === shown({ changed: facts.changed.filter(isOwn), untracked: facts.untracked });
+    if (!isSame || wasWritten(removal.aside, facts)) throw new AppError('worktree_refused', `${dir} was changed while it was being removed`, { hint: 'Run the command again.' });
     keep(admin, { ...removal, isDecided: true });
   } catch (error) {
     renameSync(removal.aside, dir);
@@ -61,6 +62,11 @@ export async function beginRemoval(tree: Tree, facts: TreeFacts, decided: Pick<R
     throw error;
   }
   return { ...removal, isDecided: true };
+}
+
+/** Whether a file that was saved, or would have been, was written after it was looked at. */
+function wasWritten(aside: string, { changed, untracked, edited, hidden, since }: TreeFacts): boolean {
+  return [...changed, ...untracked, ...edited, ...hidden].some((path) => (lstatSync(join(aside, path), { throwIfNoEntry: false })?.ctimeMs ?? 0) > since);
 }
 
 /** On a full disk a removal is what makes room: then it goes without the mark. */
