@@ -96,6 +96,20 @@ test('what is written while a tree is being saved is not removed', () => onStage
   assert.equal(existsSync(dir), false);
 }));
 
+test('a tree that was made inside a submodule keeps the outer one', () => onStage(async (stage) => {
+  git(stage.folder, 'init', '--quiet', 'lib');
+  git(join(stage.folder, 'lib'), 'commit', '--quiet', '--allow-empty', '--message', 'lib');
+  git(stage.primary, 'submodule', '--quiet', 'add', join(stage.folder, 'lib'), 'lib');
+  git(stage.primary, 'commit', '--quiet', '--message', 'with a submodule');
+  git(stage.primary, 'push', '--quiet', 'origin', 'main');
+  const { dir } = await stage.make('one');
+  const elsewhere = join(stage.folder, 'elsewhere');
+  git(join(dir, 'lib'), 'worktree', 'add', '--quiet', '--detach', elsewhere);
+  write(join(elsewhere, 'work.txt'), 'work');
+  for (const force of [false, true]) await assert.rejects(stage.remove('one', { force }), { code: 'worktree_refused' });
+  assert.match(git(elsewhere, 'status', '--porcelain'), /work\.txt/);
+}));
+
 test('how to get work back is typed as it stands, whatever the repository is called', () => onStage(async (stage) => {
   const { dir } = await stage.make('one');
   write(join(dir, 'new.txt'), 'work');

@@ -9,7 +9,7 @@ import { git, gitEnvironment, splitNul, tryGit, withGitConfig } from './git.ts';
 import { findHiddenChanges } from './hidden-changes.ts';
 import { idsIn, notHeldBy } from './loose-commits.ts';
 import { wallMs } from '#platform/clock.ts';
-import { findNested } from './nested-repositories.ts';
+import { findNested, submoduleTrees } from './nested-repositories.ts';
 import { entryExists } from './place-files.ts';
 import { privatePairs } from './private-config.ts';
 import { listProcesses, type WorkingProcess } from './processes.ts';
@@ -81,7 +81,7 @@ export async function examineTree(repository: Repository, tree: Tree, state: Wor
   const ours = (state?.files ?? []).filter((file) => file.how !== 'memory');
   const isOurs = (path: string): boolean => ours.some((file) => path === file.path || path === `${file.path}/` || path.startsWith(`${file.path}/`));
   return {
-    ...status, ignored: status.ignored.filter((path) => !isOurs(path)), hidden, unpushed, loose, stashes, submodules, nested, since,
+    ...status, ignored: status.ignored.filter((path) => !isOurs(path)), hidden, unpushed, loose, stashes, submodules, nested: [...nested, ...submoduleTrees(join(tree.admin, 'modules'))], since,
     edited: ours.filter((file) => isEdited(file, tree.dir)).map((file) => file.path),
     processes: processes.filter(({ cwd }) => isInside(cwd, tree.dir)), unfinished: unfinishedIn(tree.admin),
   };

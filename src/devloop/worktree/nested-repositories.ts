@@ -1,6 +1,6 @@
 // Repositories and working trees that stand inside a tree and would go with it. Its own submodules are none of them.
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { onDisk, pathOf } from './byte-paths.ts';
 import { git } from './git.ts';
 import { isInside, type Repository, type Tree } from './repository.ts';
@@ -31,4 +31,14 @@ function isForeign(path: string, admin: string): boolean {
   if (lstatSync(path).isDirectory()) return existsSync(join(path, 'HEAD'));
   const target = /^gitdir: (.*)\n?$/.exec(lstatSync(path).isFile() ? readFileSync(path, 'utf8') : '')?.[1];
   return target !== undefined && !isInside(resolve(path, '..', target), join(admin, 'modules'));
+}
+
+/** Trees that were made inside this tree's submodules, wherever they stand: their repositories go with the tree. */
+export function submoduleTrees(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== 'objects').flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.name !== 'worktrees' || !existsSync(join(folder, 'HEAD'))) return submoduleTrees(path);
+    return readdirSync(path).map((name) => join(path, name, 'gitdir')).filter((pointer) => existsSync(pointer)).map((pointer) => dirname(readFileSync(pointer, 'utf8').trimEnd()));
+  });
 }

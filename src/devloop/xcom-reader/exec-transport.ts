@@ -48,7 +48,7 @@ function mayHelpAgain(end: Ended): boolean {
 interface Search { readonly cluster: Cluster; readonly choice: ExecChoice; readonly gone: ReadonlySet<string>; readonly tell: (line: string) => void }
 
 /** The pod to ask. Throws `reader_cluster` with what is there instead. */
-export async function findTarget(search: Search): Promise<Target> {
+async function findTarget(search: Search): Promise<Target> {
   const { cluster, choice, gone, tell } = search;
   const labelOf = (pod: Pod, container: string): string => `${pod.metadata.namespace ?? cluster.namespace ?? 'default'}/${pod.metadata.name} (${container})`;
   const places = choice.pod === null ? [{ selector: choice.selector, container: choice.container }, ...choice.fallbacks] : [{ pod: choice.pod, container: choice.container }];

@@ -55,7 +55,7 @@ export interface Forwarding {
 }
 
 /** The URL with another host and port; user, password, database and options stay. Throws `reader_usage` when it names no host. */
-export function redirectUrl(url: string, host: string, port: number): string {
+function redirectUrl(url: string, host: string, port: number): string {
   const [whole, scheme = '', user = '', rest = ''] = URL_PARTS.exec(url) ?? [];
   if (/[?&]host(addr)?=/.test(rest)) throw new AppError('reader_usage', 'the connection URL names its host behind the ?, where a forwarded port cannot take its place', { hint: 'Write it as postgresql://user:password@host:5432/database.' });
   if (whole === undefined) throw new AppError('reader_usage', 'the connection URL names no host', { hint: 'It reads postgresql://user:password@host:5432/database.' });
