@@ -1,5 +1,6 @@
 // Git, as this room calls it: in English, never asking, without the caller's own git directory, never touching an index that it only reads.
 import { AppError, type ErrorCode } from '#contract/errors.ts';
+import { sleep } from '#platform/clock.ts';
 import { callerEnvironment } from '#platform/config.ts';
 import { type Finished, run } from '#platform/exec.ts';
 
@@ -42,8 +43,35 @@ export function withGitConfig(env: Readonly<Record<string, string>>, pairs: read
   return { ...merged, GIT_CONFIG_COUNT: String(count) };
 }
 
+/**
+ * Git writes the administrative folder of a new working tree file by file, under no lock: every other call of git that
+ * lists the trees in that moment dies of the half-written one, before it has changed anything of the trees.
+ */
+function metHalfMadeTree(done: Finished): boolean {
+  return done.status === 128 && /^fatal: .*worktrees\/[^/\n]+\/(commondir|gitdir|HEAD)/m.test(done.stderr);
+}
+
+const HALF_MADE_WAITS_MS = [10, 30, 100, 300, 1000];
+
+/** Does it again, for a second and a half at most, as long as it meets a tree that somebody else is just making. */
+export async function pastHalfMadeTrees(attempt: () => Promise<Finished>): Promise<Finished> {
+  let done = await attempt();
+  for (const wait of HALF_MADE_WAITS_MS) {
+    if (!metHalfMadeTree(done)) break;
+    await sleep(wait);
+    done = await attempt();
+  }
+  return done;
+}
+
 /** Runs git to its end, whatever the end. Throws `git_missing` only. */
-export async function tryGit(args: readonly string[], options: GitOptions): Promise<Finished> {
+export function tryGit(args: readonly string[], options: GitOptions): Promise<Finished> {
+  // A repeated `worktree add -b` would meet the branch of its first attempt: its caller repeats it.
+  const adds = args[0] === 'worktree' && args[1] === 'add';
+  return adds ? runGit(args, options) : pastHalfMadeTrees(() => runGit(args, options));
+}
+
+async function runGit(args: readonly string[], options: GitOptions): Promise<Finished> {
   const env = { ...withGitConfig(gitEnvironment(), Object.entries(options.config ?? {})), LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0', ...options.env };
   try {
     return await run('git', args, {

@@ -10,7 +10,7 @@ import { isoOf, wallMs } from '#platform/clock.ts';
 import { digestOf } from './digest.ts';
 import { treeEnvironment } from './enter-tree.ts';
 import { isEdited } from './examine-tree.ts';
-import { gitFailure, tryGit } from './git.ts';
+import { gitFailure, pastHalfMadeTrees, tryGit } from './git.ts';
 import { isWhole, refuseWork } from './interrupted.ts';
 import { claim, findMaking, type Making, noteGit, refuseRunning, unmark } from './making-mark.ts';
 import { linkMemory } from './memory-links.ts';
@@ -156,9 +156,13 @@ async function fill(job: Job, making: Making, start: Start): Promise<{ readonly 
 
 /** The one call that costs time; tracking is ours, since git would write it into the settings that all trees share. */
 async function addTree({ request, repository, dir }: Job, making: Making, start: Start): Promise<readonly string[]> {
-  const how = start.kind === 'attached' ? ['--', dir, request.branch] : ['--no-track', '-b', request.branch, '--', dir, start.commit];
   const cwd = repository.isBare ? repository.commonDir : repository.primary;
-  const done = await tryGit(['worktree', 'add', ...how], { cwd, timeoutMs: 60 * 60_000, onStart: (pid) => noteGit(repository.commonDir, making, pid), ...(request.signal === undefined ? {} : { signal: request.signal }), ...(repository.config.has('checkout.workers') ? {} : { config: { 'checkout.workers': '0' } }) });
+  let attempts = 0;
+  const done = await pastHalfMadeTrees(async () => {
+    const isThere = start.kind === 'attached' || (attempts++ > 0 && (await tryGit(['rev-parse', '--verify', '--quiet', `refs/heads/${request.branch}`], { cwd })).stdout.trim() === start.commit);
+    const how = isThere ? ['--', dir, request.branch] : ['--no-track', '-b', request.branch, '--', dir, start.commit];
+    return tryGit(['worktree', 'add', ...how], { cwd, timeoutMs: 60 * 60_000, onStart: (pid) => noteGit(repository.commonDir, making, pid), ...(request.signal === undefined ? {} : { signal: request.signal }), ...(repository.config.has('checkout.workers') ? {} : { config: { 'checkout.workers': '0' } }) });
+  });
   if (request.signal?.aborted === true) throw new AppError('interrupted', 'interrupted; nothing is left behind');
   if (done.status === 0) return [];
   // A hook that fails after a whole checkout is the repository's own matter, as it is for git.
