@@ -67,6 +67,12 @@ async function findWheel(): Promise<Record<string, string>> {
   return { LEOFLOW_TEST_AIRFLOW_WHEEL: unpacked };
 }
 
+/** The environment with Airflow's Task SDK, which bin/setup makes. */
+function findTaskSdk(): Promise<Record<string, string>> {
+  const python = join(ROOT, '.venv-airflow', 'bin', 'python');
+  return Promise.resolve(existsSync(python) ? { LEOFLOW_TEST_AIRFLOW_PYTHON: python } : {});
+}
+
 /** Python's unittest over python/tests. */
 const pythonTests: Part = {
   name: 'python',
@@ -82,7 +88,7 @@ const pythonTests: Part = {
 };
 
 const UNIT = ['src/**/*.test.ts'];
-const NEEDS_MORE = /\.(pg|redis|container|e2e|crash)\.test\.ts$/;
+const NEEDS_MORE = /\.(pg|redis|container|e2e|crash|sdk)\.test\.ts$/;
 const CHECK: readonly Part[] = [
   tool('types', join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.json', '--checkers', '2']),
   tool('lint', join(ROOT, 'node_modules/.bin/oxlint'), ['--type-aware', '--deny-warnings', 'src', 'test', 'bench']),
@@ -97,6 +103,7 @@ const ALL: readonly Part[] = [
   nodeTests('redis', ['src/**/*.redis.test.ts', 'test/**/*.redis.test.ts'], { together: false, seconds: 180 }),
   nodeTests('airflow', ['test/compat/*.test.ts'], { together: false, seconds: 240, env: findWheel }),
   nodeTests('end to end', ['src/**/*.e2e.test.ts', 'test/e2e/*.e2e.test.ts'], { together: false, seconds: 240 }),
+  nodeTests('task SDK', ['src/**/*.sdk.test.ts', 'test/sdk/*.sdk.test.ts'], { together: false, seconds: 300, env: findTaskSdk }),
   nodeTests('crash', ['test/crash/*.test.ts', 'test/chaos/*.test.ts'], { together: false, seconds: 300 }),
 ];
 

@@ -142,7 +142,7 @@ class FaultTest(unittest.TestCase):
     def test_refusal_names_the_way_out(self) -> None:
         (fault,) = parse("broken/unsupported_name.py")["errors"]
         self.assertIn("PythonVirtualenvOperator", fault["message"])
-        self.assertIn("not part of this version", fault["hint"])
+        self.assertIn("`runtime: airflow` in leoflow.yaml", fault["hint"])
 
     def test_one_bad_dag_leaves_the_others(self) -> None:
         document = parse("broken/wrong_dags.py")

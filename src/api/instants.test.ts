@@ -1,7 +1,7 @@
 // Instants at the edge: what is read, what is refused, how they are written.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseInstant, renderDuration, renderInstant } from './instants.ts';
+import { parseDuration, parseInstant, renderDuration, renderInstant } from './instants.ts';
 
 test('ISO 8601 is read as precisely as it is given', () => {
   const cases = [
@@ -25,4 +25,10 @@ test('instants are written with Z, a fraction only when there is one', () => {
 
 test('durations are written as pydantic does', () => {
   for (const [seconds, text] of [[0, 'PT0S'], [90, 'PT1M30S'], [3600, 'PT1H'], [90_061.5, 'P1DT1H1M1.5S'], [86_400, 'P1D']] as const) assert.equal(renderDuration(seconds), text);
+});
+
+test('durations are read as pydantic reads them', () => {
+  const cases = [['PT0S', 0], ['PT1M30S', 90], ['P1DT1H1M1.5S', 90_061.5], ['P2W', 1_209_600], ['-PT5S', -5], ['+P1Y2M3D', 428 * 86_400], ['PT0.000001S', 0.000001]] as const;
+  for (const [text, seconds] of cases) assert.equal(parseDuration(text), seconds, text);
+  for (const wrong of ['', 'P', 'PT', 'P1DT', '5', 'PT5', '1H', 'PT-5S', 'P1S']) assert.equal(parseDuration(wrong), null, wrong);
 });

@@ -49,8 +49,21 @@ export function durationSeconds(start: Date | null, end: Date | null): number | 
   return start === null || end === null ? null : (end.getTime() - start.getTime()) / 1000;
 }
 
+const DURATION = /^([+-])?P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+(?:[.,]\d+)?)D)?(T(?:(\d+(?:[.,]\d+)?)H)?(?:(\d+(?:[.,]\d+)?)M)?(?:(\d+(?:[.,]\d+)?)S)?)?$/i;
+const UNIT_SECONDS = [365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3600, 60, 1];
+
+/** Seconds of an ISO 8601 duration as pydantic reads it (a year has 365 days, a month 30); null when it is none. */
+export function parseDuration(text: string): number | null {
+  const match = DURATION.exec(text);
+  if (match === null || /[PT]$/i.test(text)) return null;
+  const [, sign, years, months, weeks, days, , hours, minutes, seconds] = match;
+  const total = [years, months, weeks, days, hours, minutes, seconds].reduce((sum, part, at) => sum + Number((part ?? '0').replace(',', '.')) * (UNIT_SECONDS[at] ?? 0), 0);
+  return Math.round((sign === '-' ? -total : total) * 1e6) / 1e6;
+}
+
 /** Seconds as pydantic writes a duration: `PT1H30M`. */
 export function renderDuration(seconds: number): string {
+  if (seconds < 0) return `-${renderDuration(-seconds)}`;
   const days = Math.floor(seconds / 86_400);
   const hours = Math.floor((seconds % 86_400) / 3600);
   const minutes = Math.floor((seconds % 3600) / 60);

@@ -2,7 +2,8 @@
 import { Kind, OptionalKind, type TObject, type TSchema } from '@sinclair/typebox';
 import type { Route } from './routes.ts';
 
-type Json = Readonly<Record<string, unknown>>;
+/** A JSON object. */
+export type Json = Readonly<Record<string, unknown>>;
 
 /** OpenAPI 3.1 of the operations that are part of this version. */
 export function renderOpenApi(routes: readonly Route[], version: string): Json {
@@ -42,7 +43,8 @@ function renderOperation(route: Route, components: Record<string, Json>): Json {
   };
 }
 
-function renderParameters(schema: TObject, place: 'path' | 'query', components: Record<string, Json>): Json[] {
+/** Parameters of a place, each with its schema. */
+export function renderParameters(schema: TObject, place: 'path' | 'query', components: Record<string, Json>): Json[] {
   return Object.entries(schema.properties).map(([name, property]) => ({ name, in: place, required: place === 'path' || isRequired(property), schema: renderSchema(property, components) }));
 }
 

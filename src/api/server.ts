@@ -3,8 +3,7 @@ import compress from '@fastify/compress';
 import formbody from '@fastify/formbody';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify';
 import { Readable } from 'node:stream';
-import { type Config, LIMITS } from '#contract/config.ts';
-import { AppError } from '#contract/errors.ts';
+import type { Config } from '#contract/config.ts';
 import type { ValueReader } from '#contract/value-store.ts';
 import type { LogStore } from '#logs/log-store.ts';
 import type { KeySource } from '#platform/key-file.ts';
@@ -16,8 +15,11 @@ import { type Access, roleFor } from './auth/roles.ts';
 import { readSigningKey } from './auth/tokens.ts';
 import { auditRequest } from './audit.ts';
 import { addDocs } from './docs.ts';
+import { addExecution, EXECUTION_PREFIX } from './execution/mount.ts';
+import type { ExecutionApi } from './execution/serve-execution.ts';
+import { parseJsonBody } from './json-body.ts';
 import type { Answer, Person, RawCall, Services } from './operation.ts';
-import { answerOf, HttpProblem, invalid } from './problems.ts';
+import { answerOf, HttpProblem } from './problems.ts';
 import { ROUTES, type Route } from './routes.ts';
 
 declare module 'fastify' {
@@ -47,6 +49,8 @@ export interface ApiOptions {
   readonly version: string;
   /** True when this server is being stopped: /readyz says so. */
   readonly isStopping?: () => boolean;
+  /** Airflow's Task Execution API below /execution; absent where no engine runs. */
+  readonly execution?: ExecutionApi;
   /** Operations of other parts of the system, below /api/v2. */
   readonly moreRoutes?: readonly Route[];
 }
@@ -80,6 +84,8 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
   const routes = [...ROUTES, ...(options.moreRoutes ?? [])];
   addDocs(app, { routes, version, requireAuth: config.LEOFLOW_DOCS_REQUIRE_AUTH, signingKey: services.signingKey });
   for (const route of routes) addOperation(app, services, route);
+  // An XCom may be larger than any other body; a DAG that allows still larger ones pushes them through the agents' socket.
+  if (options.execution !== undefined) addExecution(app, options.execution, Math.max(config.LEOFLOW_MAX_BODY_BYTES, config.LEOFLOW_XCOM_MAX_BYTES));
   return app;
 }
 
@@ -91,12 +97,7 @@ function readBodies(app: FastifyInstance): void {
     if (text === '') return undefined;
     const type = request.headers['content-type'];
     if (type !== undefined && !/json/i.test(type)) return text;
-    if (isTooDeep(text)) throw new AppError('invalid_json', `the body is nested deeper than ${LIMITS.maxJsonDepth} levels`, { hint: 'Send a flatter one.' });
-    try {
-      return JSON.parse(text);
-    } catch {
-      throw invalid([{ type: 'json_invalid', loc: ['body', jsonFault(text)], msg: 'JSON decode error', input: {}, ctx: { error: 'Expecting value' } }]);
-    }
+    return parseJsonBody(text);
   };
   for (const type of ['application/json', '*']) {
     app.addContentTypeParser(type, { parseAs: 'string' }, (request, body, done) => {
@@ -109,42 +110,9 @@ function readBodies(app: FastifyInstance): void {
   }
 }
 
-/** Whether too many brackets are open at once, outside of strings. Deep nesting ends the stack of whoever writes the value later. */
-function isTooDeep(text: string): boolean {
-  let depth = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const char = text[at];
-    if (char === '"') at = endOfString(text, at);
-    else if (char === '[' || char === '{') depth += 1;
-    else if (char === ']' || char === '}') depth -= 1;
-    if (depth > LIMITS.maxJsonDepth) return true;
-  }
-  return false;
-}
-
-/** Where the string that begins at `start` ends: a quote after an even number of backslashes. */
-function endOfString(text: string, start: number): number {
-  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
-    let slashes = 0;
-    while (text[at - 1 - slashes] === '\\') slashes += 1;
-    if (slashes % 2 === 0) return at;
-  }
-  return text.length;
-}
-
-/** Where the text stops being JSON, as far as the parser tells. */
-function jsonFault(text: string): number {
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    return Number(/position (\d+)/.exec(errorText(error))?.[1] ?? 0);
-  }
-  return 0;
-}
-
 function requireAccess(route: RouteOptions): void {
   for (const method of [route.method].flat()) {
-    const isPublic = PUBLIC.includes(`${method} ${route.url}`);
+    const isPublic = PUBLIC.includes(`${method} ${route.url}`) || route.url === `${EXECUTION_PREFIX}/*`;
     const access = route.config?.access;
     if (isPublic !== (access === undefined || access === 'none')) throw new Error(`${method} ${route.url} is ${isPublic ? 'listed as public but names an access' : 'neither public nor does it name its access'}`);
     if (access !== undefined) roleFor(access);

@@ -73,3 +73,17 @@ test('a task or a task with an index', () => {
   assert.equal(read(schema, [['b']]).problems.length > 0, true);
   assert.equal(read(schema, [['b', 1, 2]]).problems.length > 0, true);
 });
+
+test('identifiers, durations and short lists are named as pydantic names them', () => {
+  assert.deepEqual(read(T.String({ format: 'uuid' }), '0190A0A0-0000-7000-8000-00000000000F'), { value: '0190a0a0-0000-7000-8000-00000000000f', problems: [] });
+  assert.deepEqual(refusal(T.String({ format: 'uuid' }), 'nouuid'), [['uuid_parsing', 'Input should be a valid UUID, invalid character: expected an optional prefix of `urn:uuid:` followed by [0-9a-fA-F-], found `n` at 1']]);
+  assert.deepEqual(read(T.String({ format: 'duration' }), 90), { value: 'PT1M30S', problems: [] });
+  assert.deepEqual(refusal(T.String({ format: 'duration' }), 'bad'), [['time_delta_parsing', 'Input should be a valid timedelta, invalid duration']]);
+  assert.deepEqual(refusal(T.Array(T.String(), { minItems: 1 }), []), [['too_short', 'List should have at least 1 item after validation, not 0']]);
+});
+
+test('a union with labels tells what is wrong with each member, below its label', () => {
+  const schema = T.Union([T.String(), T.Tuple([T.String(), T.Integer()])], { labels: ['str', 'tuple[str, int]'] });
+  assert.deepEqual(read(schema, ['a', '3']).value, ['a', 3]);
+  assert.deepEqual(read(schema, ['d', 'x']).problems.map(({ loc, type }) => [loc, type]), [[['body', 'str'], 'string_type'], [['body', 'tuple[str, int]', 1], 'int_parsing']]);
+});

@@ -1,7 +1,7 @@
 // Checks a request's values against a schema and reads them, with the error list that FastAPI and pydantic answer.
 import { Kind, OptionalKind, type TSchema } from '@sinclair/typebox';
 import type { ValidationProblem } from './problems.ts';
-import { parseInstant } from './instants.ts';
+import { parseDuration, parseInstant, renderDuration } from './instants.ts';
 
 type Location = readonly (string | number)[];
 
@@ -66,6 +66,10 @@ function readArray(schema: TSchema, value: unknown, at: { reading: Reading; loc:
   // A repeatable query parameter that is given once arrives as its only value.
   const list = Array.isArray(value) ? value : at.loc[0] === 'query' ? [value] : null;
   if (list === null) return refuse(at, value, { type: 'list_type', msg: 'Input should be a valid list' });
+  const { minItems } = schema as { minItems?: number };
+  if (minItems !== undefined && list.length < minItems) {
+    return refuse(at, value, { type: 'too_short', msg: `List should have at least ${minItems} item${minItems === 1 ? '' : 's'} after validation, not ${list.length}`, ctx: { field_type: 'List', min_length: minItems, actual_length: list.length } });
+  }
   return list.map((item, index) => readAny(schema['items'] as TSchema, item, { reading: at.reading, loc: [...at.loc, index] }));
 }
 
@@ -79,18 +83,20 @@ function readTuple(schema: TSchema, value: unknown, at: { reading: Reading; loc:
   });
 }
 
-/** Null when null is allowed, else the first member that takes the value; the problems of the first when none does. */
+/** Null when null is allowed, else the first member that takes the value; the problems of the first when none does, with `labels` those of all, each below its label. */
 function readUnion(schema: TSchema, value: unknown, at: { reading: Reading; loc: Location }): unknown {
   const members = schema['anyOf'] as TSchema[];
   if (value === null && members.some((member) => member[Kind] === 'Null')) return null;
   const tag = (schema['discriminator'] as { propertyName: string } | undefined)?.propertyName;
   if (tag !== undefined) return readTagged(members, value, { ...at, tag });
-  let refused: readonly ValidationProblem[] = [];
-  for (const member of members.filter((each) => each[Kind] !== 'Null')) {
+  const labels = schema['labels'] as string[] | undefined;
+  const refused: ValidationProblem[] = [];
+  for (const [index, member] of members.filter((each) => each[Kind] !== 'Null').entries()) {
     const reading: Reading = { problems: [] };
-    const read = readAny(member, value, { reading, loc: at.loc });
+    const label = labels?.[index];
+    const read = readAny(member, value, { reading, loc: label === undefined ? at.loc : [...at.loc, label] });
     if (reading.problems.length === 0) return read;
-    if (refused.length === 0) refused = reading.problems;
+    if (refused.length === 0 || labels !== undefined) refused.push(...reading.problems);
   }
   at.reading.problems.push(...refused);
   return undefined;
@@ -114,8 +120,10 @@ function readRecord(_schema: TSchema, value: unknown, at: { reading: Reading; lo
 
 function readText(schema: TSchema, given: unknown, at: { reading: Reading; loc: Location }): unknown {
   const value = lastOf(given, at);
+  if (schema['format'] === 'duration') return readDuration(value, at);
   if (typeof value !== 'string') return refuse(at, value, { type: schema['format'] === 'date-time' ? 'datetime_type' : 'string_type', msg: schema['format'] === 'date-time' ? 'Input should be a valid datetime' : 'Input should be a valid string' });
   if (schema['format'] === 'date-time') return readInstant(schema, value, at);
+  if (schema['format'] === 'uuid') return readUuid(value, at);
   const { minLength, maxLength, pattern } = schema as { minLength?: number; maxLength?: number; pattern?: string };
   // NOTE: U+0000 cannot be stored as text in PostgreSQL; refused here, it is a mistake of the caller and not of ours.
   if (value.includes('\0')) return refuse(at, value, { type: 'value_error', msg: 'Value error, text may not hold the character U+0000', ctx: { error: {} } });
@@ -130,6 +138,24 @@ function readInstant(schema: TSchema, value: string, at: { reading: Reading; loc
   if (instant.kind === 'invalid') return refuse(at, value, { type: 'datetime_from_date_parsing', msg: `Input should be a valid datetime or date, ${instant.reason}`, ctx: { error: instant.reason } });
   if (schema['aware'] === true && !instant.hasOffset) return refuse(at, value, { type: 'timezone_aware', msg: 'Input should have timezone info' });
   return instant.text;
+}
+
+/** Hyphens, braces and `urn:uuid:` are as one likes; read, it is lower case with hyphens. */
+function readUuid(value: string, at: { reading: Reading; loc: Location }): unknown {
+  const digits = value.toLowerCase().replace(/^urn:uuid:|[{}]/g, '').replaceAll('-', '');
+  if (/^[0-9a-f]{32}$/.test(digits)) return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const wrong = [...value].findIndex((char) => !/[0-9a-fA-F-]/.test(char));
+  const error = wrong < 0 ? `invalid length: expected length 32 for simple format, found ${digits.length}`
+    : `invalid character: expected an optional prefix of \`urn:uuid:\` followed by [0-9a-fA-F-], found \`${[...value][wrong]}\` at ${wrong + 1}`;
+  return refuse(at, value, { type: 'uuid_parsing', msg: `Input should be a valid UUID, ${error}`, ctx: { error } });
+}
+
+/** ISO 8601 text, or seconds as a number; read, it is always text that `parseDuration` takes. */
+function readDuration(value: unknown, at: { reading: Reading; loc: Location }): unknown {
+  if (typeof value === 'number' && Number.isFinite(value)) return renderDuration(value);
+  if (typeof value !== 'string') return refuse(at, value, { type: 'time_delta_type', msg: 'Input should be a valid timedelta' });
+  if (parseDuration(value) === null) return refuse(at, value, { type: 'time_delta_parsing', msg: 'Input should be a valid timedelta, invalid duration', ctx: { error: 'invalid duration' } });
+  return value;
 }
 
 /** FastAPI takes the last of a parameter that is given several times. */
@@ -184,7 +210,8 @@ function readBoolean(_schema: TSchema, given: unknown, at: { reading: Reading; l
 }
 
 function readLiteral(schema: TSchema, value: unknown, at: { reading: Reading; loc: Location }): unknown {
-  const expected = `'${String(schema['const'])}'`;
+  // Python shows a member of an enumeration with its class.
+  const expected = (schema['shownAs'] as string | undefined) ?? `'${String(schema['const'])}'`;
   return value === schema['const'] ? value : refuse(at, value, { type: 'literal_error', msg: `Input should be ${expected}`, ctx: { expected } });
 }
 

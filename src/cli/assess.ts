@@ -14,7 +14,7 @@ const WORDS: Readonly<Record<Verdict, { readonly title: string; readonly colour:
   runs: { title: 'runs', colour: 32, sentence: 'run as they are' },
   packages: { title: 'needs packages', colour: 33, sentence: 'run once their packages are in dependencies.python of leoflow.yaml' },
   value: { title: 'needs a value', colour: 33, sentence: 'read a variable or connection at import: set it (`leoflow variables set`), or move the read into a task' },
-  sdk: { title: 'needs the SDK', colour: 33, sentence: 'need the real Task SDK with the providers named, which this version does not run yet; or a @task that calls the library itself' },
+  sdk: { title: 'needs the SDK', colour: 33, sentence: 'run by the real Task SDK: `runtime: airflow` in leoflow.yaml, and the providers named in dependencies.python' },
   cannot: { title: 'cannot run', colour: 31, sentence: 'cannot run as they are written' },
   none: { title: 'no DAG', colour: 90, sentence: 'hold no DAG' },
 };

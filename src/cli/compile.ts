@@ -31,7 +31,7 @@ export function compileCommand(context: LocalContext): Command {
       for (const { dag } of compiled.dags) {
         const file = join(options.output, `${dag.dag_id}.json`);
         writeFileAtomic(file, `${JSON.stringify(dag, null, 2)}\n`, 0o644);
-        context.out(`${file}  ${dag.tasks.length} tasks  ${contentHash(dag).slice(0, 12)}\n`);
+        context.out(`${file}  ${dag.tasks.length} tasks  ${contentHash(dag).slice(0, 12)}  runtime ${dag.runtime}\n`);
       }
     });
 }
@@ -58,7 +58,7 @@ export function validateCommand(context: LocalContext): Command {
     .addHelpText('after', '\nExample:\n  leoflow validate dags/ --strict\n')
     .action(async (path: string, options: Options) => {
       const compiled = await compile(context, path, options.strict === true);
-      if (options.json === true) context.out(`${JSON.stringify({ dags: compiled.dags.map(({ dag }) => ({ dag_id: dag.dag_id, file: dag.fileloc, tasks: dag.tasks.length })), problems: compiled.problems, warnings: compiled.warnings }, null, 2)}\n`);
+      if (options.json === true) context.out(`${JSON.stringify({ dags: compiled.dags.map(({ dag }) => ({ dag_id: dag.dag_id, file: dag.fileloc, tasks: dag.tasks.length, runtime: dag.runtime })), problems: compiled.problems, warnings: compiled.warnings }, null, 2)}\n`);
       else for (const { dag } of compiled.dags) context.out(`ok  ${dag.dag_id}  ${dag.tasks.length} tasks  ${dag.fileloc}  runtime ${dag.runtime}\n`);
       refuse(compiled);
     });

@@ -161,7 +161,7 @@ export class DagFolder {
       if (!made.changed) continue;
       const ms = monotonicMs() - started;
       engine.report({ event: 'dag.registered', dag_id: dag.dag_id, version: made.number, created: made.created, ms });
-      say(`registered  ${dag.dag_id}  version ${made.number}  (${file}, ${ms.toFixed(0)} ms)\n`);
+      say(`registered  ${dag.dag_id}  version ${made.number}  (${file}, runtime ${dag.runtime}, ${ms.toFixed(0)} ms)\n`);
     }
     await this.#keep(file, { registered, sources, broken: compiled.problems.length > 0 });
     if (registered.length > 0) void this.#checkTwice(file, compiled);

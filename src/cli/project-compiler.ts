@@ -5,11 +5,14 @@ import type { ConnectionValue, ImportSecrets } from '#contract/attempt.ts';
 import type { Config } from '#contract/config.ts';
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
+import type { ProjectRuntime } from '#contract/project.ts';
 import type { Secrets } from '#contract/secrets.ts';
 import { findSecretVariable, homeFolder, userEnvironment } from '#platform/config.ts';
 import { Environments } from '#platform/environments.ts';
+import { namesAirflow, TESTED_LINE, untestedPin, withAirflow } from '#compile/airflow-requirements.ts';
+import { findAirflow } from '#compile/choose-runtime.ts';
 import { compileFile, findDifferences } from '#compile/compile-file.ts';
-import type { Compiled, CompiledDag, CompileProblem, CompileRequest, NeededSecret } from '#compile/compiled.ts';
+import type { Compiled, CompiledDag, CompileProblem, CompileRequest, InstalledAirflow, NeededSecret } from '#compile/compiled.ts';
 import { type Dependencies, LOCK, MANIFEST, readDependencies } from '#compile/dependencies.ts';
 import { applyProject, Project } from '#compile/project.ts';
 import { openWarmParsers } from '#compile/parser.ts';
@@ -64,6 +67,7 @@ export class ProjectCompiler {
   readonly project: Project;
   readonly #tools: CompileTools;
   readonly #environments: Environments;
+  readonly #airflow = new Map<string, Promise<InstalledAirflow | null>>();
   /** What a file gave before its project had a say: another reading is held against that. */
   readonly #bare = new WeakMap<Compiled, { readonly compiled: Compiled; readonly request: CompileRequest }>();
 
@@ -148,17 +152,34 @@ export class ProjectCompiler {
       const layers = this.project.layersOf(file);
       const dependencies = readDependencies(layers);
       if (dependencies.problems.length > 0) return refused(dependencies.problems);
-      if (this.project.runtimeOf(file) === 'airflow') return refused([runtimeProblem(layers)]);
-      const interpreter = dependencies.python === null ? python : await this.#environments.python(dependencies.python, python, say);
+      const runtime = this.project.runtimeOf(file);
+      const needs = await this.#pythonNeeds(dependencies.python, runtime);
+      const untested = untestedPin(needs);
+      if (untested !== null && runtime !== 'leoflow') return refused([untestedProblem(layers, untested)]);
+      const interpreter = needs === null ? python : await this.#environments.python(needs, python, say);
       const nodeModules = dependencies.node === null ? null : await this.#environments.node(dependencies.node, say);
       const said = this.project.importPathsOf(file);
       const importPaths = said.length > 0 ? said : (this.#tools.importPaths ?? []);
-      const request: CompileRequest = { root: this.project.root, file, python: interpreter, importPaths, nodeModules, bytecode: bytecodeFolder(config), parsers: this.#tools.parsers ?? null, environment: userEnvironment(), secrets: { variables: {}, connections: {} }, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS };
-      return { kind: 'ready', layers, dependencies, request };
+      const request: CompileRequest = { root: this.project.root, file, python: interpreter, runtime, airflow: await this.#airflowOf(interpreter, runtime), importPaths, nodeModules, bytecode: bytecodeFolder(config), parsers: this.#tools.parsers ?? null, environment: userEnvironment(), secrets: { variables: {}, connections: {} }, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS };
+      return { kind: 'ready', layers, dependencies: { ...dependencies, python: needs }, request };
     } catch (error) {
       if (!(error instanceof AppError) || !REFUSALS.has(error.code)) throw error;
       return refused([{ file, line: null, column: null, message: error.message, hint: error.hint }]);
     }
+  }
+
+  /** The packages of a file's environment: with Airflow's own, when the project says that its files run by the Task SDK. */
+  async #pythonNeeds(said: Dependencies['python'], runtime: ProjectRuntime): Promise<Dependencies['python']> {
+    if (runtime === 'leoflow' || (runtime === 'auto' && !namesAirflow(said))) return said;
+    return said === null && await this.#airflowOf(this.#tools.python, runtime) !== null ? null : withAirflow(said);
+  }
+
+  /** Asked once per interpreter: an environment that is made stays as it is. */
+  #airflowOf(python: string, runtime: ProjectRuntime): Promise<InstalledAirflow | null> {
+    if (runtime === 'leoflow') return Promise.resolve(null);
+    const asked = this.#airflow.get(python) ?? findAirflow(python);
+    this.#airflow.set(python, asked);
+    return asked;
   }
 }
 
@@ -166,9 +187,11 @@ type Prepared =
   | { readonly kind: 'refused'; readonly problems: readonly CompileProblem[] }
   | { readonly kind: 'ready'; readonly request: CompileRequest; readonly layers: readonly ProjectLayer[]; readonly dependencies: Dependencies };
 
-function runtimeProblem(layers: readonly ProjectLayer[]): CompileProblem {
-  const layer = layers.findLast((one) => one.settings.runtime !== undefined);
-  return { file: layer?.path ?? '', line: layer?.placeOf(['runtime']).line ?? null, column: layer?.placeOf(['runtime']).column ?? null, message: 'runtime: airflow: this version runs DAG files with its own runtime only', hint: 'Remove the line; `leoflow assess DIR` says which files that covers.' };
+/** A project that pins a release of Airflow which is not tested. */
+function untestedProblem(layers: readonly ProjectLayer[], pin: string): CompileProblem {
+  const layer = layers.findLast((one) => one.settings.dependencies?.python !== undefined);
+  const place = layer?.placeOf(['dependencies', 'python']);
+  return { file: layer?.path ?? '', line: place?.line ?? null, column: place?.column ?? null, message: `${pin}: runtime airflow is tested with Airflow ${TESTED_LINE}`, hint: `Pin apache-airflow==${TESTED_LINE}.*, or say runtime: leoflow.` };
 }
 
 /** Names only: who imports the file elsewhere looks the values up there. */

@@ -2,6 +2,10 @@
 import type { ImportSecrets } from '#contract/attempt.ts';
 import type { WarmParsers } from './warm-parsers.ts';
 import type { Dag } from '#contract/dag.ts';
+import type { ProjectRuntime } from '#contract/project.ts';
+
+/** Versions of Airflow's core and Task SDK in an environment. */
+export interface InstalledAirflow { readonly core: string; readonly sdk: string }
 
 /** One file for a front end. `python` is an interpreter’s path, `environment` all that user code sees of this process. */
 export interface CompileRequest {
@@ -10,6 +14,10 @@ export interface CompileRequest {
   /** Path of the DAG file below `root`. */
   readonly file: string;
   readonly python: string;
+  /** Which runtime a Python file is to have. */
+  readonly runtime: ProjectRuntime;
+  /** What the interpreter's environment holds of Airflow; null: nothing. */
+  readonly airflow: InstalledAirflow | null;
   /** Folders that code is imported from after `root`, whole paths. */
   readonly importPaths: readonly string[];
   /** Where packages of Node are found that the project folder itself does not hold; null: nowhere else. */
@@ -63,6 +71,8 @@ export interface Compiled {
   readonly needed?: readonly NeededSecret[];
   /** Files below the project that were read beside the DAG file, sound or not: who watches it watches them. */
   readonly read?: readonly string[];
+  /** Which runtime read a Python file. */
+  readonly runtime?: 'leoflow' | 'airflow';
 }
 
 /** `file:line:column: message`, as much of the place as is known; then the excerpt, and the hint on a line of its own. */

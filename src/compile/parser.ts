@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LIMITS } from '#contract/config.ts';
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
@@ -11,7 +11,8 @@ import { type Finished, run } from '#platform/exec.ts';
 import type { CompiledDag, CompileProblem, CompileRequest, GivenFields, NeededSecret } from './compiled.ts';
 import { WarmParsers } from './warm-parsers.ts';
 
-const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
+/** Where our own Python lies: programs of it are started there. */
+export const PYTHON_FOLDER = join(import.meta.dirname, '..', '..', 'python');
 
 /** An error or a warning of the parser. `place`: in a drawing, number of the DAG and keys down to what is meant. */
 export interface ParserFinding {
@@ -53,7 +54,25 @@ export async function runParser(request: CompileRequest, options: ParserOptions)
 
 /** A parser for many files: see `WarmParsers`. @param bytecode as in a request */
 export function openWarmParsers(bytecode: string): WarmParsers {
-  return new WarmParsers({ cwd: PYTHON_FOLDER, args: ['-m', 'leoflow.parse', '--serve'], environment: { ...userEnvironment(), PYTHONPATH: PYTHON_FOLDER, LEOFLOW_PARSE_BYTECODE_FOLDER: bytecode } });
+  return new WarmParsers({ cwd: PYTHON_FOLDER, environment: { ...userEnvironment(), PYTHONPATH: PYTHON_FOLDER, ...foldersOf(bytecode) } });
+}
+
+/** Where a parser keeps bytecode, and what Airflow writes into its home. */
+function foldersOf(bytecode: string | null): Readonly<Record<string, string>> {
+  return bytecode === null ? {} : { LEOFLOW_PARSE_BYTECODE_FOLDER: bytecode, LEOFLOW_PARSE_AIRFLOW_HOME: join(dirname(bytecode), 'airflow') };
+}
+
+/** The program that parses by the project's own Task SDK. */
+export const AIRFLOW_PARSER = 'leoflow.airflow_runtime.parse';
+
+/** What a warm parser is started with; null when there is none of this kind. One of Airflow's has read the settings of one project. */
+function serveArgs(module: string, request: CompileRequest): readonly string[] | null {
+  if (module === 'leoflow.parse') return ['-m', module, '--serve'];
+  return module === AIRFLOW_PARSER ? ['-m', module, '--serve', ...placeArgs(request)] : null;
+}
+
+function placeArgs({ root, importPaths }: CompileRequest): readonly string[] {
+  return ['--root', root, ...importPaths.flatMap((path) => ['--path', path])];
 }
 
 /** Runs one of our Python programs on a file. @returns the JSON text it printed, or the problem that there is none */
@@ -72,12 +91,13 @@ type Done = Omit<Finished, 'signal'> & { readonly signal: string | number | null
 /** Without warm parsers, and when one ended before it answered, a new process does it. */
 async function runWarmOrCold(request: CompileRequest, options: ParserOptions & { readonly module: string }): Promise<Done> {
   const given = giveSecrets(request);
-  const argv = [join(request.root, request.file), '--root', request.root, ...request.importPaths.flatMap((path) => ['--path', path]), ...(options.args ?? [])];
+  const argv = [join(request.root, request.file), ...placeArgs(request), ...(options.args ?? [])];
   const limits = { timeoutMs: request.importTimeoutSeconds * 1000, maxOutputBytes: LIMITS.maxParseOutputBytes };
-  const environment = { PYTHONHASHSEED: '0', ...request.environment, PYTHONPATH: PYTHON_FOLDER, ...(request.bytecode === null ? {} : { LEOFLOW_PARSE_BYTECODE_FOLDER: request.bytecode }), ...given.environment, ...options.environment };
+  const environment = { PYTHONHASHSEED: '0', ...request.environment, PYTHONPATH: PYTHON_FOLDER, ...foldersOf(request.bytecode), ...given.environment, ...options.environment };
   try {
+    const serve = serveArgs(options.module, request);
     const job = { argv, hashSeed: environment.PYTHONHASHSEED, cwd: request.root, environment, input: options.input ?? null, ...limits };
-    const warm = options.module === 'leoflow.parse' ? await request.parsers?.run(request.python, job) : null;
+    const warm = serve === null ? null : await request.parsers?.run(request.python, { ...job, serve });
     return warm ?? await run(request.python, ['-m', options.module, ...argv], { cwd: PYTHON_FOLDER, env: environment, ...limits, ...(options.input === undefined ? {} : { input: options.input }) });
   } catch (cause) {
     throw new AppError('python_missing', `cannot start ${request.python}`, { cause });

@@ -4,6 +4,8 @@ import { type Finished, type LineProgram, startLineProgram } from '#platform/exe
 
 /** One parse, as `run` of platform/exec.ts takes it. */
 export interface ParseJob {
+  /** How a parser that serves such jobs is started, after the interpreter. */
+  readonly serve: readonly string[];
   readonly argv: readonly string[];
   /** A parser's hash seed is that of its start: each seed has a parser of its own. */
   readonly hashSeed: string;
@@ -20,9 +22,9 @@ type Take = (answer: Answer | null) => void;
 interface ParserProcess { readonly program: Promise<LineProgram>; readonly waiting: Map<string, Take> }
 
 /** How a parser that serves is started. Its folder is one of ours: Python imports from there first, and a project may have a json.py. */
-interface ParserStart { readonly cwd: string; readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> }
+interface ParserStart { readonly cwd: string; readonly environment: Readonly<Record<string, string>> }
 
-/** One warm parser per interpreter and hash seed, started when it is first needed. `close` ends them. */
+/** One warm parser per interpreter, kind and hash seed, started when it is first needed. `close` ends them. */
 export class WarmParsers {
   readonly #start: ParserStart;
   readonly #warm = new Map<string, ParserProcess>();
@@ -34,7 +36,7 @@ export class WarmParsers {
 
   /** Parses one file. Null when there is no warm parser to do it: it could not be started, or it ended. */
   async run(python: string, job: ParseJob): Promise<Omit<Finished, 'signal'> & { readonly signal: number | null } | null> {
-    const warm = this.#warm.get(`${python} ${job.hashSeed}`) ?? this.#begin(python, job.hashSeed);
+    const warm = this.#warm.get(keyOf(python, job)) ?? this.#begin(python, job);
     let program: LineProgram;
     try {
       program = await warm.program;
@@ -56,11 +58,11 @@ export class WarmParsers {
     return answer === null ? null : { ...answer, timedOut };
   }
 
-  #begin(python: string, hashSeed: string): ParserProcess {
-    const key = `${python} ${hashSeed}`;
+  #begin(python: string, job: ParseJob): ParserProcess {
+    const key = keyOf(python, job);
     const waiting = new Map<string, Take>();
-    const program = startLineProgram(python, this.#start.args, {
-      cwd: this.#start.cwd, env: { ...this.#start.environment, PYTHONHASHSEED: hashSeed }, onLine: (line) => {
+    const program = startLineProgram(python, job.serve, {
+      cwd: this.#start.cwd, env: { ...this.#start.environment, PYTHONHASHSEED: job.hashSeed }, onLine: (line) => {
         const answer = JSON.parse(line) as Answer;
         waiting.get(answer.id)?.(answer);
         waiting.delete(answer.id);
@@ -84,4 +86,8 @@ export class WarmParsers {
       await started?.ended;
     }));
   }
+}
+
+function keyOf(python: string, { serve, hashSeed }: ParseJob): string {
+  return JSON.stringify([python, hashSeed, ...serve]);
 }

@@ -1,4 +1,5 @@
 // The agent protocol: what one execution is told, what it reports, and how server, launcher and fork servers talk.
+import type { Deferral } from './execution-api.ts';
 import type { AttemptId, ExecutionId, RunUuid, VersionId } from './ids.ts';
 import type { Cause, RunType, TaskState } from './states.ts';
 
@@ -45,6 +46,8 @@ export interface ExecutionSpec {
   /** First start of this try (ISO), for sensors in reschedule mode. */
   readonly first_start?: string;
   readonly execution_timeout_seconds?: number;
+  /** The try goes on after a deferral: the method to call instead of `execute`, and its arguments (JSON text in the Task SDK's serialization, the event among them). */
+  readonly resume?: { readonly next_method: string; readonly next_kwargs: string };
   /** Set in the task's environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -58,6 +61,17 @@ export interface ReportedXCom {
   readonly mapped_length: number | null;
 }
 
+/** An asset that a task has updated. With `alias` the asset belongs to that alias from now on; `extra` is JSON. */
+export interface ReportedAssetEvent {
+  readonly name: string;
+  readonly uri: string;
+  readonly group?: string;
+  readonly extra: unknown;
+  readonly alias?: string;
+  /** The asset's own extra, where the alias makes the asset. */
+  readonly asset_extra?: unknown;
+}
+
 /** A Python exception: class name, text (may be cut), traceback as Python prints it (its end, when it is long). */
 export interface ReportedError {
   readonly type: string;
@@ -68,7 +82,7 @@ export interface ReportedError {
 /** The one report that ends an execution. */
 export interface ExecutionReport {
   readonly execution_id: ExecutionId;
-  readonly outcome: 'success' | 'failed' | 'skipped' | 'up_for_reschedule';
+  readonly outcome: 'success' | 'failed' | 'skipped' | 'up_for_reschedule' | 'deferred' | 'removed' | 'upstream_failed';
   /** With `failed`: the cause; default `user_error`. */
   readonly cause?: Cause;
   /** With `failed`: no retry, whatever is left (AirflowFailException, a sensor's time-out). */
@@ -79,6 +93,10 @@ export interface ExecutionReport {
   readonly skips?: SkipDecision;
   /** With `up_for_reschedule`: seconds from now until the next poke. */
   readonly reschedule_in_seconds?: number;
+  /** With `deferred`: what the task waits for. */
+  readonly deferral?: Deferral;
+  /** With `success`: events of assets, registered in the same commit. */
+  readonly asset_events?: readonly ReportedAssetEvent[];
   readonly started_at: string;
   readonly ended_at: string;
   readonly rendered_map_index?: string;
@@ -137,6 +155,22 @@ export type VariableRequest =
 /** What runs a task's code on this machine: our Python, or the project's Node. Children are parked per kind. */
 export type BodyRuntime = 'python' | 'node';
 
+/**
+ * Work of a version that is no task, made in its own environment: a question about its timetable (`ask`), or callbacks.
+ * `body` is JSON text for leoflow.airflow_runtime.calls; `token` is the bearer of its own calls to /execution.
+ */
+export interface VersionCall {
+  readonly id: string;
+  readonly kind: 'ask' | 'callbacks';
+  readonly body: string;
+  readonly token?: string;
+  readonly log_file?: string;
+  readonly timeout_seconds: number;
+}
+
+/** What a call came to; `value` is JSON text. */
+export type CallAnswer = { readonly kind: 'done'; readonly value: string } | { readonly kind: 'failed'; readonly error: ReportedError };
+
 // ── launcher and fork servers: newline-delimited JSON over unix sockets in the home folder ──────────────────────────
 
 /** What a fork server serves: one DAG version, imported once. */
@@ -150,6 +184,8 @@ export interface ForkServerSpec {
   /** Further import folders, e.g. the live project folder in `lite`. */
   readonly path: readonly string[];
   readonly python: string;
+  /** `airflow`: the file is imported by the project's own Task SDK, and its supervisor runs the tasks. Absent: our own runtime. */
+  readonly runtime?: 'airflow';
   readonly env: Readonly<Record<string, string>>;
   /** What the DAG file reads while it is imported. It is handed over in memory and written nowhere. */
   readonly import_secrets?: ImportSecrets;
@@ -191,6 +227,10 @@ export type ToForkServer =
   | { readonly op: 'hello'; readonly epoch: number; readonly agent_socket: string }
   /** Fork that many children which park on the agent socket. */
   | { readonly op: 'park'; readonly epoch: number; readonly count: number; readonly runtime?: BodyRuntime }
+  /** Keep one trigger host, a child that runs the triggers of this version's tasks; `wanted` false lets it end. Told again, it changes nothing. */
+  | { readonly op: 'host'; readonly epoch: number; readonly wanted: boolean }
+  /** Fork a child that makes a call and tells its answer to the agent's socket. */
+  | { readonly op: 'call'; readonly epoch: number; readonly call: VersionCall }
   /** Fork a child with the job in hand. A known execution id is refused. */
   | { readonly op: 'run'; readonly epoch: number; readonly spec: ExecutionSpec }
   | { readonly op: 'cancel'; readonly epoch: number; readonly execution_id: ExecutionId; readonly grace_seconds: number };
@@ -202,6 +242,10 @@ export type FromForkServer =
   /** A parked child began this execution, or a `run` was forked. */
   | { readonly op: 'begun'; readonly execution_id: ExecutionId; readonly pid: number }
   | { readonly op: 'exited'; readonly children: readonly ExitedChild[] }
+  /** The trigger host is gone although it is wanted. */
+  | { readonly op: 'host_ended'; readonly status: number; readonly signal: number | null }
+  /** The child that made a call has ended, answered or not. */
+  | { readonly op: 'call_ended'; readonly id: string; readonly status: number; readonly signal: number | null }
   | { readonly op: 'alive'; readonly running: readonly ExecutionId[] };
 
 /** A child that was waited for. `status` is −1 when a signal ended it. */

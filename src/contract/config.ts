@@ -113,6 +113,15 @@ export const LIMITS = {
   valueStoreTimeoutMs: 5_000,
   /** Ended spans that wait for the collector; what comes on top is dropped. */
   maxQueuedSpans: 8_192,
+  /** Arguments of one trigger, and of what follows it; events of assets in one report. */
+  maxDeferralBytes: 4 * 1024 * 1024,
+  maxAssetEvents: 1_000,
+  /** Triggers that a host is told of in one answer, and characters of their arguments; the rest follows. */
+  maxTriggerOrders: 1_000,
+  maxTriggerOrderBytes: 8 * 1024 * 1024,
+  /** Triggers that one host runs at once, and events that it tells in one call. */
+  maxHostTriggers: 50_000,
+  maxTriggerEventsAtOnce: 1_000,
   maxParseOutputBytes: 32 * 1024 * 1024,
   /** A dag.yaml. */
   maxDagYamlBytes: 1024 * 1024,

@@ -42,6 +42,7 @@ export const ERRORS = {
   secret_unreadable: kind(500, 65, 'Set it again.'),
   secrets_unavailable: kind(424, 69, 'Check the secrets backend and what LEOFLOW_SECRETS_BACKEND and its settings say; then run the task again.', true),
   stale: kind(409, 75, 'This execution was closed before; nothing was changed.'),
+  call_failed: kind(500, 70, 'See the traceback: it is the project’s own code.'),
   not_leading: kind(503, 69, 'Another server leads; try that one.', true),
   disk_full: kind(507, 73, 'Free some space in the folder named.', true),
   reader_usage: kind(400, 2, 'See the command’s --help.'),

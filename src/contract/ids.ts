@@ -10,6 +10,8 @@ export type RunUuid = Branded<'RunUuid'>;
 export type AttemptId = Branded<'AttemptId'>;
 /** A UUIDv7 naming one launch of a try. Never reused. */
 export type ExecutionId = Branded<'ExecutionId'>;
+/** A UUIDv7 naming one wait for a trigger: made when an execution defers, gone when the wait is over. */
+export type TriggerId = Branded<'TriggerId'>;
 /** A UUID naming one immutable DAG version. */
 export type VersionId = Branded<'VersionId'>;
 

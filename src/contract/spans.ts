@@ -33,7 +33,7 @@ export interface ExecutionSpan extends Period {
   readonly run: RunUuid;
   readonly attemptId: AttemptId;
   readonly executionId: ExecutionId;
-  readonly state: 'success' | 'failed' | 'skipped' | 'up_for_reschedule' | 'lost' | 'cancelled';
+  readonly state: 'success' | 'failed' | 'skipped' | 'up_for_reschedule' | 'deferred' | 'lost' | 'cancelled';
   readonly cause: Cause | null;
   readonly userCode: Period | null;
   readonly reportedMs: number | null;

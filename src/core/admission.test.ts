@@ -25,9 +25,9 @@ function candidate(run: RunSnapshot, taskId: string, mapIndex = -1): Candidate {
 
 const nameOf = ({ run, instance }: Candidate): string => `${run.runId}.${instance.task.id}${instance.mapIndex < 0 ? '' : `[${instance.mapIndex}]`}`;
 
-function admission(more: { parallelism?: number; pools?: Record<string, number>; paused?: Set<string> } = {}): Admission {
-  const { parallelism = 1000, pools = { default_pool: 128 }, paused = new Set() } = more;
-  return new Admission(parallelism, { poolSlots: (name) => pools[name] ?? null, isPaused: (dagId) => paused.has(dagId) });
+function admission(more: { parallelism?: number; pools?: Record<string, number>; paused?: Set<string>; counting?: Set<string> } = {}): Admission {
+  const { parallelism = 1000, pools = { default_pool: 128 }, paused = new Set(), counting = new Set() } = more;
+  return new Admission(parallelism, { poolOf: (name) => (pools[name] === undefined ? null : { slots: pools[name], includeDeferred: counting.has(name) }), isPaused: (dagId) => paused.has(dagId) });
 }
 
 function takeAll(queue: Admission): Candidate[] {
@@ -144,10 +144,29 @@ describe('nobody starves', () => {
   });
 });
 
+it('deferred instances hold slots of pools that count them, and no others', () => {
+  const run = runOf([task('d', [], { pool: 'p', pool_slots: 2 }), task('a', [], { pool: 'p' }), task('b', [], { pool: 'p' }), task('c', [], { pool: 'p' })]);
+  const counting = new Set(['p']);
+  const queue = admission({ parallelism: 3, pools: { p: 3 }, counting });
+  const deferred = candidate(run, 'd');
+  queue.defer(deferred);
+  queue.defer(deferred);
+  for (const id of ['a', 'b', 'c']) queue.add(candidate(run, id));
+  assert.deepEqual(takeAll(queue).map(nameOf), ['r.a']);
+  assert.deepEqual(queue.findBlocked(candidate(run, 'b')), { resource: 'pool p', used: 3, limit: 3 });
+  queue.resume(deferred.instance);
+  queue.resume(deferred.instance);
+  assert.deepEqual(takeAll(queue).map(nameOf), ['r.b', 'r.c'], 'parallelism never counted it');
+  counting.clear();
+  queue.defer(deferred);
+  queue.occupy(candidate(run, 'a'), -1);
+  assert.equal(queue.findBlocked(candidate(run, 'a')), null, 'the pool counts deferred ones no more');
+});
+
 it('ten thousand that wait cost nothing', () => {
   const run = runOf([task('m', [], { expand: product(1), pool: 'p' }), task('other')]);
   let asked = 0;
-  const queue = new Admission(1_000_000, { poolSlots: (name) => { asked += 1; return name === 'p' ? 1 : 100_000; }, isPaused: () => false });
+  const queue = new Admission(1_000_000, { poolOf: (name) => { asked += 1; return { slots: name === 'p' ? 1 : 100_000, includeDeferred: false }; }, isPaused: () => false });
   for (let index = 0; index < 10_000; index += 1) queue.add(candidate(run, 'm', index));
   const [running] = takeAll(queue);
   asked = 0;

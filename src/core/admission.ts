@@ -9,15 +9,18 @@ export interface Candidate {
 }
 
 /** A resource with `limit` slots; −1 is unlimited. */
-interface Resource { used: number; limit: number }
+interface Resource { used: number; limit: number; /** Slots of a pool that deferred instances hold. */ deferred: number }
+
+/** `slots` −1 is unlimited. Deferred instances hold their slots where the pool says so. */
+export interface PoolLimit { readonly slots: number; readonly includeDeferred: boolean }
 
 /** Why a candidate waits, in the words `tasks explain` shows: resource, slots in use, slots there are. */
 export interface Blocked { readonly resource: string; readonly used: number; readonly limit: number }
 
 /** What admission asks anew each time, because people may change it at any moment. */
 export interface AdmissionRules {
-  /** Slots of a pool, −1 unlimited, null when there is no such pool. */
-  poolSlots(name: string): number | null;
+  /** Null when there is no such pool. */
+  poolOf(name: string): PoolLimit | null;
   /** Instances of a paused DAG do not start. */
   isPaused(dagId: string): boolean;
 }
@@ -35,11 +38,14 @@ export class Admission {
   /** Names of the resources that belong to one run. */
   readonly #ofRun = new Map<string, Set<string>>();
   readonly #queued = new Map<Instance, Entry>();
+  /** Slots of deferred instances by pool, whether the pool counts them or not: that may change. */
+  readonly #deferred = new Map<string, number>();
+  readonly #deferring = new Set<Instance>();
   #arrivals = 0;
   readonly #rules: AdmissionRules;
 
   constructor(parallelism: number, rules: AdmissionRules) {
-    this.#resources.set('parallelism', { used: 0, limit: parallelism });
+    this.#resources.set('parallelism', { used: 0, limit: parallelism, deferred: 0 });
     this.#rules = rules;
   }
 
@@ -94,6 +100,26 @@ export class Admission {
     for (const { name } of this.#needs(candidate)) this.#reopen(name);
   }
 
+  /** An instance waits for a trigger: in pools that count such it holds its slots, and nowhere else. */
+  defer({ instance }: Candidate): void {
+    if (this.#deferring.has(instance)) return;
+    this.#deferring.add(instance);
+    this.#countDeferred(instance, 1);
+  }
+
+  /** It waits no more; whoever waited for its slots competes again. */
+  resume(instance: Instance): void {
+    if (!this.#deferring.delete(instance)) return;
+    this.#countDeferred(instance, -1);
+    this.#reopen(poolOf(instance));
+  }
+
+  #countDeferred(instance: Instance, by: 1 | -1): void {
+    const name = poolOf(instance);
+    this.#deferred.set(name, (this.#deferred.get(name) ?? 0) + by * (instance.task.task.pool_slots ?? 1));
+    this.#pool(name, this.#resources.get(name));
+  }
+
   /** After a pool was resized or a DAG unpaused: everybody behind it is looked at again. */
   reopenAll(): void {
     for (const [name, heaps] of this.#parked) {
@@ -115,7 +141,8 @@ export class Admission {
   findBlocked(candidate: Candidate): Blocked | null {
     for (const { name, slots } of this.#needs(candidate)) {
       const resource = this.#resource(name, candidate);
-      if (resource.limit >= 0 && resource.used + slots > resource.limit) return { resource: name, used: resource.used, limit: resource.limit };
+      const used = resource.used + resource.deferred;
+      if (resource.limit >= 0 && used + slots > resource.limit) return { resource: name, used, limit: resource.limit };
     }
     return null;
   }
@@ -153,7 +180,7 @@ export class Admission {
   #free(resource: string): number {
     const found = this.#resources.get(resource);
     if (found === undefined || found.limit < 0) return Number.POSITIVE_INFINITY;
-    return found.limit - found.used;
+    return found.limit - found.used - found.deferred;
   }
 
   #needs({ run, instance }: Candidate): { name: string; slots: number }[] {
@@ -161,7 +188,7 @@ export class Admission {
     const needs = [
       { name: `unpaused ${run.dagId}`, slots: 1 },
       { name: 'parallelism', slots: 1 },
-      { name: `pool ${task.pool ?? DAG_DEFAULTS.pool}`, slots: task.pool_slots ?? 1 },
+      { name: poolOf(instance), slots: task.pool_slots ?? 1 },
       { name: `max_active_tasks@${run.id}`, slots: 1 },
     ];
     if (task.max_active_tis_per_dag !== undefined) needs.push({ name: `max_active_tis_per_dag of ${run.dagId}.${task.task_id}`, slots: 1 });
@@ -171,24 +198,37 @@ export class Admission {
 
   #resource(name: string, { run, instance }: Candidate): Resource {
     const found = this.#resources.get(name);
+    if (name.startsWith('pool ')) return this.#pool(name, found);
     if (found !== undefined) {
-      if (name.startsWith('pool ') || name.startsWith('unpaused ')) found.limit = this.#limit(name, run, instance);
+      if (name.startsWith('unpaused ')) found.limit = this.#limit(name, run, instance);
       return found;
     }
-    const made = { used: 0, limit: this.#limit(name, run, instance) };
+    const made = { used: 0, limit: this.#limit(name, run, instance), deferred: 0 };
     this.#resources.set(name, made);
     if (name.endsWith(`@${run.id}`)) this.#ofRun.set(run.id, (this.#ofRun.get(run.id) ?? new Set()).add(name));
     return made;
   }
 
+  #pool(name: string, found: Resource | undefined): Resource {
+    const { slots, includeDeferred } = this.#rules.poolOf(name.slice(5)) ?? { slots: 0, includeDeferred: false };
+    const pool = found ?? { used: 0, limit: 0, deferred: 0 };
+    pool.limit = slots;
+    pool.deferred = includeDeferred ? (this.#deferred.get(name) ?? 0) : 0;
+    if (found === undefined) this.#resources.set(name, pool);
+    return pool;
+  }
+
   #limit(name: string, run: RunSnapshot, instance: Instance): number {
     const { task } = instance.task;
-    if (name.startsWith('pool ')) return this.#rules.poolSlots(name.slice(5)) ?? 0;
     if (name.startsWith('unpaused ')) return this.#rules.isPaused(run.dagId) ? 0 : -1;
     if (name.startsWith('max_active_tasks@')) return run.graph.dag.max_active_tasks ?? DAG_DEFAULTS.maxActiveTasks;
     if (name.startsWith('max_active_tis_per_dagrun')) return task.max_active_tis_per_dagrun ?? -1;
     return task.max_active_tis_per_dag ?? -1;
   }
+}
+
+function poolOf({ task: { task } }: Instance): string {
+  return `pool ${task.pool ?? DAG_DEFAULTS.pool}`;
 }
 
 /** `behind`: the resource it was parked behind last. */

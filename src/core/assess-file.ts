@@ -23,7 +23,7 @@ export interface FileEvidence {
 }
 
 /**
- * runs: as it is. packages: once they are installed. sdk: with the real Task SDK and the providers named. value: once a variable or connection is set.
+ * runs: as it is. packages: once they are installed. sdk: with runtime airflow and the providers named. value: once a variable or connection is set.
  * cannot: not as it is written; Airflow 3 would refuse most of these as well. none: it holds no DAG.
  */
 export type Verdict = 'runs' | 'packages' | 'sdk' | 'value' | 'cannot' | 'none';

@@ -1,7 +1,9 @@
 // What a run does next: outcomes in, state changes and ready instances out. Knows no clock and no database.
 // It changes the snapshot it is given (a cache that is dropped when the commit of its changes fails) and nothing else.
 import type { SkipDecision } from '#contract/attempt.ts';
+import type { Deferral } from '#contract/execution-api.ts';
 import { INFRA_CAUSES, isFinished, type Cause, type RunState } from '#contract/states.ts';
+import { defer, resume, TIMED_OUT } from './deferral.ts';
 import { affectedIndexes, dependencyVerdict, type Verdict } from './dependencies.ts';
 import { reviseIndexes, tryExpand } from './expand-task.ts';
 import { finish, instancesOf, type Plan, type PlanLimits, touch } from './plan.ts';
@@ -11,7 +13,8 @@ import { addInstance, forgetLengths, isActive, isOfItsTime, newInstance, setStat
 /** How one execution ended. */
 export type Outcome =
   | { readonly kind: 'success'; readonly skips: SkipDecision | null }
-  | { readonly kind: 'skipped' }
+  | { readonly kind: 'skipped' | 'removed' | 'upstream_failed' }
+  | { readonly kind: 'deferred'; readonly deferral: Deferral }
   | { readonly kind: 'failed'; readonly cause: Cause; readonly noRetry: boolean; readonly reason: string | null }
   | { readonly kind: 'up_for_reschedule'; readonly afterMs: number };
 
@@ -45,17 +48,23 @@ export function recordOutcome(plan: Plan, instance: Instance, ended: { outcome: 
   instance.endedAt = plan.now;
   switch (outcome.kind) {
     case 'success':
-      instance.skips = outcome.skips;
+      // Those that it pushed while it ran are there already.
+      instance.skips = outcome.skips ?? instance.skips;
       instance.cause = null;
       finish(plan, instance, 'success');
       if (outcome.skips?.all === true) skipAllBelow(plan, instance);
       return;
-    case 'skipped':
+    case 'skipped': case 'removed': case 'upstream_failed':
       instance.cause = null;
-      finish(plan, instance, 'skipped');
+      finish(plan, instance, outcome.kind);
+      return;
+    case 'deferred':
+      instance.cause = null;
+      defer(plan, instance, outcome.deferral);
       return;
     case 'up_for_reschedule':
       instance.cause = null;
+      instance.wait = null;
       instance.wakeAt = plan.now + outcome.afterMs;
       setState(plan.run, instance, 'up_for_reschedule');
       return;
@@ -85,6 +94,7 @@ function recordFailure(plan: Plan, instance: Instance, failed: { outcome: Extrac
       dagId: plan.run.dagId, taskId: task.task_id, logicalDate: plan.run.logicalDate === null ? null : new Date(plan.run.logicalDate).toISOString(),
     });
     instance.wakeAt = plan.now + seconds * 1000;
+    instance.wait = null;
     setState(plan.run, instance, 'up_for_retry');
     return;
   }
@@ -170,6 +180,12 @@ function applyVerdict(plan: Plan, instance: Instance, verdict: Exclude<Verdict, 
     finish(plan, instance, 'success');
     return;
   }
+  const { start_trigger: trigger } = instance.task.task;
+  if (trigger !== undefined) {
+    instance.startedAt ??= plan.now;
+    defer(plan, instance, { ...trigger, timeout_seconds: trigger.timeout_seconds ?? null });
+    return;
+  }
   setState(plan.run, instance, 'scheduled');
   plan.ready.push(instance);
 }
@@ -180,6 +196,7 @@ function beginTry(plan: Plan, instance: Instance): void {
   instance.startedAt = null;
   instance.endedAt = null;
   instance.infraFailures = 0;
+  instance.skips = null;
   if (instance.tryNumber > 1) forgetLengths(plan.run, instance);
 }
 
@@ -265,7 +282,8 @@ export function wakeInstances(plan: Plan): number | null {
       touch(plan, instance);
       instance.wakeAt = null;
       plan.ready.push(instance);
-    } else {
+    } else if (instance.state === 'deferred') resume(plan, instance, TIMED_OUT);
+    else {
       const { index } = instance.task;
       const current = plan.dirty.get(index);
       if (current === undefined) plan.dirty.set(index, new Set([instance.mapIndex]));

@@ -2,7 +2,7 @@
 import type { ExecutionId } from '#contract/ids.ts';
 import type { RunState, TaskState } from '#contract/states.ts';
 import { affectedIndexes } from './dependencies.ts';
-import { setState, type Instance, type RunSnapshot } from './run-snapshot.ts';
+import { setState, type Instance, type RunSnapshot, type TriggerWait } from './run-snapshot.ts';
 
 /** Where an instance stood before this plan; the compare-and-set of its move. */
 export interface Origin {
@@ -10,6 +10,7 @@ export interface Origin {
   readonly executionId: ExecutionId | null;
   /** Its map index before: expansion turns row −1 into row 0. */
   readonly mapIndex: number;
+  readonly wait: TriggerWait | null;
 }
 
 /** What one decision has changed so far. `now` is epoch milliseconds; `dirty` holds what must be looked at again: task index → map indexes. */
@@ -41,7 +42,12 @@ export function beginPlan(run: RunSnapshot, now: number): Plan {
 
 /** Remembers where an instance stood before this plan first changed it. */
 export function touch(plan: Plan, instance: Instance): void {
-  if (!plan.changes.has(instance)) plan.changes.set(instance, { state: instance.state, executionId: instance.executionId, mapIndex: instance.mapIndex });
+  if (!plan.changes.has(instance)) plan.changes.set(instance, originOf(instance));
+}
+
+/** Where an instance stands now. */
+export function originOf({ state, executionId, mapIndex, wait }: Instance): Origin {
+  return { state, executionId, mapIndex, wait };
 }
 
 /** All instances of a run. */
@@ -53,6 +59,7 @@ export function* instancesOf(run: RunSnapshot): Generator<Instance> {
 export function finish(plan: Plan, instance: Instance, state: TaskState): void {
   setState(plan.run, instance, state);
   instance.wakeAt = null;
+  instance.wait = null;
   if (instance.endedAt === null) instance.endedAt = plan.now;
   markDownstream(plan, instance);
 }

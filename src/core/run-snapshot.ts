@@ -1,8 +1,25 @@
 // A run in memory: where each task instance stands and how many stand where. Rows are the truth, this is their cache.
-import type { ExecutionId, AttemptId, RunUuid, VersionId } from '#contract/ids.ts';
+import type { ExecutionId, AttemptId, RunUuid, TriggerId, VersionId } from '#contract/ids.ts';
 import type { SkipDecision } from '#contract/attempt.ts';
 import { isFinished, type Cause, type RunState, type RunType, type TaskState } from '#contract/states.ts';
 import type { Graph, GraphTask } from './graph.ts';
+
+/** A wait for a trigger, kept until the execution that goes on after it has ended. JSON texts are in the Task SDK's serialization. It is replaced, never changed. */
+export interface TriggerWait {
+  /** Null until the plan that began the wait is taken over. */
+  readonly id: TriggerId | null;
+  /** The execution that deferred; null when the task deferred before any. */
+  readonly executionId: ExecutionId | null;
+  readonly classpath: string;
+  readonly kwargs: string;
+  readonly queue: string | null;
+  readonly nextMethod: string;
+  readonly nextKwargs: string;
+  readonly createdAt: number;
+  readonly timeoutAt: number | null;
+  /** It is over: the next execution calls `nextMethod` with `nextKwargs`. */
+  readonly isOver: boolean;
+}
 
 /** One task instance. Times are epoch milliseconds of the database's clock. */
 export interface Instance {
@@ -26,6 +43,8 @@ export interface Instance {
   hostname: string | null;
   pid: number | null;
   renderedMapIndex: string | null;
+  /** Of a try that deferred. */
+  wait: TriggerWait | null;
   /** Not a row yet: this plan creates it. */
   isNew: boolean;
 }
@@ -145,6 +164,11 @@ export function forgetLengths(run: RunSnapshot, instance: Pick<Instance, 'task' 
   for (const byIndex of progressOf(run, instance.task).lengths.values()) byIndex.delete(instance.mapIndex);
 }
 
+/** Forgets the length of one value: it was deleted. */
+export function forgetLength(run: RunSnapshot, instance: Pick<Instance, 'task' | 'mapIndex'>, key: string): void {
+  progressOf(run, instance.task).lengths.get(key)?.delete(instance.mapIndex);
+}
+
 /** Length of a pushed XCom: of an unmapped task the value's own, of a mapped task the count of its pushed values. */
 export function xcomLength(run: RunSnapshot, taskId: string, key: string): number | null {
   const progress = run.tasks[run.graph.byId.get(taskId) ?? -1];
@@ -167,7 +191,7 @@ export function newInstance(task: GraphTask, mapIndex: number): Instance {
   return {
     task, mapIndex, state: null, tryNumber: 0, maxTries: task.task.retries ?? 0, infraFailures: 0, attemptId: null, executionId: null,
     wakeAt: null, startedAt: null, endedAt: null, skips: null, cause: null, reason: null,
-    scheduledAt: null, hostname: null, pid: null, renderedMapIndex: null, isNew: true,
+    scheduledAt: null, hostname: null, pid: null, renderedMapIndex: null, wait: null, isNew: true,
   };
 }
 

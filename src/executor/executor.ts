@@ -1,5 +1,5 @@
 // What starts executions. Three kinds implement it (process, container, Kubernetes); one conformance suite holds them all.
-import type { BodyRuntime, ExecutionReport, ExecutionSpec, ExitedChild, ImportSecrets, ReportedError } from '#contract/attempt.ts';
+import type { BodyRuntime, CallAnswer, ExecutionReport, ExecutionSpec, ExitedChild, ImportSecrets, ReportedError, VersionCall } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 
 /** Files and interpreter of a DAG version, ready on this machine. */
@@ -14,6 +14,8 @@ export interface PreparedVersion {
   readonly importSecrets?: ImportSecrets;
   /** Interpreter of the version's own environment; null: the server's. */
   readonly python: string | null;
+  /** The project's own Task SDK imports its file and runs its tasks; absent: our own runtime. */
+  readonly taskSdk?: true;
   /** What its bodies run in. */
   readonly runtimes: readonly BodyRuntime[];
   /** The project's own Node, when its packages bring one; null: the server's. */
@@ -62,6 +64,14 @@ export interface Executor {
   cancel(executionId: ExecutionId, graceSeconds: number): boolean;
   /** A parked child reports for work; resolves with its job, or null when it should end. */
   park(child: { readonly forkServerId: string; readonly pid: number; readonly runtime?: BodyRuntime; readonly gone: AbortSignal }): Promise<ExecutionSpec | null>;
+  /** Whether tasks of a version wait for triggers: while they do, one process runs these triggers. Told again, it changes nothing. */
+  hostTriggers(versionId: VersionId, wanted: boolean): void;
+  /** The version that a fork server serves; null when it is none of ours. */
+  versionOf(forkServerId: string): VersionId | null;
+  /** Makes a call in the version's environment. @returns its answer, JSON text. Rejects with `call_failed`, `not_leading`. */
+  call(versionId: VersionId, call: VersionCall): Promise<string>;
+  /** A child tells what its call came to. */
+  answerCall(id: string, answer: CallAnswer): void;
   /** Why a version's executions cannot start now, null when they can. */
   explain(versionId: VersionId): string | null;
   /** Stops leading. Running executions go on. */

@@ -14,6 +14,7 @@ export function forkServerSpec(id: string, version: PreparedVersion, machine: { 
   return {
     id, version_id: version.versionId, dag_id: version.dagId, root: version.root, dag_file: version.dagFile, path: version.path,
     python: version.python ?? machine.python, env: machine.environment, log_file: join(machine.home, 'logs', 'imports.log'), import_timeout_seconds: machine.importTimeoutSeconds,
+    ...(version.taskSdk === undefined ? {} : { runtime: 'airflow' as const }),
     ...(version.importSecrets === undefined ? {} : { import_secrets: version.importSecrets }),
     ...(version.nodeModules.length === 0 ? {} : { node: { interpreter: version.node ?? process.execPath, runner: NODE_RUNNER, modules: version.nodeModules } }),
   };

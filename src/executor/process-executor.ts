@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { BodyRuntime, ExecutionSpec, ExitedChild, FromForkServer, FromLauncher, ReportedError, RunningForkServer, ToLauncher } from '#contract/attempt.ts';
+import type { BodyRuntime, CallAnswer, ExecutionSpec, ExitedChild, FromForkServer, FromLauncher, ReportedError, RunningForkServer, ToLauncher, VersionCall } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
 import { callEvery, monotonicMs, settledWithin, sleep, untilAborted } from '#platform/clock.ts';
@@ -16,6 +16,8 @@ import { connectLauncher } from './launcher-link.ts';
 import { isFinal } from './prepare-problem.ts';
 import { forkSlot, parkedSlot } from './process-slots.ts';
 import { Silence } from './silence.ts';
+import { TriggerHosts } from './trigger-hosts.ts';
+import { VersionCalls } from './version-calls.ts';
 import { dismissParked, explainWarm, howEnded, isPausing, newWarm, noteBegun, noteExited, noteRefused, parkChild, refill, textOf, type Warm } from './warm.ts';
 
 /** `parked` is children kept waiting per DAG version and kind, `idleSeconds` how long a fork server without work lives, `environment` all that user code inherits. */
@@ -61,6 +63,8 @@ export class ProcessExecutor implements Executor {
   #epoch = -1;
   #isEnding = false;
   readonly #silence: Silence;
+  readonly #hosts = new TriggerHosts();
+  readonly #calls = new VersionCalls();
   #stopChecks: () => void = () => undefined;
 
   constructor(options: ProcessExecutorOptions) {
@@ -89,6 +93,7 @@ export class ProcessExecutor implements Executor {
     if (this.#events !== events) throw new AppError('not_leading', 'this server does not lead any more');
     this.#stopChecks = callEvery(1000, () => {
       this.#endIdle();
+      for (const version of this.#hosts.list()) this.#keepHost(version);
       for (const warm of this.#warm.values()) if (isPausing(warm)) this.#planRefill(warm);
       for (const who of this.#silence.take()) this.#endSilent(who);
     });
@@ -99,7 +104,7 @@ export class ProcessExecutor implements Executor {
     // After the term: somebody was still reading a run.
     if (this.#events === null) return null;
     const warm = this.#warm.get(versionId);
-    if (warm === undefined || (warm.state === 'failed' && monotonicMs() - warm.usedAt > FAILED_AGAIN_MS)) {
+    if (warm === undefined || isFailedLongAgo(warm)) {
       void this.#start(versionId);
       return null;
     }
@@ -152,6 +157,38 @@ export class ProcessExecutor implements Executor {
     return warm !== undefined;
   }
 
+  hostTriggers(versionId: VersionId, wanted: boolean): void {
+    if (this.#events === null) return;
+    this.#hosts.want(versionId, wanted, { place: this.#warm.get(versionId), epoch: this.#epoch });
+    this.#keepHost(versionId);
+  }
+
+  call(versionId: VersionId, call: VersionCall): Promise<string> {
+    if (this.#events === null) return Promise.reject(new AppError('not_leading', 'this server does not lead'));
+    const warm = this.#warm.get(versionId);
+    if (warm?.state === 'failed' && !isFailedLongAgo(warm) && warm.error !== null) return Promise.reject(new AppError('call_failed', textOf(warm.error)));
+    const answer = this.#calls.begin(versionId, call, { place: warm, epoch: this.#epoch });
+    if (warm === undefined || warm.state === 'failed') void this.#start(versionId);
+    else warm.usedAt = monotonicMs();
+    return answer;
+  }
+
+  answerCall(id: string, answer: CallAnswer): void {
+    this.#calls.answer(id, answer);
+  }
+
+  versionOf(forkServerId: string): VersionId | null {
+    return this.#find(forkServerId)?.versionId ?? null;
+  }
+
+  /** A version whose tasks wait for triggers has a fork server, whether any of them starts or not. */
+  #keepHost(versionId: VersionId): void {
+    const warm = this.#warm.get(versionId);
+    if (!this.#hosts.isWanted(versionId)) return;
+    if (warm === undefined || isFailedLongAgo(warm)) void this.#start(versionId);
+    else this.#hosts.keep(versionId, { place: warm, epoch: this.#epoch });
+  }
+
   explain(versionId: VersionId): string | null {
     const warm = this.#warm.get(versionId);
     return warm === undefined ? null : explainWarm(warm);
@@ -160,6 +197,8 @@ export class ProcessExecutor implements Executor {
   stepDown(): void {
     this.#stopChecks();
     this.#silence.forgetAll();
+    this.#hosts.clear();
+    this.#calls.clear();
     const launcher = this.#launcher;
     this.#events = null;
     this.#launcher = null;
@@ -310,6 +349,7 @@ export class ProcessExecutor implements Executor {
     warm.error = error;
     warm.usedAt = monotonicMs();
     this.#options.reporter.report({ event: 'fork_server.failed', id, dag_id: warm.dagId, error: textOf(error) });
+    this.#calls.onFailed(warm.versionId, textOf(error));
     this.#events?.onFailed(warm.versionId, error);
   }
 
@@ -340,6 +380,8 @@ export class ProcessExecutor implements Executor {
     for (const { execution_id } of running) warm.running.add(execution_id);
     this.#options.reporter.report({ event: 'fork_server.ready', id: warm.id, dag_id: warm.dagId, import_ms: importMs });
     refill(warm, { parked: this.#options.parked, epoch: this.#epoch });
+    this.#keepHost(warm.versionId);
+    this.#calls.send(warm, this.#epoch);
     this.#events?.onReady(warm.versionId);
     return running;
   }
@@ -361,6 +403,8 @@ export class ProcessExecutor implements Executor {
     switch (message.op) {
       case 'begun': noteBegun(warm, message.execution_id, message.pid); break;
       case 'alive': events.onAlive(message.running); break;
+      case 'call_ended': this.#calls.onEnded(message.id, howEnded(message)); break;
+      case 'host_ended': this.#options.reporter.report({ event: 'failure', where: 'fork server', error: this.#hosts.onEnded(warm, message) }); break;
       case 'refused': {
         const refused = noteRefused(warm, message);
         if (refused !== null) this.#lose([refused], `its fork server refused it: ${message.reason}`);
@@ -386,6 +430,8 @@ export class ProcessExecutor implements Executor {
     if (this.#warm.get(warm.versionId) !== warm) return;
     this.#warm.delete(warm.versionId);
     this.#silence.forget(warm.id);
+    this.#hosts.forget(warm.id);
+    this.#calls.onGone(warm.id);
     warm.gone.abort();
     const lost = [...warm.running];
     const { link } = warm;
@@ -420,11 +466,15 @@ export class ProcessExecutor implements Executor {
     const now = monotonicMs();
     for (const warm of this.#warm.values()) {
       const idleMs = now - warm.usedAt;
-      if (warm.state === 'ready' && warm.running.size === 0 && idleMs >= this.#options.idleSeconds * 1000) void this.#end(warm);
+      if (warm.state === 'ready' && warm.running.size === 0 && !this.#hosts.isWanted(warm.versionId) && !this.#calls.isWanted(warm.versionId) && idleMs >= this.#options.idleSeconds * 1000) void this.#end(warm);
       else if (warm.state === 'ending' && idleMs >= EXIT_MS) {
         this.#options.reporter.report({ event: 'failure', where: 'fork server', error: `${warm.id} does not end` });
         void this.#end(warm);
       }
     }
   }
+}
+
+function isFailedLongAgo(warm: Warm): boolean {
+  return warm.state === 'failed' && monotonicMs() - warm.usedAt > FAILED_AGAIN_MS;
 }

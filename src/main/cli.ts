@@ -30,7 +30,7 @@ const context: LocalContext = {
   examineRedis: async (url) => (await import('#xcom/examine-redis.ts')).examineRedis(url),
   startAgent: async (socketPath, service) => {
     const [{ startAgentServer }, { createReporter }] = await Promise.all([import('#api/agent/agent-server.ts'), import('#platform/report.ts')]);
-    return startAgentServer(socketPath, service, createReporter('error', (line) => void process.stderr.write(`${line}\n`)));
+    return startAgentServer(socketPath, service, { reporter: createReporter('error', (line) => void process.stderr.write(`${line}\n`)) });
   },
   out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text),
   outIsTerminal: process.stdout.isTTY === true, errIsTerminal: process.stderr.isTTY === true, coloured: wantsColour(process.stdout),

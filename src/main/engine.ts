@@ -16,6 +16,7 @@ import { placeOf } from '#platform/place.ts';
 import { openTraces } from '#platform/traces.ts';
 import { startAgentServer } from '#api/agent/agent-server.ts';
 import { parseReport } from '#api/agent/agent-messages.ts';
+import { createExecutionApi, type ExecutionApi } from '#api/execution/serve-execution.ts';
 import { OutcomeFiles } from '#executor/outcome-files.ts';
 import { ProcessExecutor } from '#executor/process-executor.ts';
 import { deleteLogs, logFile } from '#logs/file-log-store.ts';
@@ -58,6 +59,8 @@ export interface Engine {
   readonly keys: KeySource;
   /** Where bytes of XComs lie outside PostgreSQL; null without LEOFLOW_REDIS_URL. */
   readonly values: ValueStore | null;
+  /** Airflow's Task Execution API. */
+  readonly execution: ExecutionApi;
   /** True from the beginning of a drain: requests belong to another server. */
   readonly isStopping: boolean;
   /** Starts nothing any more and lets what runs end, or leaves it to another server. `stop` has to follow. */
@@ -102,10 +105,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     ...(options.onRunFinished === undefined ? {} : { onRunFinished: options.onRunFinished }),
     ...(traces === null ? {} : { onSpan: traces.onSpan }),
   });
-  const agents = await startAgentServer(agentAddress, scheduler, reporter);
+  const execution = createExecutionApi({ service: scheduler, database, values, secrets, config, reporter });
+  const agents = await startAgentServer(agentAddress, scheduler, { reporter, execution, hosts: scheduler });
   scheduler.start();
   return {
-    database, scheduler, values, keys, secrets,
+    database, scheduler, values, keys, secrets, execution,
     get isStopping() { return scheduler.isDraining; },
     drain: (how) => scheduler.drain(how),
     async stop(how) {

@@ -51,7 +51,7 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
       onRunFinished: (listener) => void finished.push(listener),
       readLog: async (attemptId) => readEnd(logs, await listExecutionsOf(database.pool, attemptId)),
       async serve(where) {
-        const api = await serveApi({ where, database, config: request.config, logs, values: engine.values, keys: engine.keys, reporter, version: VERSION, isStopping: () => engine.isStopping });
+        const api = await serveApi({ where, database, config: request.config, logs, values: engine.values, keys: engine.keys, execution: engine.execution, reporter, version: VERSION, isStopping: () => engine.isStopping });
         closers.push(() => api.close());
         return api;
       },

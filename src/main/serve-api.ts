@@ -3,6 +3,7 @@ import type { Config } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ValueReader } from '#contract/value-store.ts';
 import { buildApi } from '#api/server.ts';
+import type { ExecutionApi } from '#api/execution/serve-execution.ts';
 import { readSigningKey, signToken } from '#api/auth/tokens.ts';
 import type { LogStore } from '#logs/log-store.ts';
 import type { KeySource } from '#platform/key-file.ts';
@@ -24,6 +25,7 @@ interface Parts {
   readonly logs: LogStore;
   readonly values: ValueReader | null;
   readonly keys: KeySource;
+  readonly execution: ExecutionApi;
   readonly reporter: Reporter;
   readonly version: string;
   /** True when this server is being stopped: it is not ready for new requests. */

@@ -1,5 +1,5 @@
 // What follows from what happened to a run: it is planned, its changes are queued for the next commit, and who may start is told.
-import { type AttemptId, makeUuidV7 } from '#contract/ids.ts';
+import { makeUuidV7 } from '#contract/ids.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import { isFinished } from '#contract/states.ts';
 import { beginPlan, type Origin, type Plan } from '#core/plan.ts';
@@ -10,6 +10,7 @@ import type { CommitQueue } from './commit-queue.ts';
 import { keyOfCandidate } from './ending-executions.ts';
 import type { EngineMemory, Entry } from './engine-memory.ts';
 import { absorb } from './pending-run.ts';
+import { waitingTriggerOf } from './waiting-triggers.ts';
 
 /** Who hears of what a plan brings. */
 interface AdvanceHandlers {
@@ -42,7 +43,7 @@ export class AdvanceRuns {
     const { admission, limits } = this.#memory;
     settle(plan, limits);
     const { run } = entry;
-    if (plan.changes.size > 0 || plan.runFrom !== null) absorb(this.#queue.pendingOf(run), plan, () => makeUuidV7<AttemptId>(plan.now));
+    if (plan.changes.size > 0 || plan.runFrom !== null) absorb(this.#queue.pendingOf(run), plan, () => makeUuidV7(plan.now));
     for (const instance of plan.ready) admission.add({ run, instance });
     for (const instance of plan.cancels) this.#cancel(entry, instance);
     for (const [instance, origin] of plan.changes) this.#follow(entry, instance, origin);
@@ -54,11 +55,26 @@ export class AdvanceRuns {
 
   #follow(entry: Entry, instance: Instance, origin: Origin): void {
     if (instance.wakeAt !== null) this.wakeAt(entry, instance.wakeAt);
+    if (instance.wait !== origin.wait) this.#followWait(entry, instance, origin);
     // Its values of the try before go with the commit of this plan.
     if (instance.state === 'scheduled' && instance.tryNumber > 1) entry.values.forget({ taskId: instance.task.id, mapIndex: instance.mapIndex });
     if (!isFinished(instance.state)) return;
     this.#memory.admission.remove(instance);
     this.#memory.spans?.endTry(this.#queue.pendingOf(entry.run), instance, origin.state);
+  }
+
+  /** Its host hears of a wait when that is written down, and of its end as well. */
+  #followWait(entry: Entry, instance: Instance, origin: Origin): void {
+    const { admission, waiting, options } = this.#memory;
+    const before = origin.wait?.id ?? null;
+    const now = waitingTriggerOf(entry.run, instance, options.folders.logFile);
+    if (now === null) admission.resume(instance);
+    else admission.defer({ run: entry.run, instance });
+    this.#queue.pendingOf(entry.run).waiters.push((result) => {
+      if (result.kind !== 'moved') return;
+      if (before !== null && before !== now?.id) waiting.remove(before);
+      if (now !== null) waiting.add(now);
+    });
   }
 
   /** Starts what max_active_runs, the pause switch and run_after allow, oldest first. */
@@ -76,7 +92,10 @@ export class AdvanceRuns {
       dag.begin(run);
       const plan = this.begin(entry);
       startRun(plan);
+      // A person may have set it back while something of it waited for a time.
+      const wakeAt = wakeInstances(plan);
       this.conclude(entry, plan);
+      if (wakeAt !== null) this.wakeAt(entry, wakeAt);
       this.watchTimeout(entry);
     }
   }

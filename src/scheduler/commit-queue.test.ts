@@ -181,7 +181,7 @@ describe('group commit', () => {
     const graph = new Planner([task('a')]).run.graph.tasks[0] ?? assert.fail();
     for (const id of ['x', 'y', 'z']) {
       const { pending } = decide(queue, runOf(id));
-      for (let index = 0; index < LIMITS.maxBatchOperations * (id === 'z' ? 2 : 0.6); index += 1) pending.changes.set(newInstance(graph, index), { state: null, executionId: null, mapIndex: index });
+      for (let index = 0; index < LIMITS.maxBatchOperations * (id === 'z' ? 2 : 0.6); index += 1) pending.changes.set(newInstance(graph, index), { state: null, executionId: null, mapIndex: index, wait: null });
     }
     for (const [at, expected] of [['x.a'], ['y.a'], ['z.a']].entries()) {
       const one = await untilSent(at + 1);
@@ -197,7 +197,7 @@ describe('group commit', () => {
     p.get('a').isNew = false;
     p.begin('a').fail('a');
     const failed: Plan = p.lastPlan;
-    const makeId = () => 'f' as AttemptId;
+    const makeId = <T extends string>() => 'f' as T;
     absorb(queue.pendingOf(p.run), failed, makeId);
     p.advance(0);
     absorb(queue.pendingOf(p.run), p.lastPlan, makeId);

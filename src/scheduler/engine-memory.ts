@@ -1,10 +1,11 @@
 // The leader's memory: unfinished runs, the executions that are not closed, and who may start. Rows are the truth.
 import type { Config } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
-import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
+import type { ExecutionId, RunUuid, TriggerId, VersionId } from '#contract/ids.ts';
+import type { TaskProcess } from '#contract/execution-api.ts';
 import type { SpanListener } from '#contract/spans.ts';
 import type { ValueStore } from '#contract/value-store.ts';
-import { Admission, type Candidate } from '#core/admission.ts';
+import { Admission, type Candidate, type PoolLimit } from '#core/admission.ts';
 import type { Graph } from '#core/graph.ts';
 import type { PastRun } from '#core/past-dependencies.ts';
 import { instancesOf, type PlanLimits } from '#core/plan.ts';
@@ -21,11 +22,12 @@ import { QueuedRuns } from './queued-runs.ts';
 import type { RecentValues } from './recent-values.ts';
 import { Spans } from './spans.ts';
 import { tokenFits } from './tokens.ts';
+import { WaitingTriggers } from './waiting-triggers.ts';
 
 /** Heartbeat time-outs after which an execution is doubted. */
 const SILENT_FACTOR = 10;
 
-/** The engine’s view of everything outside. Readers answer null for what is gone; `poolSlots` also for a pool that does not exist. */
+/** The engine’s view of everything outside. Readers answer null for what is gone; `poolOf` also for a pool that does not exist. */
 export interface RunEngineOptions {
   readonly config: Config;
   readonly clock: Clock;
@@ -39,8 +41,10 @@ export interface RunEngineOptions {
   readonly readRun: (run: RunUuid, want: { lengths: boolean }) => Promise<RunForPlanning | null>;
   /** The DAG's run before, for depends_on_past; null when there is none. */
   readonly readPrevious: (run: RunSnapshot) => Promise<PastRun | null>;
-  readonly poolSlots: (name: string) => number | null;
+  readonly poolOf: (name: string) => PoolLimit | null;
   readonly outcomes: Outcomes;
+  /** The bearer token of a trigger. */
+  readonly triggerToken: (id: TriggerId) => Promise<string>;
   /** Where bytes of XComs go before their commit, and under which epoch; null: into the commit itself. */
   readonly values: { readonly store: ValueStore; readonly epoch: number } | null;
   readonly onRunFinished: (run: RunSnapshot) => void;
@@ -72,6 +76,8 @@ export interface OpenExecution {
   isOverdue: boolean;
   /** Nobody had heard of it, and it was told to end. */
   isDoubted: boolean;
+  /** Who said that it runs it, through Airflow's API; null when nobody did, or to the leader before. */
+  process: TaskProcess | null;
 }
 
 /** An execution that is not closed, with the instance that it runs. */
@@ -108,6 +114,7 @@ export class EngineMemory {
   readonly admission: Admission;
   readonly ending: EndingExecutions;
   readonly spans: Spans | null;
+  readonly waiting: WaitingTriggers;
   readonly #closing = new AbortController();
 
   constructor(options: RunEngineOptions) {
@@ -115,8 +122,9 @@ export class EngineMemory {
     this.options = options;
     this.limits = { maxMapLength: config.LEOFLOW_MAX_MAP_LENGTH, infraRetries: config.LEOFLOW_INFRA_RETRIES, infraRetryDelayMs: config.LEOFLOW_INFRA_RETRY_DELAY_SECONDS * 1000 };
     this.spans = options.onSpan === null ? null : new Spans(options.onSpan, options.clock);
+    this.waiting = new WaitingTriggers(options.executor, options.triggerToken);
     this.ending = new EndingExecutions(options.executor, config.LEOFLOW_CANCEL_GRACE_SECONDS);
-    this.admission = new Admission(config.LEOFLOW_PARALLELISM, { poolSlots: options.poolSlots, isPaused: (dagId) => this.paused.has(dagId) });
+    this.admission = new Admission(config.LEOFLOW_PARALLELISM, { poolOf: options.poolOf, isPaused: (dagId) => this.paused.has(dagId) });
   }
 
   get isClosed(): boolean {
@@ -140,6 +148,7 @@ export class EngineMemory {
   /** Nothing is decided any more: timers stop, and nobody is known. */
   close(): void {
     this.#closing.abort();
+    this.waiting.close();
     for (const entry of this.entries.values()) stopTimers(entry);
     this.entries.clear();
     this.live.clear();
@@ -202,7 +211,10 @@ export class EngineMemory {
     const run = this.#suspended.get(id);
     this.#suspended.delete(id);
     this.unreadable.delete(id);
-    if (run !== undefined) this.#leaveDag(run);
+    if (run !== undefined) {
+      this.#leaveDag(run);
+      for (const instance of instancesOf(run)) this.admission.resume(instance);
+    }
     for (const [execution, orphan] of this.orphans) {
       if (orphan.run !== id) continue;
       this.orphans.delete(execution);
@@ -222,7 +234,7 @@ export class EngineMemory {
 
   /** An execution begins, or is found at a take-over. Times are monotonic. */
   openExecution(id: ExecutionId, tokenHash: Buffer, { sinceMs, heardMs }: { sinceMs: number; heardMs: number } = { sinceMs: monotonicMs(), heardMs: monotonicMs() }): OpenExecution {
-    const open = { tokenHash, sinceMs, heardMs, begunAt: null, isOverdue: false, isDoubted: false };
+    const open = { tokenHash, sinceMs, heardMs, begunAt: null, isOverdue: false, isDoubted: false, process: null };
     this.open.set(id, open);
     return open;
   }
@@ -274,6 +286,13 @@ export function executionsOf(run: RunSnapshot): Set<ExecutionId> {
   const running = new Set<ExecutionId>();
   for (const instance of instancesOf(run)) if (instance.state === 'running' && instance.executionId !== null) running.add(instance.executionId);
   return running;
+}
+
+/** The triggers that a reading of a run waits for. */
+export function triggersOf(run: RunSnapshot): Set<TriggerId> {
+  const waiting = new Set<TriggerId>();
+  for (const { wait } of instancesOf(run)) if (wait !== null && wait.id !== null && !wait.isOver) waiting.add(wait.id);
+  return waiting;
 }
 
 /** Calls off what a run waits for. */

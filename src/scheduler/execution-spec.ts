@@ -57,6 +57,7 @@ export function buildSpec(parts: SpecParts): ExecutionSpec {
     xcom_max_bytes: snapshot.graph.dag.xcom?.max_bytes ?? config.LEOFLOW_XCOM_MAX_BYTES,
     ...(xcoms === null ? {} : { xcoms }),
     ...(instance.startedAt === null ? {} : { first_start: isoOf(instance.startedAt) }),
+    ...(instance.wait?.isOver === true ? { resume: { next_method: instance.wait.nextMethod, next_kwargs: instance.wait.nextKwargs } } : {}),
     ...environmentOf(parts),
     ...(task.execution_timeout_seconds === undefined ? {} : { execution_timeout_seconds: task.execution_timeout_seconds }),
   };

@@ -1,11 +1,12 @@
 // What others changed: notices are looked at until that succeeds, and after a gap of notices everything is.
 import type { RunUuid } from '#contract/ids.ts';
+import type { PoolLimit } from '#core/admission.ts';
 import { sleep } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
 import { listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
 import type { Channel, Listening, NoticeHandlers } from '#store/notifications.ts';
-import { findPause, listPausedDags, readPoolSlots } from '#store/schedule.ts';
+import { findPause, listPausedDags, readPools } from '#store/schedule.ts';
 import type { Schedule } from './create-due-runs.ts';
 import type { RunEngine } from './run-engine.ts';
 
@@ -17,7 +18,7 @@ interface FollowOptions {
   readonly listen: (handlers: NoticeHandlers) => Listening;
   /** A DAG goes on: its next run may lie far back. */
   readonly planAnew: (dagId: string) => Promise<void>;
-  readonly onPools: (slots: Map<string, number>) => void;
+  readonly onPools: (pools: Map<string, PoolLimit>) => void;
 }
 
 /** How long a take-over waits for the first connection that listens. */
@@ -57,7 +58,7 @@ export class FollowNotices {
   /** Pools and pause switches as they are; notices of later changes are kept. */
   async readSwitches(): Promise<void> {
     const { database, engine } = this.#options;
-    this.#options.onPools(await readPoolSlots(database.pool));
+    this.#options.onPools(await readPools(database.pool));
     engine.setAllPaused(await listPausedDags(database.pool));
   }
 
@@ -97,7 +98,7 @@ export class FollowNotices {
   }
 
   async #readPools(): Promise<void> {
-    this.#options.onPools(await readPoolSlots(this.#options.database.pool));
+    this.#options.onPools(await readPools(this.#options.database.pool));
     this.#options.engine.reopenPools();
   }
 

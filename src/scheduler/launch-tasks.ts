@@ -2,6 +2,7 @@
 import type { ReportedError } from '#contract/attempt.ts';
 import { type ExecutionId, makeUuidV7, type VersionId } from '#contract/ids.ts';
 import type { Candidate } from '#core/admission.ts';
+import { originOf } from '#core/plan.ts';
 import { recordOutcome } from '#core/plan-run.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import type { Slot } from '#executor/executor.ts';
@@ -127,7 +128,7 @@ export class LaunchTasks {
     const { token, hash: tokenHash } = makeToken();
     const pending = this.#queue.pendingOf(run);
     const from = instance.state;
-    if (!pending.changes.has(instance)) pending.changes.set(instance, { state: from, executionId: instance.executionId, mapIndex: instance.mapIndex });
+    if (!pending.changes.has(instance)) pending.changes.set(instance, originOf(instance));
     this.#setRunning(instance, { executionId, now, pid: slot.pid });
     recordMove(pending, instance, { from, at: now });
     pending.started.push({

@@ -1,9 +1,10 @@
 // What a run's next commit will hold. Decisions made while a commit is in flight merge here, one row per instance.
-import type { AttemptId } from '#contract/ids.ts';
+import type { AttemptId, TriggerId } from '#contract/ids.ts';
 import type { RunState } from '#contract/states.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import type { Origin, Plan } from '#core/plan.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import type { AssetEventWrite, TriggerWrite } from '#store/rare-parts.ts';
 import type { AttemptEvent, AttemptWrite, ExecutionEnd, ExecutionStart, MoveBatch, XComWrite } from '#store/task-attempts.ts';
 import { instanceState } from './snapshots.ts';
 
@@ -21,6 +22,7 @@ export interface PendingRun {
   readonly events: AttemptEvent[];
   readonly xcoms: XComWrite[];
   readonly purge: Instance[];
+  readonly assetEvents: AssetEventWrite[];
   /** Rows as they were at the first sending. */
   rows: Rows | null;
   /** Called first after the commit: jobs go out before anything else. */
@@ -33,22 +35,23 @@ export interface PendingRun {
 
 /** An empty one. */
 export function newPending(run: RunSnapshot): PendingRun {
-  return { run, changes: new Map(), runFrom: null, attempts: new Map(), started: [], ended: [], events: [], xcoms: [], purge: [], rows: null, launches: [], releases: [], waiters: [] };
+  return { run, changes: new Map(), runFrom: null, attempts: new Map(), started: [], ended: [], events: [], xcoms: [], purge: [], assetEvents: [], rows: null, launches: [], releases: [], waiters: [] };
 }
 
 /** Takes a plan's changes over: the first origin of an instance and its last content go into the commit. */
-export function absorb(pending: PendingRun, plan: Plan, makeAttemptId: () => AttemptId): void {
+export function absorb(pending: PendingRun, plan: Plan, makeId: <T extends AttemptId | TriggerId>() => T): void {
   if (plan.runFrom !== null) pending.runFrom ??= plan.runFrom;
   for (const [instance, origin] of plan.changes) {
     if (!pending.changes.has(instance)) pending.changes.set(instance, origin);
-    const begins = instance.state === 'scheduled' || (instance.task.isEmpty && instance.state === 'success');
+    const begins = instance.state === 'scheduled' || instance.state === 'deferred' || (instance.task.isEmpty && instance.state === 'success');
     if (begins && instance.attemptId === null) {
-      instance.attemptId = makeAttemptId();
+      instance.attemptId = makeId<AttemptId>();
       instance.scheduledAt = plan.now;
       instance.pid = null;
       instance.hostname = null;
       if (instance.tryNumber > 1) pending.purge.push(instance);
     }
+    if (instance.wait?.id === null) instance.wait = { ...instance.wait, id: makeId<TriggerId>() };
     recordMove(pending, instance, { from: origin.state, at: plan.now });
   }
 }
@@ -89,16 +92,21 @@ export function fillBatch(batch: MoveBatch, pending: PendingRun): void {
   batch.events.push(...pending.events);
   batch.xcoms.push(...pending.xcoms);
   batch.purge.push(...rows.purge);
+  batch.waits.push(...rows.waits);
+  batch.resumed.push(...rows.resumed);
+  batch.dropped.push(...rows.dropped);
+  batch.assetEvents.push(...pending.assetEvents);
 }
 
-type Rows = Pick<MoveBatch, 'runs' | 'newInstances' | 'instances' | 'purge'>;
+type Rows = Pick<MoveBatch, 'runs' | 'newInstances' | 'instances' | 'purge' | 'waits' | 'resumed' | 'dropped'>;
 
 function makeRows(pending: PendingRun): Rows {
   const { run } = pending;
-  const rows: Rows = { runs: [], newInstances: [], instances: [], purge: [] };
+  const rows: Rows = { runs: [], newInstances: [], instances: [], purge: [], waits: [], resumed: [], dropped: [] };
   if (pending.runFrom !== null) rows.runs.push({ id: run.id, from: pending.runFrom, state: run.state, startDate: run.startDate, endDate: run.endDate, actionNumber: run.actionNumber ?? null });
   for (const [instance, origin] of pending.changes) {
     const { task } = instance.task;
+    if (instance.wait !== origin.wait) moveWait(rows, { run, instance, origin });
     if (instance.isNew) {
       instance.isNew = false;
       rows.newInstances.push({
@@ -109,4 +117,15 @@ function makeRows(pending: PendingRun): Rows {
   }
   for (const instance of pending.purge) rows.purge.push({ run: run.id, taskId: instance.task.id, mapIndex: instance.mapIndex });
   return rows;
+}
+
+/** A wait begins, is over, or goes: from where it stood at the last commit to where it stands now. */
+function moveWait(rows: Rows, { run, instance, origin }: { run: RunSnapshot; instance: Instance; origin: Origin }): void {
+  const before = origin.wait;
+  const { wait } = instance;
+  if (before !== null && before.id !== wait?.id) rows.dropped.push({ id: before.id ?? '' });
+  if (wait === null) return;
+  const { id, isOver: resumed, ...more } = wait;
+  if (before?.id !== id) rows.waits.push({ id: id ?? '', run: run.id, taskId: instance.task.id, mapIndex: instance.mapIndex, attemptId: instance.attemptId ?? '', resumed, ...more });
+  else if (resumed && !before.isOver) rows.resumed.push({ id: id ?? '', nextMethod: wait.nextMethod, nextKwargs: wait.nextKwargs });
 }

@@ -32,7 +32,7 @@ export async function prepareVersion(database: Database, versionId: VersionId, p
   if (first === undefined) throw new AppError('invalid_dag', `the version of ${dag.dag_id} holds no source file`);
   const python = dag.environment?.python === undefined ? null : await place.environments.python(dag.environment.python, place.python, place.say);
   if (!existsSync(root) || dag.environment?.node !== undefined) await writeSources(database, { dag, root, place });
-  return { ...(await importSecretsOf(dag, place.secrets)), versionId, dagId: dag.dag_id, root, dagFile: first.path, path: [...(dag.import_paths ?? []).map((path) => join(root, safePath(path))), ...place.livePath(dag.dag_id)], python, node: ownNode(join(root, 'node_modules')), ...runtimesOf(dag) };
+  return { ...(await importSecretsOf(dag, place.secrets)), versionId, dagId: dag.dag_id, root, dagFile: first.path, path: [...(dag.import_paths ?? []).map((path) => join(root, safePath(path))), ...place.livePath(dag.dag_id)], python, node: ownNode(join(root, 'node_modules')), ...runtimesOf(dag), ...(dag.runtime === 'airflow' ? { taskSdk: true as const } : {}) };
 }
 
 /** What the bodies run in, and the modules of those in Node. */

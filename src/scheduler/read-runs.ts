@@ -10,12 +10,13 @@ import { isPassing } from '#store/database.ts';
 import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
 import type { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
-import { type EngineMemory, type Entry, executionsOf } from './engine-memory.ts';
+import { type EngineMemory, type Entry, executionsOf, triggersOf } from './engine-memory.ts';
 import type { LaunchTasks } from './launch-tasks.ts';
 import type { PastRuns } from './past-runs.ts';
 import type { CommitResult } from './pending-run.ts';
 import { RecentValues } from './recent-values.ts';
 import { buildSnapshot } from './snapshots.ts';
+import { waitingTriggerOf } from './waiting-triggers.ts';
 
 /** A run that is being read. */
 interface Loading {
@@ -66,6 +67,18 @@ export class ReadRuns {
   /** A run's commit did not happen. Rows that were not as believed are read at once, after a failure a little later. */
   onNotCommitted(id: RunUuid, result: CommitResult): Promise<void> {
     return this.#loadAfter(id, result.kind === 'error' ? RELOAD_MS : 0);
+  }
+
+  /** Resolves when a run that is being read was tried to be read. */
+  async untilRunTried(run: RunUuid): Promise<void> {
+    await this.#loading.get(run)?.tried;
+  }
+
+  /** What was just written beside the planner may be missing in a reading that is on its way: it is made once more. @returns false when none is */
+  readAgain(run: RunUuid): boolean {
+    const loading = this.#loading.get(run);
+    if (loading !== undefined) loading.again = true;
+    return loading !== undefined;
   }
 
   /** Resolves when an execution's run was tried to be read: only then anybody knows whether it is still its own. */
@@ -153,6 +166,7 @@ export class ReadRuns {
     const wanted = executionsOf(run);
     this.#tellEnds(run, rows.run, wanted);
     this.#memory.dropSuspended(run.id, wanted);
+    this.#memory.waiting.keepOnly(run.id, triggersOf(run));
     this.#past.onMoved(run);
     if (run.state === 'success' || run.state === 'failed') return this.#onFoundFinished(run);
     const entry: Entry = { run, row: rows.run, values: new RecentValues(), stopWake: null, wakeAt: null, stopTimeout: null };
@@ -191,7 +205,15 @@ export class ReadRuns {
       const known = open.get(instance.executionId) ?? this.#memory.openExecution(instance.executionId, Buffer.alloc(0));
       live.set(instance.executionId, { runId: entry.run.id, instance, candidate, open: known });
       admission.occupy(candidate, 1);
-    } else if ((instance.state === 'scheduled' || instance.state === 'queued') && instance.wakeAt === null) admission.add(candidate);
+    } else if (instance.state === 'deferred') this.#attachWait(entry, instance);
+    else if ((instance.state === 'scheduled' || instance.state === 'queued') && instance.wakeAt === null) admission.add(candidate);
+  }
+
+  #attachWait(entry: Entry, instance: Instance): void {
+    const { admission, waiting, options } = this.#memory;
+    const trigger = waitingTriggerOf(entry.run, instance, options.folders.logFile);
+    if (trigger !== null) waiting.add(trigger);
+    admission.defer({ run: entry.run, instance });
   }
 
   #suspend(id: RunUuid): void {
@@ -216,6 +238,7 @@ export class ReadRuns {
   #forgetGone(id: RunUuid): void {
     const dagId = this.#memory.dagIdOfSuspended(id);
     this.#memory.dropSuspended(id, new Set());
+    this.#memory.waiting.keepOnly(id, new Set());
     if (dagId !== null) this.#advance.startQueued(dagId);
     // Who waited for it waits for the one before it now, or for nobody.
     this.#past.recheckHeld();

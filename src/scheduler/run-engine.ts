@@ -3,6 +3,7 @@ import type { ExecutionReport, ExitedChild, ReportAnswer, ReportedError } from '
 import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { RunSnapshot } from '#core/run-snapshot.ts';
 import { monotonicMs } from '#platform/clock.ts';
+import type { Database } from '#store/database.ts';
 import type { LiveExecution } from '#store/executions.ts';
 import { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
@@ -14,6 +15,9 @@ import type { CommitResult } from './pending-run.ts';
 import { ReadRuns } from './read-runs.ts';
 import type { RecentValues } from './recent-values.ts';
 import { TakeReports } from './take-reports.ts';
+import { TakeTriggerEvents } from './take-trigger-events.ts';
+import { TaskCalls } from './task-calls.ts';
+import type { WaitingTriggers } from './waiting-triggers.ts';
 
 /** One per term of leadership. */
 export class RunEngine {
@@ -22,14 +26,24 @@ export class RunEngine {
   readonly #launch: LaunchTasks;
   readonly #reads: ReadRuns;
   readonly #reports: TakeReports;
+  /** For executions that speak Airflow's API. */
+  readonly calls: TaskCalls;
+  readonly triggerEvents: TakeTriggerEvents;
 
-  constructor(options: RunEngineOptions, queue: CommitQueue) {
+  constructor(options: RunEngineOptions, queue: CommitQueue, term: { readonly database: Database; readonly epoch: number }) {
     this.#memory = new EngineMemory(options);
     this.#advance = new AdvanceRuns(this.#memory, queue, { onReady: () => this.#launch.launch(), onPastMoved: (run) => past.onMoved(run) });
     const past = new PastRuns(this.#memory, this.#advance, (run) => void this.#reads.load(run));
     this.#launch = new LaunchTasks(this.#memory, queue, this.#advance);
     this.#reads = new ReadRuns(this.#memory, queue, { advance: this.#advance, launch: this.#launch, past });
     this.#reports = new TakeReports(this.#memory, queue, { advance: this.#advance, reads: this.#reads });
+    this.triggerEvents = new TakeTriggerEvents(this.#memory, queue, { advance: this.#advance, reads: this.#reads });
+    this.calls = new TaskCalls(this.#memory, queue, { ...term, advance: this.#advance, reads: this.#reads, reports: this.#reports });
+  }
+
+  /** Triggers that are waited for, and their hosts. */
+  get waiting(): WaitingTriggers {
+    return this.#memory.waiting;
   }
 
   /** Numbers for people and tests. */
@@ -225,6 +239,7 @@ export class RunEngine {
     const task = entry?.run.graph.tasks[entry.run.graph.byId.get(taskId) ?? -1];
     const instance = task === undefined ? undefined : entry?.run.tasks[task.index]?.instances.get(mapIndex);
     if (entry === undefined || instance === undefined) return null;
+    if (instance.state === 'deferred') return instance.wait?.id ? this.#memory.waiting.tell(instance.wait.id) : null;
     if (this.#memory.ending.isAwaited({ run: runId, taskId, mapIndex })) return 'its execution before this one is being stopped';
     const blocked = admission.findBlocked({ run: entry.run, instance });
     if (blocked !== null) return `${blocked.resource.split('@')[0]} ${blocked.used}/${blocked.limit}`;

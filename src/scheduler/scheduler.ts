@@ -1,9 +1,10 @@
 // A server's scheduling side: waits to lead, leads until the lock is lost, and starts over. Followers only wait.
 import { join } from 'node:path';
-import type { AttemptService, ConnectionValue, ExecutionReport, ExecutionSpec, ReportAnswer, VariableRequest, XComRequest } from '#contract/attempt.ts';
+import type { AttemptService, ExecutionSpec } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import type { DrainEnd } from '#contract/events.ts';
 import type { ExecutionId, RunUuid } from '#contract/ids.ts';
+import type { PoolLimit } from '#core/admission.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { callEvery, isoOf, monotonicMs, settledWithin, sleep, untilAborted, wallMs } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
@@ -13,17 +14,15 @@ import { listInstancesOf, listLiveExecutions, recordHeartbeats } from '#store/ex
 import { type Leadership, probeEpoch, probeLeadership, readEpoch } from '#store/leader.ts';
 import { createDueRun, findNextDue, listDueDags } from '#store/schedule.ts';
 import { moveTask } from '#store/task-attempts.ts';
-import { findXComValue } from '#store/xcom-values.ts';
+import { AgentCalls } from './agent-calls.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { planAnew, Schedule } from './create-due-runs.ts';
 import { drain, hasSuccessor, type Work } from './drain.ts';
 import { FollowNotices } from './follow-notices.ts';
 import { Graphs } from './graphs.ts';
 import { History } from './history.ts';
-import { answerLate } from './late-reports.ts';
 import { RunEngine } from './run-engine.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
-import { findConnection, useVariable } from './secret-access.ts';
 
 /** How long a stepping down leader waits for the commit in flight, and a new one for its first notice connection. */
 const LAST_COMMIT_MS = 2000;
@@ -54,18 +53,17 @@ interface Term {
 }
 
 /** One per server. */
-export class Scheduler implements AttemptService {
-  readonly #options: SchedulerOptions;
+export class Scheduler extends AgentCalls {
   readonly #stop = new AbortController();
   readonly #graphs: Graphs;
-  #pools = new Map<string, number>();
+  #pools = new Map<string, PoolLimit>();
   #term: Term | null = null;
   #isDraining = false;
   readonly #history: History;
   #done: Promise<void> = Promise.resolve();
 
   constructor(options: SchedulerOptions) {
-    this.#options = options;
+    super(options);
     this.#graphs = new Graphs(options.database);
     this.#history = new History(options);
   }
@@ -95,7 +93,7 @@ export class Scheduler implements AttemptService {
   async drain(how: { readonly seconds: number; readonly hurry: AbortSignal }): Promise<{ readonly how: DrainEnd; readonly left: number }> {
     this.#isDraining = true;
     this.#term?.engine.holdStarts();
-    const { database, agentAddress } = this.#options;
+    const { database, agentAddress } = this.options;
     const end = await drain({ look: () => this.#lookAtWork(), hasSuccessor: () => hasSuccessor(database, agentAddress) }, how);
     const left = this.#term?.engine.counts.executions ?? 0;
     if (end === 'time_over' || end === 'hurried') await this.#endExecutions();
@@ -112,7 +110,7 @@ export class Scheduler implements AttemptService {
   async #endExecutions(): Promise<void> {
     const term = this.#term;
     const left = term?.engine.listHeard(Infinity) ?? [];
-    if (await this.#options.executor.shutdown()) await settledWithin(term?.engine.onLost(left, 'its server was stopped') ?? Promise.resolve(), LAST_COMMIT_MS);
+    if (await this.options.executor.shutdown()) await settledWithin(term?.engine.onLost(left, 'its server was stopped') ?? Promise.resolve(), LAST_COMMIT_MS);
   }
 
   /** Steps down. With `endExecutions` everything that runs is ended too (an orderly stop). */
@@ -120,14 +118,14 @@ export class Scheduler implements AttemptService {
     const term = this.#term;
     // Rows of what still runs stay as they are: the next leader finds it gone and runs it again.
     term?.engine.close();
-    const ended = how.endExecutions && term !== null ? this.#options.executor.shutdown() : Promise.resolve();
+    const ended = how.endExecutions && term !== null ? this.options.executor.shutdown() : Promise.resolve();
     this.#stop.abort();
     await ended;
     await this.#done;
   }
 
   async #campaign(): Promise<void> {
-    const { coordination, database, reporter, agentAddress } = this.#options;
+    const { coordination, database, reporter, agentAddress } = this.options;
     let downSince: number | null = null;
     for (let delay = 20; !this.#stop.signal.aborted; delay = Math.min(delay * 2, 1000)) {
       const asked = monotonicMs();
@@ -171,8 +169,8 @@ export class Scheduler implements AttemptService {
         this.#publishAddress(term);
         this.#beatAt = monotonicMs();
         void term.schedule.poke();
-        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.#options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#history.prune()), callEvery(SWEEP_EVERY_MS, () => this.#watch('sweep outcomes', this.#sweepOutcomes(term))));
-        if (this.#options.values) stops.push(callEvery(SWEEP_EVERY_MS, () => void this.#history.sweep(leadership.epoch)));
+        stops.push(callEvery(1000, () => void this.#beat(term)), callEvery(30_000, () => void probeDatabase(this.options.database).catch(() => undefined)), callEvery(PRUNE_EVERY_MS, () => void this.#history.prune()), callEvery(SWEEP_EVERY_MS, () => this.#watch('sweep outcomes', this.#sweepOutcomes(term))));
+        if (this.options.values) stops.push(callEvery(SWEEP_EVERY_MS, () => void this.#history.sweep(leadership.epoch)));
       })]);
       await ended;
     } finally {
@@ -184,14 +182,14 @@ export class Scheduler implements AttemptService {
       // What was sent is answered before the connection goes: an unknown outcome costs an execution.
       if (!leadership.lost.aborted) await settledWithin(term.queue.settled(), LAST_COMMIT_MS);
       await term.notices.stop();
-      this.#options.executor.stepDown();
+      this.options.executor.stepDown();
       await leadership.resign();
-      this.#options.reporter.report({ event: 'leader.lost', epoch: leadership.epoch, reason: this.#stop.signal.aborted ? 'stopped' : 'the lock’s connection ended' });
+      this.options.reporter.report({ event: 'leader.lost', epoch: leadership.epoch, reason: this.#stop.signal.aborted ? 'stopped' : 'the lock’s connection ended' });
     }
   }
 
   #openTerm(leadership: Leadership, end: () => void): Term {
-    const { config, database, reporter, executor, host, place, folders, outcomes } = this.#options;
+    const { config, database, reporter, executor, host, place, folders, outcomes } = this.options;
     const { clock, pool } = database;
     const queue: CommitQueue = new CommitQueue({
       send: (batch) => this.#send(leadership, batch, end),
@@ -201,30 +199,31 @@ export class Scheduler implements AttemptService {
       isBroken: isUnavailable,
     });
     const engine: RunEngine = new RunEngine({
-      config, clock, reporter, executor, host, place, folders, outcomes, values: this.#options.values ? { store: this.#options.values, epoch: leadership.epoch } : null,
+      config, clock, reporter, executor, host, place, folders, outcomes, values: this.options.values ? { store: this.options.values, epoch: leadership.epoch } : null,
       graphOf: (version) => this.#graphs.get(version),
       readRun: (id, want) => findRunForPlanning(pool, id, want),
       readPrevious: (run) => (run.logicalDate === null ? Promise.resolve(null) : findPastRun(pool, { dagId: run.dagId, logicalDate: run.logicalDate, anyType: run.graph.dag.catchup !== true, taskIds: [...run.graph.pastSources] })),
-      poolSlots: (name) => this.#pools.get(name) ?? null,
+      poolOf: (name) => this.#pools.get(name) ?? null,
       onSwitchDiffers: (dagId) => notices.lookAtDag(dagId),
-      onSpan: this.#options.onSpan ?? null,
+      onSpan: this.options.onSpan ?? null,
+      triggerToken: (id) => this.triggerToken(id),
       onRunFinished: (run) => {
         schedule.onRunFinished(run.dagId);
-        this.#options.onRunFinished?.({ id: run.id, dagId: run.dagId, runId: run.runId });
+        this.options.onRunFinished?.({ id: run.id, dagId: run.dagId, runId: run.runId });
       },
-    }, queue);
+    }, queue, { database, epoch: leadership.epoch });
     const schedule: Schedule = new Schedule({
       clock, reporter, slotsPerPass: config.LEOFLOW_CATCHUP_SLOTS,
-      listDue: (limit, only) => (this.#options.followsSchedules === false ? Promise.resolve([]) : listDueDags(pool, limit, only)),
+      listDue: (limit, only) => (this.options.followsSchedules === false ? Promise.resolve([]) : listDueDags(pool, limit, only)),
       createDue: (due) => createDueRun(pool, leadership.epoch, due),
-      findNextDue: (after) => (this.#options.followsSchedules === false ? Promise.resolve(null) : findNextDue(pool, after)),
+      findNextDue: (after) => (this.options.followsSchedules === false ? Promise.resolve(null) : findNextDue(pool, after)),
       dagOf: async (version) => (await this.#graphs.get(version))?.dag ?? null,
       onCreated: (run) => void engine.loadRun(run),
     });
     if (this.#isDraining) engine.holdStarts();
     const notices: FollowNotices = new FollowNotices({
-      database, reporter, engine, schedule, listen: (handlers) => this.#options.coordination.listen(handlers),
-      planAnew: (dagId) => planAnew(database, { graphs: this.#graphs, epoch: leadership.epoch, dagId }), onPools: (slots) => void (this.#pools = slots),
+      database, reporter, engine, schedule, listen: (handlers) => this.options.coordination.listen(handlers),
+      planAnew: (dagId) => planAnew(database, { graphs: this.#graphs, epoch: leadership.epoch, dagId }), onPools: (pools) => void (this.#pools = pools),
     });
     return { leadership, engine, schedule, queue, notices, end, complete: false, isPublished: false };
   }
@@ -240,7 +239,7 @@ export class Scheduler implements AttemptService {
 
   /** Reads every unfinished run and asks the executor what of it still runs. */
   async #takeOver(term: Term, listening: Promise<void>): Promise<void> {
-    const { database, executor, reporter, host, place } = this.#options;
+    const { database, executor, reporter, host, place } = this.options;
     const { engine, leadership } = term;
     const started = monotonicMs();
     const inventory = await executor.lead(leadership.epoch, {
@@ -279,7 +278,7 @@ export class Scheduler implements AttemptService {
   /** Where running executions find the leader. */
   #publishAddress(term: Term): void {
     try {
-      writeFileAtomic(join(this.#options.home, 'run', 'agent.json'), JSON.stringify({ socket: this.#options.agentAddress, epoch: term.leadership.epoch, since: isoOf(wallMs()) }));
+      writeFileAtomic(join(this.options.home, 'run', 'agent.json'), JSON.stringify({ socket: this.options.agentAddress, epoch: term.leadership.epoch, since: isoOf(wallMs()) }));
       term.isPublished = true;
     } catch (error) {
       // A full disk: it is tried again with the next beat, and leading needs no disk.
@@ -289,8 +288,8 @@ export class Scheduler implements AttemptService {
 
   /** Only after the database has said that nobody else leads: the executions of another leader are not in this one's memory. */
   async #sweepOutcomes(term: Term): Promise<void> {
-    if ((await readEpoch(this.#options.database.pool)) !== term.leadership.epoch) return;
-    await this.#options.outcomes.sweep(() => (this.#term === term ? term.engine.listOpen() : null));
+    if ((await readEpoch(this.options.database.pool)) !== term.leadership.epoch) return;
+    await this.options.outcomes.sweep(() => (this.#term === term ? term.engine.listOpen() : null));
   }
 
   /** Nobody waits for it. */
@@ -299,21 +298,21 @@ export class Scheduler implements AttemptService {
   }
 
   #failed(where: string, error: unknown): void {
-    this.#options.reporter.report({ event: 'failure', where, error: errorText(error) });
+    this.options.reporter.report({ event: 'failure', where, error: errorText(error) });
   }
 
   /** Keeps the lease. A statement in flight does so too; one that stays out long is asked about on another connection. */
   #probe(term: Term): void {
     const { client, epoch } = term.leadership;
     if (term.queue.isIdle) probeLeadership(client).catch(term.end);
-    else if (term.queue.inFlightMs > SLOW_COMMIT_MS) probeEpoch(this.#options.database.pool, epoch).then((holds) => holds || term.end(), term.end);
+    else if (term.queue.inFlightMs > SLOW_COMMIT_MS) probeEpoch(this.options.database.pool, epoch).then((holds) => holds || term.end(), term.end);
   }
 
   #heartbeats = 0;
   #beatAt = 0;
 
   async #beat(term: Term): Promise<void> {
-    const { config, database } = this.#options;
+    const { config, database } = this.options;
     // Whoever was stopped itself heard of nobody meanwhile.
     const now = monotonicMs();
     const pausedMs = now - this.#beatAt;
@@ -326,47 +325,15 @@ export class Scheduler implements AttemptService {
     if (this.#heartbeats % 10 === 0) await recordHeartbeats(database.pool, term.engine.listHeard(HEARD_MS)).catch(() => undefined);
   }
 
-  // ── the agent's side ─────────────────────────────────────────────────────────────────────────────────────────────
+  // ── the agents' side ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  #current(): Term {
+  protected override current(): RunEngine {
     if (this.#term === null || !this.#term.complete) throw new AppError('not_leading', 'this server does not lead');
-    return this.#term;
+    return this.#term.engine;
   }
 
-  park(child: { readonly forkServerId: string; readonly pid: number; readonly gone: AbortSignal }): Promise<ExecutionSpec | null> {
-    return this.#term === null ? Promise.resolve(null) : this.#options.executor.park(child);
-  }
-
-  async report(token: string, report: ExecutionReport): Promise<ReportAnswer> {
-    const { engine } = this.#current();
-    const answer = await engine.report(token, report);
-    if (answer.kind === 'recorded') return answer;
-    return answerLate(this.#options, token, report);
-  }
-
-  /** The open execution that a token names. Throws `stale` when it was closed. */
-  #contextOf(token: string, executionId: ExecutionId): NonNullable<ReturnType<RunEngine['runOf']>> {
-    const { engine } = this.#current();
-    const live = engine.authenticate(executionId, token);
-    const context = live === null ? null : engine.runOf(live);
-    if (context === null) throw new AppError('stale', 'this execution was closed');
-    return context;
-  }
-
-  async findXCom(token: string, executionId: ExecutionId, request: XComRequest): Promise<string | null> {
-    const context = this.#contextOf(token, executionId);
-    const { task_id: taskId, key, map_index: mapIndex, run_id: runId, dag_id: dagId, include_prior_dates: withPriorRuns } = request;
-    const recent = runId === undefined && dagId === undefined && mapIndex !== null && withPriorRuns !== true ? context.values.find({ taskId, key, mapIndex }) : null;
-    if (recent !== null) return recent;
-    return findXComValue(this.#options.database.pool, { run: context.run.id, dagId: dagId ?? context.run.dagId, runId: runId ?? null, taskId, key, mapIndex, withPriorRuns: withPriorRuns === true }, this.#options.values ?? null);
-  }
-
-  async useVariable(token: string, executionId: ExecutionId, request: VariableRequest): Promise<string | null> {
-    return useVariable(this.#options.secrets, this.#contextOf(token, executionId).run.graph.dag, request);
-  }
-
-  async findConnection(token: string, executionId: ExecutionId, connId: string): Promise<ConnectionValue | null> {
-    return findConnection(this.#options.secrets, this.#contextOf(token, executionId).run.graph.dag, connId);
+  override park(child: Parameters<AttemptService['park']>[0]): Promise<ExecutionSpec | null> {
+    return this.#term === null ? Promise.resolve(null) : this.options.executor.park(child);
   }
 
   /** What only the leader knows about a waiting instance. */

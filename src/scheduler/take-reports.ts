@@ -4,8 +4,8 @@ import type { ExecutionReport, ExitedChild, ReportAnswer } from '#contract/attem
 import { AppError } from '#contract/errors.ts';
 import type { ExecutionId } from '#contract/ids.ts';
 import { recordOutcome } from '#core/plan-run.ts';
-import { outcomeOf } from '#core/report-outcome.ts';
-import { type Instance, recordLength } from '#core/run-snapshot.ts';
+import { executionStateOf, outcomeOf } from '#core/report-outcome.ts';
+import type { Instance } from '#core/run-snapshot.ts';
 import { sleep } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import { isRefusal } from '#store/database.ts';
@@ -13,7 +13,8 @@ import type { AdvanceRuns } from './advance-runs.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { EngineMemory, Entry, Live } from './engine-memory.ts';
 import { type CommitResult, recordMove } from './pending-run.ts';
-import { inlineXComs, isTrusted, type Placed, type PlacedXCom, placeXComs } from './place-xcoms.ts';
+import { assetEventsOf } from './asset-events.ts';
+import { commitXComs, inlineXComs, isTrusted, type Placed, type PlacedXCom, placeXComs } from './place-xcoms.ts';
 import type { ReadRuns } from './read-runs.ts';
 import { ENDED_WITHOUT_REPORT } from './spans.ts';
 
@@ -52,7 +53,12 @@ export class TakeReports {
    * Takes an execution's report: recorded, planned on and committed together with what follows from it.
    * Throws `not_leading` when the commit could not be made for reasons of ours, `xcom_store_unavailable` when its values cannot be kept: the agent asks again.
    */
-  async report(token: string, report: ExecutionReport): Promise<ReportAnswer> {
+  report(token: string, report: ExecutionReport): Promise<ReportAnswer> {
+    return this.take(report, () => this.#memory.authenticate(report.execution_id, token));
+  }
+
+  /** The same for whoever is known already. @param find the execution as it is now; null when it is closed */
+  async take(report: ExecutionReport, find: () => Live | null): Promise<ReportAnswer> {
     const { execution_id: id } = report;
     this.#refuseWhenOver();
     // Asked again while the first one is being committed: not a no, the answer is not known yet.
@@ -63,7 +69,7 @@ export class TakeReports {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         await this.#reads.untilTried(id);
         this.#refuseWhenOver();
-        const live = this.#memory.authenticate(id, token);
+        const live = find();
         if (live === null) return { kind: 'stale', state: null };
         if (this.#isToPlace(report, placed)) {
           placed = await this.#place(live, report);
@@ -95,7 +101,7 @@ export class TakeReports {
     const { values } = this.#memory.options;
     if (values === null) return null;
     const ttlSeconds = this.#memory.entries.get(live.runId)?.run.graph.dag.xcom?.ttl_seconds ?? null;
-    return placeXComs(values.store, report, { ttlSeconds, mark: { epoch: values.epoch, atMs: this.#memory.nowMs, run: live.runId } });
+    return placeXComs(values.store, { owner: report.execution_id, xcoms: report.xcoms ?? [] }, { ttlSeconds, mark: { epoch: values.epoch, atMs: this.#memory.nowMs, run: live.runId } });
   }
 
   /** The commit that names them is made. Without this word the sweep finds them. */
@@ -114,9 +120,10 @@ export class TakeReports {
     const pending = this.#queue.pendingOf(entry.run);
     this.#memory.closeLive(executionId, pending);
     instance.renderedMapIndex = report.rendered_map_index ?? instance.renderedMapIndex;
-    this.#takeXComs(entry, instance, placed?.xcoms ?? inlineXComs(report));
+    commitXComs(entry, pending, { instance, xcoms: placed?.xcoms ?? inlineXComs(report.xcoms ?? []) });
+    pending.assetEvents.push(...assetEventsOf(report, { run: entry.run, instance, at: plan.now }));
     recordOutcome(plan, instance, { outcome: outcomeOf(report), limits: this.#memory.limits });
-    const state = instance.state === 'scheduled' ? 'lost' : report.outcome;
+    const state = instance.state === 'scheduled' ? 'lost' : executionStateOf(report);
     this.#memory.spans?.endExecution(pending, instance, { open: live.open, id: executionId, state, report });
     if (instance.state === 'up_for_retry') this.#memory.spans?.endTry(pending, instance, 'running');
     pending.ended.push({
@@ -141,17 +148,6 @@ export class TakeReports {
       run: entry.run.id, taskId: instance.task.id, mapIndex: instance.mapIndex, attemptId: instance.attemptId, executionId: gap.executionId, from: instance.state, to: instance.state,
       at: this.#memory.nowMs, cause: null, detail: `${gap.bytes} bytes of its log are missing: ${gap.reason}`,
     });
-  }
-
-  #takeXComs(entry: Entry, instance: Instance, xcoms: readonly PlacedXCom[]): void {
-    const pending = this.#queue.pendingOf(entry.run);
-    const ttlSeconds = entry.run.graph.dag.xcom?.ttl_seconds ?? null;
-    for (const { text, ...xcom } of xcoms) {
-      pending.xcoms.push({ run: entry.run.id, taskId: instance.task.id, mapIndex: instance.mapIndex, attemptId: instance.attemptId ?? '', ttlSeconds, ...xcom });
-      recordLength(entry.run, instance, xcom);
-      // What expires is read where its time is known.
-      if (ttlSeconds === null) entry.values.remember({ taskId: instance.task.id, key: xcom.key, mapIndex: instance.mapIndex }, text);
-    }
   }
 
   /** A process ended. When it had reported, this is old news. */

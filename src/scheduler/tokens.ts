@@ -1,5 +1,5 @@
-// Execution tokens: random, shown once, kept as their SHA-256.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+// Tokens: of executions random, shown once, kept as their SHA-256; of triggers derived from a secret.
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** A fresh token (32 characters) with the hash that rows and memory keep. */
 export function makeToken(): { token: string; hash: Buffer } {
@@ -13,6 +13,12 @@ export function tokenFits(token: string, hash: Buffer): boolean {
   return given.length === hash.length && timingSafeEqual(given, hash);
 }
 
-function hashOf(token: string): Buffer {
+/** A token that every server of the installation makes alike from its secret. */
+export function deriveToken(secret: Buffer, id: string): string {
+  return createHmac('sha256', secret).update(id).digest('base64url');
+}
+
+/** What rows and memory keep of a token. */
+export function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }

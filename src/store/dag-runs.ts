@@ -5,8 +5,10 @@ import type { SkipDecision } from '#contract/attempt.ts';
 import { type AttemptId, type ExecutionId, makeUuidV7, type RunUuid, type VersionId } from '#contract/ids.ts';
 import type { Cause, RunState, RunType, TaskState, TriggeredBy } from '#contract/states.ts';
 import type { PastRun, PastState } from '#core/past-dependencies.ts';
+import type { TriggerWait } from '#core/run-snapshot.ts';
 import { isoOf } from '#platform/clock.ts';
 import { type Database, translateDatabaseError, violatedConstraint } from './database.ts';
+import { listWaits, MAY_WAIT } from './triggers.ts';
 
 /** Times are epoch milliseconds. */
 interface NewRun {
@@ -20,6 +22,7 @@ interface NewRun {
   readonly triggeredBy: TriggeredBy;
   readonly user: string | null;
   readonly note: string | null;
+  readonly partitionKey?: string | null;
 }
 
 /** Times are epoch milliseconds. `isPaused` is the DAG’s switch, not the run’s. */
@@ -54,9 +57,9 @@ export async function createRun(database: Database, run: NewRun): Promise<Create
   try {
     const { rows } = await sql<RawRun>`/* store/dag-runs.createRun */
       with made as (
-        insert into dag_runs (id, dag_id, run_id, run_type, state, version_id, logical_date, data_interval_start, data_interval_end, run_after, conf, triggered_by, triggering_user, note)
+        insert into dag_runs (id, dag_id, run_id, run_type, state, version_id, logical_date, data_interval_start, data_interval_end, run_after, conf, triggered_by, triggering_user, note, partition_key)
         select ${id}::uuid, d.dag_id, ${run.runId}, ${run.runType}, 'queued', d.version_id, ${iso(run.logicalDate)}::timestamptz, ${iso(run.interval?.start)}::timestamptz,
-          ${iso(run.interval?.end)}::timestamptz, ${isoOf(run.runAfter)}::timestamptz, ${JSON.stringify(run.conf ?? {})}::json, ${run.triggeredBy}, ${run.user}, ${run.note}
+          ${iso(run.interval?.end)}::timestamptz, ${isoOf(run.runAfter)}::timestamptz, ${JSON.stringify(run.conf ?? {})}::json, ${run.triggeredBy}, ${run.user}, ${run.note}, ${run.partitionKey ?? null}
         from dags d where d.tenant = 'default' and d.dag_id = ${run.dagId} and d.version_id is not null returning *
       ), told as (select pg_notify('leoflow_run', id::text) from made)
       select made.*, d.is_paused from made join dags d using (tenant, dag_id), told`.execute(database.kysely);
@@ -112,6 +115,7 @@ interface PlannedInstance {
   readonly hostname: string | null;
   readonly pid: number | null;
   readonly renderedMapIndex: string | null;
+  readonly wait: TriggerWait | null;
 }
 
 type Query = Pick<pg.Client, 'query'>;
@@ -131,9 +135,12 @@ export async function findRunForPlanning(client: Query, id: RunUuid, want: { len
   if (run === undefined) return null;
   const instances = await client.query({ name: 'readInstances', text: READ_INSTANCES, values: [id] });
   const lengths = want.lengths && instances.rows.length > 0 ? (await client.query({ name: 'readLengths', text: READ_LENGTHS, values: [id] })).rows : [];
+  const rows = instances.rows as RawInstance[];
+  const waits = rows.some((row) => row.state !== null && MAY_WAIT.has(row.state)) ? await listWaits(client, id) : [];
+  const waitOf = new Map(waits.map(({ taskId, mapIndex, wait }) => [`${taskId}/${mapIndex}`, wait]));
   return {
     run: fromRow(run),
-    instances: (instances.rows as RawInstance[]).map(instanceFromRow),
+    instances: rows.map((row) => ({ ...instanceFromRow(row), wait: waitOf.get(`${row.task_id}/${row.map_index}`) ?? null })),
     lengths: (lengths as { task_id: string; map_index: number; key: string; mapped_length: number | null }[]).map((row) => ({ taskId: row.task_id, mapIndex: row.map_index, key: row.key, mappedLength: row.mapped_length })),
   };
 }
@@ -144,7 +151,7 @@ interface RawInstance {
   hostname: string | null; pid: number | null; rendered_map_index: string | null;
 }
 
-function instanceFromRow(row: RawInstance): PlannedInstance {
+function instanceFromRow(row: RawInstance): Omit<PlannedInstance, 'wait'> {
   return {
     taskId: row.task_id, mapIndex: row.map_index, state: row.state as TaskState, tryNumber: row.try_number, maxTries: row.max_tries, infraFailures: row.infra_failures,
     attemptId: row.attempt_id as AttemptId | null, executionId: row.execution_id as ExecutionId | null, wakeAt: time(row.wake_at), startedAt: time(row.start_date),

@@ -8,6 +8,7 @@ import { type Database, isCoded, translateDatabaseError } from './database.ts';
 import { readSpecsOn } from './dag-specs.ts';
 import { addVersionSwitch } from './person-version-switch.ts';
 import { emptyBatch, type InstanceState, type MoveBatch, moveTask } from './task-attempts.ts';
+import { dropWaits, MAY_WAIT } from './triggers.ts';
 
 /** A task instance by its key. */
 export interface InstanceRef {
@@ -107,6 +108,8 @@ async function applyOnce(database: Database, client: pg.PoolClient, action: Pers
   for (const run of scene.runs.values()) if (!ends.pending.has(run.id)) moveRun(scene, batch, { run, isCleared: touched.has(run.id) });
   if (action.useLatestVersion) for (const id of touched) await switchRun(scene, batch, { client, id });
   for (const part of splitBatch(batch)) if ((await moveTask(client, null, part)).kind === 'stale') return null;
+  const ended = [...action.clear, ...action.mark, ...ends.marks].filter((ref) => MAY_WAIT.has(scene.instances.get(keyOf(ref))?.state ?? ''));
+  if (ended.length > 0) await dropWaits(client, ended);
   await client.query(AFTER, [[...scene.runs.values()].map((run) => run.id), [...scene.runs.values()].map((run) => run.epoch), action.resetRuns ? [...touched] : [], queuedRuns(scene)]);
   await client.query('/* store/person-actions.tell */ select pg_notify(\'leoflow_run\', id::text) from unnest($1::uuid[]) as id', [[...scene.runs.keys()]]);
   return { kind: 'done' };

@@ -1,6 +1,7 @@
 // The schedule's side of the table dags: which DAG is due, and making its run and its next date in one statement.
 import type pg from 'pg';
 import { makeUuidV7, type RunUuid, type VersionId } from '#contract/ids.ts';
+import type { PoolLimit } from '#core/admission.ts';
 import { isoOf } from '#platform/clock.ts';
 import type { NextRun } from './dag-versions.ts';
 
@@ -102,8 +103,8 @@ export async function planNext(client: Query, epoch: number, plan: { dagId: stri
   [epoch, plan.dagId, iso(plan.next?.logicalDate), iso(plan.next?.intervalStart), iso(plan.next?.intervalEnd), iso(plan.next?.runAfter)]);
 }
 
-/** Slots of every pool by name. */
-export async function readPoolSlots(client: Query): Promise<Map<string, number>> {
-  const { rows } = await client.query("/* store/schedule.poolSlots */ select name, slots from pools where tenant = 'default'");
-  return new Map((rows as { name: string; slots: number }[]).map((row) => [row.name, row.slots]));
+/** Every pool by name. */
+export async function readPools(client: Query): Promise<Map<string, PoolLimit>> {
+  const { rows } = await client.query("/* store/schedule.pools */ select name, slots, include_deferred from pools where tenant = 'default'");
+  return new Map((rows as { name: string; slots: number; include_deferred: boolean }[]).map((row) => [row.name, { slots: row.slots, includeDeferred: row.include_deferred }]));
 }

@@ -45,7 +45,27 @@ export interface Tables {
   executions: {
     id: string; attempt_id: string; run: string; state: string; ended: Defaulted<boolean>; executor: string; host: string | null; handle: string | null;
     pid: number | null; token_hash: Buffer | null; created_at: Defaulted<Time>; started_at: TimeOrNull; ended_at: TimeOrNull; heartbeat_at: TimeOrNull;
-    exit_code: number | null; signal: number | null; cause: string | null;
+    exit_code: number | null; signal: number | null; cause: string | null; process_host: string | null; process_user: string | null; process_pid: number | null;
+  };
+  triggers: {
+    id: string; run: string; task_id: string; map_index: number; attempt_id: string; execution_id: string | null; classpath: string; kwargs: string; next_method: string;
+    next_kwargs: string; queue: string | null; resumed: Defaulted<boolean>; timeout_at: TimeOrNull; created_at: Time;
+  };
+  assets: {
+    id: Generated<number>; tenant: Defaulted<string>; name: string; uri: string; asset_group: Defaulted<string>; extra: Json; created_at: Defaulted<Time>; updated_at: Defaulted<Time>;
+  };
+  asset_aliases: { id: Generated<number>; tenant: Defaulted<string>; name: string; alias_group: Defaulted<string>; updated_at: Defaulted<Time> };
+  asset_alias_assets: { alias_id: number; asset_id: number };
+  asset_events: {
+    id: Generated<number>; asset_id: number; extra: Json; aliases: Defaulted<string[]>; source_dag_id: string | null; source_run_id: string | null; source_task_id: string | null;
+    source_map_index: Defaulted<number>; source_try: number | null; partition_key: string | null; at: Time;
+  };
+  dag_asset_references: { tenant: Defaulted<string>; dag_id: string; kind: string; name: Defaulted<string>; uri: Defaulted<string>; asset_id: number | null };
+  queued_asset_events: { tenant: Defaulted<string>; dag_id: string; asset_id: number; created_at: Defaulted<Time> };
+  consumed_asset_events: { run: string; event_id: number };
+  hitl_details: {
+    attempt_id: string; run: string; task_id: string; map_index: number; options: NeededJson; subject: string; body: string | null; defaults: JsonOrNull; multiple: Defaulted<boolean>;
+    params: Json; assigned_users: Json; created_at: Defaulted<Time>; responded_at: TimeOrNull; responded_by: JsonOrNull; chosen_options: JsonOrNull; params_input: Json;
   };
   attempt_events: {
     id: Generated<number>; run: string; task_id: string; map_index: number; attempt_id: string | null; execution_id: string | null; from_state: string | null;

@@ -6,6 +6,7 @@ import type { Database } from './database.ts';
 import { testDatabase } from '../../test/support/database.ts';
 import { addDag, addInstance, addRun, dagOf, task } from '../../test/support/rows.ts';
 import { emptyBatch, type ExecutionStart, type InstanceMove, type InstanceState, type MoveBatch, moveTask, type NewInstance } from './task-attempts.ts';
+import type { AssetEventWrite, TriggerWrite } from './rare-parts.ts';
 
 let database: Database;
 const EPOCH = 7;
@@ -129,5 +130,58 @@ describe('moveTask', () => {
     await addInstance(database, { run, taskId: 'b' });
     assert.deepEqual(await send({ instances: [{ run, taskId: 'b', fromIndex: -1, fromState: null, fromExecution: null, row: row(null, { mapIndex: 0 }) }], newInstances: [{ ...created(run, 'b'), mapIndex: 1 }, { ...created(run, 'b'), mapIndex: 2 }] }), { kind: 'moved' });
     assert.deepEqual((await database.pool.query("select map_index from task_instances where run = $1 and task_id = 'b' order by 1", [run])).rows, [{ map_index: 0 }, { map_index: 1 }, { map_index: 2 }]);
+  });
+});
+
+describe('waits for triggers', () => {
+  const wait = (run: string, id: string, attempt: string | null): TriggerWrite => ({
+    id, run, taskId: 'a', mapIndex: -1, attemptId: attempt ?? '', executionId: null, classpath: 'm.T', kwargs: '{"n": 12345678901234567890}', nextMethod: 'go', nextKwargs: '{}', queue: null,
+    resumed: false, timeoutAt: 9000, createdAt: 1000,
+  });
+  const stored = async (id: string): Promise<unknown> => (await database.pool.query('select kwargs, next_method, resumed, extract(epoch from timeout_at)::int as until from triggers where id = $1', [id])).rows[0];
+
+  it('begin, are over once, and go', async () => {
+    const { run, execution, attempt } = await seed();
+    const id = makeUuidV7<string>(0);
+    assert.deepEqual(await send({ instances: [move(run, 'running', execution, row('deferred'))], waits: [wait(run, id, attempt)] }), { kind: 'moved' });
+    assert.deepEqual(await stored(id), { kwargs: '{"n": 12345678901234567890}', next_method: 'go', resumed: false, until: 9 });
+    const event = { resumed: [{ id, nextMethod: 'go', nextKwargs: '{"event":1}' }] };
+    assert.deepEqual(await send({ ...event, instances: [move(run, 'deferred', null, row('scheduled'))] }), { kind: 'moved' });
+    assert.deepEqual(await send(event), { kind: 'stale' }, 'told again');
+    assert.deepEqual(await send({ dropped: [{ id }] }, EPOCH - 1), { kind: 'stale' }, 'of a leader before');
+    assert.deepEqual(await send({ dropped: [{ id }] }), { kind: 'moved' });
+    assert.deepEqual(await send({ dropped: [{ id }] }), { kind: 'stale' });
+  });
+
+  it('an event whose instance has moved on changes nothing', async () => {
+    const { run, attempt } = await seed();
+    const id = makeUuidV7<string>(0);
+    await send({ waits: [wait(run, id, attempt)] });
+    assert.deepEqual(await send({ resumed: [{ id, nextMethod: 'x', nextKwargs: '{}' }], instances: [move(run, 'deferred', null, row('scheduled'))] }), { kind: 'stale' });
+    assert.deepEqual(await stored(id), { kwargs: '{"n": 12345678901234567890}', next_method: 'go', resumed: false, until: 9 });
+  });
+});
+
+describe('events of assets', () => {
+  it('name assets that are there or become so, and the aliases that they came through', async () => {
+    const { run } = await seed();
+    const event = (name: string, more: Partial<AssetEventWrite> = {}): AssetEventWrite => ({ name, uri: `s3://${name}`, group: 'asset', extra: '{"n":1}', assetExtra: '{}', aliases: [], run, taskId: 'a', mapIndex: -1, tryNumber: 1, at: 5000, ...more });
+    assert.deepEqual(await send({ assetEvents: [event('x'), event('x', { extra: '{"n":2}', aliases: ['one', 'two'] }), event('y', { assetExtra: '{"of":"y"}' })] }), { kind: 'moved' });
+    assert.deepEqual(await send({ assetEvents: [event('y', { assetExtra: '{"of":"another"}' })] }), { kind: 'moved' });
+    const { rows } = await database.pool.query(`select a.name, a.uri, a.extra as of, e.extra, e.aliases, e.source_dag_id, e.source_run_id, e.source_task_id from asset_events e join assets a on a.id = e.asset_id order by e.id`);
+    const source = { source_dag_id: 'd', source_run_id: `r${runs}`, source_task_id: 'a' };
+    assert.deepEqual(rows.sort((a: { name: string; extra: { n: number } }, b: { name: string; extra: { n: number } }) => a.name.localeCompare(b.name) || a.extra.n - b.extra.n), [
+      { name: 'x', uri: 's3://x', of: {}, extra: { n: 1 }, aliases: [], ...source }, { name: 'x', uri: 's3://x', of: {}, extra: { n: 2 }, aliases: ['one', 'two'], ...source },
+      { name: 'y', uri: 's3://y', of: { of: 'y' }, extra: { n: 1 }, aliases: [], ...source }, { name: 'y', uri: 's3://y', of: { of: 'y' }, extra: { n: 1 }, aliases: [], ...source },
+    ]);
+    const links = await database.pool.query('select l.name as alias, a.name from asset_alias_assets x join asset_aliases l on l.id = x.alias_id join assets a on a.id = x.asset_id order by l.name');
+    assert.deepEqual(links.rows, [{ alias: 'one', name: 'x' }, { alias: 'two', name: 'x' }]);
+  });
+
+  it('a batch that misses registers none', async () => {
+    const { run } = await seed();
+    const missing = { name: 'z', uri: 'z', group: 'asset', extra: '{}', assetExtra: '{}', aliases: [], run, taskId: 'a', mapIndex: -1, tryNumber: 1, at: 0 };
+    assert.deepEqual(await send({ assetEvents: [missing], instances: [move(run, 'scheduled', null, row('success'))] }), { kind: 'stale' });
+    assert.deepEqual((await database.pool.query("select 1 from assets where name = 'z'")).rows, []);
   });
 });

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { Cause, ExecutionState, RunState, TaskState } from '#contract/states.ts';
 import { isCoded } from './database.ts';
+import { type AssetEventWrite, RARE_PARTS, type TriggerWrite } from './rare-parts.ts';
 
 /** A run's new state. `from` is the state it must be in. Times are epoch milliseconds. */
 interface RunMove {
@@ -146,11 +147,17 @@ export interface MoveBatch {
   readonly xcoms: XComWrite[];
   /** Instances whose values of earlier tries go, because a new try starts. */
   readonly purge: { readonly run: string; readonly taskId: string; readonly mapIndex: number }[];
+  readonly waits: TriggerWrite[];
+  /** Waits that are over: each once, or the batch is stale. */
+  readonly resumed: Pick<TriggerWrite, 'id' | 'nextMethod' | 'nextKwargs'>[];
+  /** Waits that nobody needs any more; one that is gone already makes the batch stale. */
+  readonly dropped: Pick<TriggerWrite, 'id'>[];
+  readonly assetEvents: AssetEventWrite[];
 }
 
 /** An empty batch to fill. */
 export function emptyBatch(): MoveBatch {
-  return { runs: [], newInstances: [], instances: [], attempts: [], started: [], ended: [], events: [], xcoms: [], purge: [] };
+  return { runs: [], newInstances: [], instances: [], attempts: [], started: [], ended: [], events: [], xcoms: [], purge: [], waits: [], resumed: [], dropped: [], assetEvents: [] };
 }
 
 /** Nothing in between: a batch is written whole or not at all. */
@@ -233,15 +240,16 @@ const PARTS = {
   pv: `/* store/task-attempts.moveTask */
   delete from xcom_values t using json_to_recordset(@purge) as x(run uuid, task_id text, map_index int), fence
   where t.run = x.run and t.task_id = x.task_id and t.map_index = x.map_index`,
+  ...RARE_PARTS,
 } as const;
 
 type Part = keyof typeof PARTS;
 /** Parts whose rows must be as many as were asked for, with their parameter. */
-const COUNTED: Partial<Record<Part, keyof MoveBatch>> = { r: 'runs', ni: 'newInstances', ti: 'instances', es: 'started', ee: 'ended' };
+const COUNTED: Partial<Record<Part, keyof MoveBatch>> = { r: 'runs', ni: 'newInstances', ti: 'instances', es: 'started', ee: 'ended', wb: 'waits', wr: 'resumed', wd: 'dropped', ae: 'assetEvents' };
 
 interface Statement { readonly name: string; readonly text: string; readonly parameters: readonly (keyof MoveBatch)[] }
 
-/** Puts parts together. Made twice, when this file is loaded. */
+/** Puts parts together. Made once each, when this file is loaded. */
 function statementOf(name: string, parts: readonly Part[]): Statement {
   const counts = parts.flatMap((part) => (COUNTED[part] === undefined ? [] : [`(select count(*) from ${part}) = json_array_length(@${COUNTED[part]})`]));
   const text = `/* store/task-attempts.moveTask */
@@ -261,6 +269,13 @@ select 1 / (case when (select count(*) from fence) = 1 and ${counts.join(' and '
 const WHOLE = statementOf('moveTask', ['r', 'ni', 'ti', 'a', 'es', 'ee', 'ev', 'xs', 'xv', 'px', 'pv']);
 /** The most frequent batch: tasks end and others begin, and nothing else. Every part costs some 40 µs although it has no rows. */
 const HOP = statementOf('moveTaskHop', ['ti', 'a', 'es', 'ee', 'ev', 'xs', 'xv']);
+/** With waits for triggers and events of assets, which most runs never have. */
+const EVERYTHING = statementOf('moveTaskAndMore', ['r', 'ni', 'ti', 'a', 'es', 'ee', 'ev', 'xs', 'xv', 'px', 'pv', 'wb', 'wr', 'wd', 'an', 'al', 'aa', 'ae']);
+
+function statementFor(batch: MoveBatch): Statement {
+  if (batch.waits.length + batch.resumed.length + batch.dropped.length + batch.assetEvents.length > 0) return EVERYTHING;
+  return batch.runs.length + batch.newInstances.length + batch.purge.length === 0 ? HOP : WHOLE;
+}
 
 /**
  * Writes a batch in one statement, one commit.
@@ -268,7 +283,7 @@ const HOP = statementOf('moveTaskHop', ['ti', 'a', 'es', 'ee', 'ev', 'xs', 'xv']
  */
 export async function moveTask(client: Pick<pg.Client, 'query'>, epoch: number | null, batch: MoveBatch): Promise<MoveResult> {
   try {
-    const { name, text, parameters } = batch.runs.length + batch.newInstances.length + batch.purge.length === 0 ? HOP : WHOLE;
+    const { name, text, parameters } = statementFor(batch);
     await client.query({ name, text, values: [epoch, ...parameters.map((parameter) => JSON.stringify(PARAMETERS[parameter](batch)))] });
     return { kind: 'moved' };
   } catch (error) {
@@ -307,6 +322,16 @@ const PARAMETERS: { readonly [K in keyof MoveBatch]: (batch: MoveBatch) => reado
     ...(x.location === null ? {} : { location: x.location }), ...(x.ttlSeconds === null ? {} : { ttl: x.ttlSeconds }),
   })),
   purge: (batch) => batch.purge.map((x) => ({ run: x.run, task_id: x.taskId, map_index: x.mapIndex })),
+  waits: (batch) => batch.waits.map((x) => ({
+    id: x.id, run: x.run, task_id: x.taskId, map_index: x.mapIndex, attempt_id: x.attemptId, execution_id: x.executionId, classpath: x.classpath, kwargs: x.kwargs,
+    next_method: x.nextMethod, next_kwargs: x.nextKwargs, queue: x.queue, resumed: x.resumed, timeout_at: x.timeoutAt, created_at: x.createdAt,
+  })),
+  resumed: (batch) => batch.resumed.map((x) => ({ id: x.id, next_method: x.nextMethod, next_kwargs: x.nextKwargs })),
+  dropped: (batch) => batch.dropped.map((x) => ({ id: x.id })),
+  assetEvents: (batch) => batch.assetEvents.map((x) => ({
+    name: x.name, uri: x.uri, asset_group: x.group, extra: parsed(x.extra), asset_extra: parsed(x.assetExtra), aliases: x.aliases, run: x.run, task_id: x.taskId, map_index: x.mapIndex,
+    try_number: x.tryNumber, at: x.at,
+  })),
 };
 
 function instanceColumns(x: InstanceState): Record<string, unknown> {

@@ -22,6 +22,7 @@ const FAULTS: readonly Fault[] = [
   { name: 'bad agent network', strike: (stage, random) => stage.badAgentNetwork(random.between(3000, 30_000)) },
   { name: 'task killed', strike: (stage) => stage.killTask() },
   { name: 'fork server killed', strike: (stage) => stage.killForkServer() },
+  { name: 'trigger host killed', strike: (stage) => stage.killTriggerHost() },
   { name: 'launcher killed', strike: (stage) => stage.killLauncher() },
 ];
 

@@ -1,5 +1,6 @@
 // What must hold of a world when it has come to rest: the ledger of its tasks against the tables of the engine.
 import type { Task } from '#contract/dag.ts';
+import type { TriggerId } from '#contract/ids.ts';
 import { findUnexpected } from './expected-states.ts';
 import type { LedgerEntry } from './ledger.ts';
 import type { Stage } from './stage.ts';
@@ -12,7 +13,9 @@ interface EventRow { id: number; run: string; task_id: string; map_index: number
 
 interface MoveRow { tx: number; at: number; what: 'run' | 'instance' | 'dag'; run: string; task_id: string | null; map_index: number | null; dag_id: string | null; old: string | null; new: string | null }
 
-interface Tables { readonly moves: readonly MoveRow[]; readonly runs: readonly RunRow[]; readonly instances: readonly InstanceRow[]; readonly executions: readonly ExecutionRow[]; readonly events: readonly EventRow[] }
+interface TriggerRow { id: string; run: string; task_id: string; resumed: boolean }
+
+interface Tables { readonly triggers: readonly TriggerRow[]; readonly moves: readonly MoveRow[]; readonly runs: readonly RunRow[]; readonly instances: readonly InstanceRow[]; readonly executions: readonly ExecutionRow[]; readonly events: readonly EventRow[] }
 
 /** True when nothing moves any more: every run is finished and no execution is open. */
 export async function isAtRest(stage: Stage, dags: readonly SimDag[]): Promise<boolean> {
@@ -38,6 +41,7 @@ export async function judge(stage: Stage, dags: readonly SimDag[]): Promise<void
   judgeRest(stage, tables, accuse);
   judgeRuns(stage, { tables, dags }, accuse);
   judgeLimits(stage, { tables, dags }, accuse);
+  judgeTriggers(stage, tables, accuse);
 }
 
 type Accuse = (rule: string, detail: string) => void;
@@ -50,7 +54,8 @@ async function readTables(stage: Stage): Promise<Tables> {
     from executions e join task_attempts a on a.id = e.attempt_id join task_instances t on t.run = a.run and t.task_id = a.task_id and t.map_index = a.map_index order by e.started_at, e.id`);
   const events = await stage.database.execute<EventRow>('select id, run, task_id, map_index, attempt_id, execution_id, from_state, to_state, epoch, detail from attempt_events order by id');
   const moves = await stage.database.execute<MoveRow>(`select tx, ${ms('at')} as at, what, run, task_id, map_index, dag_id, old, new from sim.moves order by id`);
-  return { moves: moves.rows, runs: runs.rows, instances: instances.rows, executions: executions.rows, events: events.rows };
+  const triggers = await stage.database.execute<TriggerRow>('select id, run, task_id, resumed from triggers order by id');
+  return { triggers: triggers.rows, moves: moves.rows, runs: runs.rows, instances: instances.rows, executions: executions.rows, events: events.rows };
 }
 
 /** Each start belongs to a row, and is the only one of its execution; what a task was told and what it left is what the row says. */
@@ -240,6 +245,20 @@ function judgeRuns({ people }: Stage, { tables, dags }: { tables: Tables; dags: 
       for (const text of findUnexpected(sim, { state: run.state, instances })) accuse('wrong end', `${run.dag_id} ${run.run_id}: ${text}`);
     }
   }
+}
+
+/** Every event is recorded at most once, goes into one try only, and none of the waits outlives its run. */
+function judgeTriggers({ ledger }: Stage, tables: Tables, accuse: Accuse): void {
+  for (const [id, { recorded }] of ledger.triggers) if (recorded > 1) accuse('event recorded twice', id);
+  const rows = new Map(tables.executions.map((row) => [row.id, row]));
+  const resumed = [...ledger.entries.values()].filter((entry) => entry.resumedBy !== null);
+  for (const [id, entries] of Map.groupBy(resumed, (entry) => entry.resumedBy ?? '')) {
+    if (!ledger.triggers.has(id as TriggerId)) accuse('event from nowhere', id);
+    const sorted = [...entries].sort((a, b) => a.startedAt - b.startedAt);
+    // Who got lost begins again with the same event.
+    for (const entry of sorted.slice(0, -1)) if (!['lost', 'cancelled'].includes(rows.get(entry.id)?.state ?? '')) accuse('resumed twice', `${entry.taskId}: ${entry.id} and another went on with the event of ${id}`);
+  }
+  for (const row of tables.triggers) accuse('trigger left', `${row.task_id} of ${row.run}: ${row.id}`);
 }
 
 /** Pools, parallelism and limits per DAG were kept after every commit. */

@@ -59,7 +59,7 @@ export async function playSeed(seed: number, where: { real: pg.Client; home: str
   await emptyRealDatabase(where.real);
   const text = `seed ${seed}`;
   seedCrypto(new Random(`${text} crypto`));
-  const dags = makeDags(new Random(`${text} workload`), CHAOS_MS);
+  const dags = makeDags(new Random(`${text} workload`), CHAOS_MS, new Random(`${text} deferrals`));
   const stage = new Stage({ real: where.real, seed: text, dags, home: where.home, isTold: where.isTold === true });
   const { world, ledger } = stage;
   const onCrash = (error: unknown): void => ledger.accuse('crash', error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -6,7 +6,8 @@ import type { Executor, ExecutorEvents, Inventory, Outcomes, Slot } from '#execu
 import type { Scheduler } from '#scheduler/scheduler.ts';
 import type { Ledger } from './ledger.ts';
 import type { Random } from './random.ts';
-import type { Behaviour } from './workload.ts';
+import { SimTriggerHost } from './sim-trigger-host.ts';
+import { type Behaviour, stepOf } from './workload.ts';
 import { Node, type World } from './world.ts';
 
 /** What tasks do; the world asks it when an execution begins. */
@@ -33,6 +34,9 @@ export class SimMachine {
   #swept: readonly ExecutionId[] = [];
   readonly servers = new Set<ServerDoor>();
   readonly warm = new Set<VersionId>();
+  /** Versions whose triggers somebody is to run, and the processes that do. */
+  readonly #wantedHosts = new Set<VersionId>();
+  readonly hosts = new Map<VersionId, SimTriggerHost>();
   readonly #seen = new Set<ExecutionId>();
   #epoch = 0;
   #leader: SimExecutor | null = null;
@@ -94,6 +98,7 @@ export class SimMachine {
   warmUp(version: VersionId): void {
     this.world.at(this.world.now + this.#random.between(30, 300), () => {
       this.warm.add(version);
+      this.#keepHost(version);
       this.tell((events) => events.onReady(version));
     }, null);
   }
@@ -105,7 +110,7 @@ export class SimMachine {
     this.#seen.add(spec.execution_id);
     const job: Job = { spec, node: new Node(`task ${spec.execution_id}`), tellsNobody: false };
     this.jobs.set(spec.execution_id, job);
-    this.ledger.start(spec, this.world.now);
+    this.ledger.start(spec, this.world.now, stepOf(spec).event);
     this.world.as(job.node, () => void this.#live(job).catch((error: unknown) => this.ledger.accuse('crash', `a task's life: ${String(error)}`)));
   }
 
@@ -121,17 +126,17 @@ export class SimMachine {
     this.ledger.finish(spec, report.outcome, this.world.now);
     this.outcomesLeft.set(spec.execution_id, report);
     this.ledger.durable(spec.execution_id, report.outcome);
-    const answer = await this.#insist(job, (scheduler) => scheduler.report(spec.token, report));
+    const answer = await this.insist(job.node, (scheduler) => scheduler.report(spec.token, report));
     if (answer === 'closed') this.ledger.accuse('identity', `${spec.execution_id} reported, and nobody knows it`);
     else if (answer.kind === 'recorded') this.ledger.acknowledged(spec.execution_id, report.outcome);
-    if (this.#random.chance(this.weather.repeat)) await this.#insist(job, (scheduler) => scheduler.report(spec.token, report));
+    if (this.#random.chance(this.weather.repeat)) await this.insist(job.node, (scheduler) => scheduler.report(spec.token, report));
     this.#exit(job, { status: 0, signal: null });
   }
 
   /** @returns false when the execution was closed meanwhile */
   async #read(job: Job, need: Behaviour['needs'][number]): Promise<boolean> {
     const { spec } = job;
-    const value = await this.#insist(job, (scheduler) => scheduler.findXCom(spec.token, spec.execution_id, { task_id: need.taskId, key: 'return_value', map_index: need.mapIndex }));
+    const value = await this.insist(job.node, (scheduler) => scheduler.findXCom(spec.token, spec.execution_id, { task_id: need.taskId, key: 'return_value', map_index: need.mapIndex }));
     if (value === 'closed') return false;
     if (value !== need.value && !this.#isTouched(spec.run.id)) this.ledger.accuse('data', `${spec.task_id} of ${spec.run.run_id} read ${String(value)} for ${need.taskId}, not ${need.value}`);
     return true;
@@ -142,22 +147,22 @@ export class SimMachine {
   }
 
   /** Asks servers, the leader's first, until one of them answers for good. */
-  async #insist<T>(job: Job, ask: (scheduler: Scheduler) => Promise<T>): Promise<T | 'closed'> {
+  async insist<T>(from: Node, ask: (scheduler: Scheduler) => Promise<T>, patienceMs = 10_000): Promise<T | 'closed'> {
     for (let delay = 50; ; delay = Math.min(delay * 2, 2000)) {
-      const answer = await this.#ask(job.node, ask);
+      const answer = await this.#ask(from, ask, patienceMs);
       if (answer.kind === 'value') return answer.value;
       if (answer.kind === 'closed') return 'closed';
       await this.#sleep(delay * (0.5 + this.#random.next()));
     }
   }
 
-  #ask<T>(from: Node, ask: (scheduler: Scheduler) => Promise<T>): Promise<{ kind: 'value'; value: T } | { kind: 'closed' } | { kind: 'again' }> {
+  #ask<T>(from: Node, ask: (scheduler: Scheduler) => Promise<T>, patienceMs: number): Promise<{ kind: 'value'; value: T } | { kind: 'closed' } | { kind: 'again' }> {
     const { world, weather } = this;
     const doors = [...this.servers].filter(({ node }) => node.isAlive);
     const door = doors.find(({ node }) => node === this.#leader?.node) ?? doors[0];
     return new Promise((resolve) => {
       const answer = (what: { kind: 'value'; value: T } | { kind: 'closed' } | { kind: 'again' }, delayMs: number): void => void world.at(world.now + delayMs, () => resolve(what), from);
-      answer({ kind: 'again' }, 10_000);
+      answer({ kind: 'again' }, patienceMs);
       if (door === undefined || this.#random.chance(weather.loseRequest)) return;
       const isAnswerLost = this.#random.chance(weather.loseAnswer);
       world.at(world.now + this.latency(), () => {
@@ -205,8 +210,34 @@ export class SimMachine {
       this.ledger.end(id, this.world.now);
       gone.push(id);
     }
+    for (const version of versions) this.killHost(version);
     for (const version of versions) if (this.warm.delete(version)) this.tell((events) => events.onReady(version));
     if (gone.length > 0) this.tell((events) => events.onLost(gone, 'its fork server died'));
+  }
+
+  /** A leader says whether a version's tasks wait for triggers. */
+  hostTriggers(version: VersionId, wanted: boolean): void {
+    if (!wanted) return void this.#wantedHosts.delete(version);
+    this.#wantedHosts.add(version);
+    this.#keepHost(version);
+  }
+
+  #keepHost(version: VersionId): void {
+    if (!this.#wantedHosts.has(version) || this.hosts.has(version)) return;
+    // As the executor does: a version whose triggers wait has a fork server.
+    if (!this.warm.has(version)) return this.warmUp(version);
+    const host = new SimTriggerHost(this, version, this.#random);
+    this.hosts.set(version, host);
+    this.world.as(host.node, () => void host.live().then(() => this.killHost(version), (error: unknown) => this.ledger.accuse('crash', `a trigger host: ${String(error)}`)));
+  }
+
+  /** Whoever still waits gets another one. */
+  killHost(version: VersionId): void {
+    const host = this.hosts.get(version);
+    if (host === undefined) return;
+    this.world.kill(host.node);
+    this.hosts.delete(version);
+    this.world.at(this.world.now + this.#random.between(20, 2000), () => this.#keepHost(version), null);
   }
 
   #beat(): void {
@@ -278,6 +309,26 @@ export class SimExecutor implements Executor {
 
   park(): Promise<ExecutionSpec | null> {
     return Promise.resolve(null);
+  }
+
+  hostTriggers(versionId: VersionId, wanted: boolean): void {
+    const { world } = this.#machine;
+    world.at(world.now + this.#machine.latency(), () => {
+      if (this.#machine.isLedBy(this)) this.#machine.hostTriggers(versionId, wanted);
+    }, null);
+  }
+
+  /** A fork server of this world is named like its version. */
+  versionOf(forkServerId: string): VersionId | null {
+    return forkServerId as VersionId;
+  }
+
+  call(): Promise<string> {
+    return Promise.reject(new AppError('call_failed', 'nobody answers here'));
+  }
+
+  answerCall(): void {
+    // Nobody asked.
   }
 
   explain(versionId: VersionId): string | null {

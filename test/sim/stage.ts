@@ -213,6 +213,14 @@ export class Stage {
     this.machine.killForkServers(new Set([version]));
   }
 
+  killTriggerHost(): void {
+    const versions = [...this.machine.hosts.keys()];
+    if (versions.length === 0) return;
+    const version = this.#random.pick(versions);
+    this.note(`the trigger host of ${version} is killed`);
+    this.machine.killHost(version);
+  }
+
   killLauncher(): void {
     this.#trouble('launcher killed', 0, 'the launcher is killed');
     this.machine.killForkServers(new Set(this.machine.warm));

@@ -12,7 +12,7 @@ export interface Behaviour {
   readonly durationMs: number;
   /** `vanishes`: its process ends without a word. */
   readonly end: 'reports' | 'vanishes';
-  readonly report: Pick<ExecutionReport, 'outcome' | 'xcoms' | 'reschedule_in_seconds' | 'cause'>;
+  readonly report: Pick<ExecutionReport, 'outcome' | 'xcoms' | 'reschedule_in_seconds' | 'cause' | 'deferral'>;
 }
 
 /** How a task ends: after so many failed tries, and so many pokes in its last. */
@@ -20,10 +20,28 @@ export interface TaskPlan {
   readonly failures: number;
   readonly last: 'success' | 'skipped';
   readonly pokes: number;
+  /** How often each of its tries waits for a trigger. In tries that are to fail the trigger does, or never fires. */
+  readonly deferrals: number;
+  readonly fate: Fate;
   readonly durationMs: number;
   readonly vanishes: boolean;
   /** A list of this length is its value; null: a text. */
   readonly listLength: number | null;
+}
+
+/** What a trigger of the world does, and when. */
+interface Fate { readonly fate: 'fires' | 'fails' | 'silent'; readonly afterMs: number }
+
+/** From the arguments of a trigger. */
+export function fateOf(kwargs: string): Fate {
+  return JSON.parse(kwargs) as Fate;
+}
+
+/** Where an execution goes on: how many deferrals lie behind it, and by whose event; a failure has none. */
+export function stepOf({ resume }: Pick<ExecutionSpec, 'resume'>): { readonly step: number; readonly event: string | null; readonly hasFailed: boolean } {
+  if (resume === undefined) return { step: 0, event: null, hasFailed: false };
+  const { step = 0, event = null } = JSON.parse(resume.next_kwargs) as { step?: number; event?: string };
+  return { step, event, hasFailed: resume.next_method === '__fail__' };
 }
 
 /** A DAG of the world with the plans of its tasks. */
@@ -42,8 +60,22 @@ const RULES = ['all_success', 'all_success', 'all_success', 'all_done', 'one_suc
 const SLOT_MS = 60_000;
 
 /** @param chaosMs triggers and slots fall into the first part of it */
-export function makeDags(random: Random, chaosMs: number): SimDag[] {
-  return Array.from({ length: 2 + random.below(2) }, (_, index) => makeDag(random, { id: `d${index}`, isScheduled: index === 0 && random.chance(0.6), chaosMs }));
+export function makeDags(random: Random, chaosMs: number, deferrals: Random): SimDag[] {
+  const dags = Array.from({ length: 2 + random.below(2) }, (_, index) => makeDag(random, { id: `d${index}`, isScheduled: index === 0 && random.chance(0.6), chaosMs }));
+  return deferrals.chance(0.6) ? dags.map((sim) => letDefer(deferrals, sim)) : dags;
+}
+
+/** Some tasks wait for triggers, some of them before they run. Drawn apart: the other worlds stay as they are. */
+function letDefer(random: Random, sim: SimDag): SimDag {
+  const plans = new Map(sim.plans);
+  const tasks = sim.dag.tasks.map((one) => {
+    const plan = plans.get(one.task_id);
+    if (plan === undefined || plan.pokes > 0 || !random.chance(0.35)) return one;
+    const fails = { fate: random.pick(['fails', 'silent'] as const), afterMs: random.between(20, 4000) };
+    plans.set(one.task_id, { ...plan, deferrals: random.below(3), fate: fails });
+    return random.chance(0.3) ? { ...one, start_trigger: { classpath: 'sim.Start', kwargs: JSON.stringify({ fate: 'fires', afterMs: random.between(20, 8000) }), next_method: 'go_on', next_kwargs: '{"step":0}' } } : one;
+  });
+  return { ...sim, dag: { ...sim.dag, tasks }, plans };
 }
 
 function makeDag(random: Random, how: { id: string; isScheduled: boolean; chaosMs: number }): SimDag {
@@ -99,7 +131,7 @@ function letSurvive(plans: Map<string, TaskPlan>, tasks: readonly Pick<Task, 'ta
 
 function makePlan(random: Random, how: { retries: number; isSensor: boolean; mayList: boolean }): TaskPlan {
   return {
-    failures: random.chance(0.35) ? 1 + random.below(how.retries + 1) : 0, last: random.chance(0.1) ? 'skipped' : 'success', pokes: how.isSensor ? 1 + random.below(2) : 0,
+    failures: random.chance(0.35) ? 1 + random.below(how.retries + 1) : 0, last: random.chance(0.1) ? 'skipped' : 'success', pokes: how.isSensor ? 1 + random.below(2) : 0, deferrals: 0, fate: { fate: 'fires', afterMs: 0 },
     durationMs: Math.floor(random.chance(0.3) ? random.between(5000, 12_000) : random.between(20, 3000)), vanishes: random.chance(0.2),
     listLength: how.mayList && random.chance(0.3) ? random.below(4) : null,
   };
@@ -132,10 +164,19 @@ export function behaviourOf(dags: readonly SimDag[], spec: ExecutionSpec, pokesB
   });
   const base = { needs, durationMs: plan.durationMs, end: 'reports' } as const;
   if (pokesBefore < plan.pokes) return { ...base, durationMs: 50, report: { outcome: 'up_for_reschedule', reschedule_in_seconds: 5 } };
-  if (spec.try_number <= plan.failures) return { ...base, end: plan.vanishes ? 'vanishes' : 'reports', report: { outcome: 'failed' } };
+  const { step, hasFailed } = stepOf(spec);
+  const willFail = spec.try_number <= plan.failures;
+  if (!hasFailed && step < plan.deferrals) return { ...base, durationMs: 50, report: { outcome: 'deferred', deferral: deferralOf(plan, { step: step + 1, isLast: willFail }) } };
+  if (willFail || hasFailed) return { ...base, end: plan.vanishes ? 'vanishes' : 'reports', report: { outcome: 'failed' } };
   if (plan.last === 'skipped') return { ...base, report: { outcome: 'skipped' } };
   const value = valueOf(plan, { runId: spec.run.run_id, taskId: spec.task_id, mapIndex: spec.map_index });
   return { ...base, report: { outcome: 'success', xcoms: [{ key: 'return_value', value, mapped_length: plan.listLength }] } };
+}
+
+/** It fires, after as long as the task works, unless the try is to fail. */
+function deferralOf({ fate, durationMs }: TaskPlan, { step, isLast }: { step: number; isLast: boolean }): NonNullable<ExecutionReport['deferral']> {
+  const own: Fate = isLast ? fate : { fate: 'fires', afterMs: durationMs };
+  return { classpath: 'sim.Trigger', kwargs: JSON.stringify(own), timeout_seconds: own.fate === 'silent' ? 10 : null, next_method: 'go_on', next_kwargs: JSON.stringify({ step }) };
 }
 
 function fail(what: string): never {

@@ -4,5 +4,5 @@ import { userEnvironment } from '#platform/config.ts';
 
 /** Everything of a request but the project, the file and the interpreter. */
 export const BARE_REQUEST: Omit<CompileRequest, 'root' | 'file' | 'python'> = {
-  importPaths: [], nodeModules: null, bytecode: null, parsers: null, secrets: { variables: {}, connections: {} }, environment: userEnvironment(), importTimeoutSeconds: 30,
+  runtime: 'auto', airflow: null, importPaths: [], nodeModules: null, bytecode: null, parsers: null, secrets: { variables: {}, connections: {} }, environment: userEnvironment(), importTimeoutSeconds: 30,
 };

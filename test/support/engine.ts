@@ -35,6 +35,10 @@ export class FakeMachine {
   /** Versions whose processes are not up. */
   readonly cold = new Set<VersionId>();
   readonly reserved: VersionId[] = [];
+  /** Versions whose triggers somebody is to run. */
+  readonly hosted = new Set<VersionId>();
+  /** Fork servers that nobody knows any more. */
+  readonly gone = new Set<string>();
   changed: () => void = () => undefined;
 }
 
@@ -78,6 +82,25 @@ export class FakeExecutor implements Executor {
 
   park(): Promise<ExecutionSpec | null> {
     return Promise.resolve(null);
+  }
+
+  hostTriggers(versionId: VersionId, wanted: boolean): void {
+    if (wanted) this.machine.hosted.add(versionId);
+    else this.machine.hosted.delete(versionId);
+    this.machine.changed();
+  }
+
+  /** A fork server of this machine is named like its version. */
+  versionOf(forkServerId: string): VersionId | null {
+    return this.machine.gone.has(forkServerId) ? null : (forkServerId as VersionId);
+  }
+
+  call(): Promise<string> {
+    return Promise.reject(new AppError('call_failed', 'nobody answers here'));
+  }
+
+  answerCall(): void {
+    // Nobody asked.
   }
 
   explain(versionId: VersionId): string | null {

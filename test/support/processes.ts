@@ -93,7 +93,7 @@ export class ProcessesUnderTest implements AsyncDisposable {
       findXCom: () => Promise.resolve(null),
       useVariable: (_token, _execution, { key }) => Promise.resolve(this.variables.get(key) ?? null),
       findConnection: (_token, _execution, connId) => Promise.resolve(this.connections.get(connId) ?? null),
-    }, this.reporter));
+    }, { reporter: this.reporter }));
     this.#epoch += 1;
     const note = <T>(list: T[], ...items: readonly T[]): void => {
       list.push(...items);

@@ -1,7 +1,6 @@
 // What every place of XCom bytes must do, one suite for all: PostgreSQL (in the commit itself), Redis, and the store in memory.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ExecutionReport } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import { type ExecutionId, makeUuidV7 } from '#contract/ids.ts';
 import type { ValueStore } from '#contract/value-store.ts';
@@ -54,10 +53,10 @@ class Scene {
 
   /** Where the bytes of a report go before its commit. */
   async put(xcoms: Readonly<Record<string, string>>, how: { execution?: ExecutionId; epoch?: number; atMs?: number; ttlSeconds?: number; store?: ValueStore | null } = {}): Promise<readonly PlacedXCom[]> {
-    const report: ExecutionReport = { execution_id: how.execution ?? this.newExecution(), outcome: 'success', started_at: '', ended_at: '', xcoms: Object.entries(xcoms).map(([key, value]) => ({ key, value, mapped_length: null })) };
+    const from = { owner: how.execution ?? this.newExecution(), xcoms: Object.entries(xcoms).map(([key, value]) => ({ key, value, mapped_length: null })) };
     const store = how.store === undefined ? this.place.store : how.store;
-    if (store === null) return inlineXComs(report);
-    return (await placeXComs(store, report, { ttlSeconds: how.ttlSeconds ?? null, mark: { epoch: how.epoch ?? EPOCH, atMs: how.atMs ?? this.database.clock.nowMs(), run: this.run } })).xcoms;
+    if (store === null) return inlineXComs(from.xcoms);
+    return (await placeXComs(store, from, { ttlSeconds: how.ttlSeconds ?? null, mark: { epoch: how.epoch ?? EPOCH, atMs: how.atMs ?? this.database.clock.nowMs(), run: this.run } })).xcoms;
   }
 
   commit(placed: readonly PlacedXCom[], how: { mapIndex?: number; ttlSeconds?: number } = {}): Promise<MoveResult> {

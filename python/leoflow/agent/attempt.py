@@ -195,7 +195,8 @@ def exec_fresh(fork_server: dict, spec: dict) -> None:
     os.lseek(job, 0, os.SEEK_SET)
     os.set_inheritable(job, True)
     os.chdir(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    os.execv(sys.executable, [sys.executable, "-m", "leoflow.agent.attempt", str(job)])
+    module = "leoflow.airflow_runtime.fresh" if fork_server.get("runtime") == "airflow" else "leoflow.agent.attempt"
+    os.execv(sys.executable, [sys.executable, "-m", module, str(job)])
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 
 from leoflow.agent import attempt, node_child, processes, wire
+from leoflow.agent.side_children import SideChildren
 
 #: Without a leader and without work for this long, it ends itself.
 ORPHAN_SECONDS = 600
@@ -54,6 +55,7 @@ class ForkServer:
         self.seen: dict[str, None] = {}
         self.cancelled: dict[str, float] = {}
         self.unparked = {"python": 0, "node": 0}
+        self.side = SideChildren(self._send, self._enter_child)
         self.leader: wire.Lines | None = None
         self.leader_seen = time.monotonic()
         self.alive_due = 0.0
@@ -180,6 +182,10 @@ class ForkServer:
             if message["op"] == "park":
                 for _ in range(message["count"]):
                     self._fork_parked(message.get("runtime", "python"))
+            elif message["op"] == "host":
+                self.side.keep_host(message["wanted"], lambda: self.dag.host_triggers(self.agent_socket))
+            elif message["op"] == "call":
+                self._fork_call(message["call"])
             elif message["op"] == "run":
                 answers.append(self._fork_job(message["spec"]))
             elif message["op"] == "cancel":
@@ -227,15 +233,14 @@ class ForkServer:
         self._begin(child, execution)
         return {"op": "begun", "execution_id": execution, "pid": pid}
 
+    def _fork_call(self, call: dict) -> None:
+        self.side.fork_call(call, lambda: self.dag.make_call(self.agent_socket, call))
+
     def _in_child(self, sock, spec: dict | None, runtime: str) -> None:
         """Never returns: whatever happens, the child must not run the fork server's loop."""
         status = 1
         try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self._close_in_child()
-            os.setsid()
-            processes.die_with_parent(self.own_pid)
+            self._enter_child()
             if runtime == "node" and spec is None:
                 node_child.exec_parked(self.spec, self.agent_socket, self.begun_write)
             gc.enable()
@@ -247,12 +252,19 @@ class ForkServer:
             if spec is not None and self.threaded:
                 attempt.exec_fresh(self.spec, spec)
             if spec is not None:
-                attempt.live(self.dag, server, spec)
+                self._live(server, spec)
             status = 0
         except BaseException as error:  # noqa: B902 - the last line of defence of a child
             _last_words(error)
         finally:
             os._exit(status)
+
+    def _live(self, server, spec: dict) -> None:
+        if self.spec.get("runtime") == "airflow":
+            server.close()
+            self.dag.live(self.agent_socket, spec)
+        else:
+            attempt.live(self.dag, server, spec)
 
     def _park(self, server) -> dict | None:
         answer = server.park({"fork_server": self.spec["id"], "pid": os.getpid()})
@@ -261,6 +273,13 @@ class ForkServer:
             # Shorter than PIPE_BUF, so lines of several children never mix.
             os.write(self.begun_write, f"{os.getpid()} {spec['execution_id']}\n".encode("ascii"))
         return spec
+
+    def _enter_child(self) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._close_in_child()
+        os.setsid()
+        processes.die_with_parent(self.own_pid)
 
     def _close_in_child(self) -> None:
         self.listener.close()
@@ -304,13 +323,14 @@ class ForkServer:
             if info is None:
                 break
             # Before the pid can be used again: nothing of its session survives.
-            if info.si_pid in self.children:
+            if info.si_pid in self.children or info.si_pid in self.side.pids:
                 _signal_group(info.si_pid, signal.SIGKILL)
             _, status = os.waitpid(info.si_pid, 0)
+            self.side.on_ended(info.si_pid, processes.describe_end(status))
             exited.extend(self._ended(info.si_pid, status))
         if not exited:
             return
-        processes.kill_strays(set(self.children), self.running)
+        processes.kill_strays({*self.children, *self.side.pids}, self.running)
         self._send({"op": "exited", "children": exited})
 
     def _ended(self, pid: int, status: int) -> list[dict]:
@@ -325,13 +345,12 @@ class ForkServer:
             del self.children[pid]
         if child.execution_id is not None:
             self.running.pop(child.execution_id, None)
-        killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        how = processes.describe_end(status)
         oom = False
-        if killed == signal.SIGKILL:
+        if how["signal"] == signal.SIGKILL:
             oom = processes.memory_kills() > self.ooms
             self.ooms += oom
-        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
-        return [{"pid": pid, "execution_id": child.execution_id, "status": code, "signal": killed, "oom": oom, "runtime": child.runtime}]
+        return [{"pid": pid, "execution_id": child.execution_id, **how, "oom": oom, "runtime": child.runtime}]
 
     def _cancel(self, execution: str, grace_seconds: float) -> None:
         pid = self.running.get(execution)
@@ -351,13 +370,14 @@ class ForkServer:
                 _signal_group(child.pid, signal.SIGKILL)
                 _signal(child.pid, signal.SIGKILL)
                 child.kill_at = now + 1
+        self.side.kill_overdue(now)
         if now >= self.alive_due:
             self.alive_due = now + ALIVE_SECONDS
             self._send({"op": "alive", "running": list(self.running)})
             self._tell_unparked()
             # A kill that no child of ours was reaped for by now was somebody else's: the count is the whole group's.
             self.ooms, self.ooms_told = max(self.ooms, self.ooms_told), processes.memory_kills()
-        if self.leader is not None or self.running:
+        if self.leader is not None or self.running or self.side.calls:
             self.leader_seen = now
         elif now - self.leader_seen > ORPHAN_SECONDS:
             sys.exit(0)
@@ -415,11 +435,18 @@ def _last_words(error: BaseException) -> None:
 
 
 def _import_dag(spec: dict):
+    gc.disable()
+    if spec.get("runtime") == "airflow":
+        from leoflow.airflow_runtime.load import load
+
+        project = load(spec)
+        gc.collect()
+        gc.freeze()
+        return project
     from leoflow.agent.rehearsal import rehearse
     from leoflow.dagmodel import secrets
     from leoflow.run.load import load_dag
 
-    gc.disable()
     secrets.hand_over(spec.get("import_secrets"))
     dag = load_dag(spec["root"], spec["dag_file"], spec["dag_id"], spec["path"])
     gc.collect()

@@ -146,6 +146,21 @@ def kill_other_launchers(home: str, own: str) -> int:
     return killed
 
 
+def describe_end(status: int) -> dict:
+    """How a process ended, as messages say it: its status, or −1 with the signal that ended it."""
+    killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+    return {"status": os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1, "signal": killed}
+
+
+def kill_group(pid: int) -> None:
+    """Kill a child that leads a session, with all that is in its group."""
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+
+
 def _kill(pid: int) -> bool:
     try:
         os.kill(pid, signal.SIGKILL)

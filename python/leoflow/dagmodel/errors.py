@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-#: The real Task SDK as a runtime is not part of this version: a hint must not send anybody there.
-WAY_OUT = "Do it in a @task that calls the library itself; running it through the real Task SDK is not part of this version."
+#: What to do about whatever the shim does not cover.
+WAY_OUT = "Do it in a @task that calls the library itself, or run the file by the real Task SDK: `runtime: airflow` in leoflow.yaml, with the provider's package in dependencies.python."
 
 
 class AirflowException(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 #: Arguments by the names that dag.json has for them.
-_TASK_FIELDS = {
+TASK_FIELDS = {
     "retries": "retries", "retry_delay": "retry_delay_seconds", "retry_exponential_backoff": "retry_exponential_backoff",
     "max_retry_delay": "max_retry_delay_seconds", "execution_timeout": "execution_timeout_seconds", "pool": "pool", "pool_slots": "pool_slots",
     "priority_weight": "priority_weight", "queue": "queue", "max_active_tis_per_dag": "max_active_tis_per_dag",
@@ -15,5 +15,5 @@ _TASK_FIELDS = {
 
 def given_of(dag: Any) -> dict[str, Any]:
     """`{"line", "dag": [field, …], "tasks": {task_id: [field, …]}}`, tasks without any left out. The line is that of the DAG."""
-    tasks = {task.task_id: sorted(field for name, field in _TASK_FIELDS.items() if name in task.given) for task in dag.tasks}
+    tasks = {task.task_id: sorted(field for name, field in TASK_FIELDS.items() if name in task.given) for task in dag.tasks}
     return {"line": dag.line, "dag": sorted(dag.given), "tasks": {task_id: fields for task_id, fields in tasks.items() if fields}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import sys
@@ -11,7 +10,7 @@ from typing import Any
 
 from leoflow.dagmodel import masking, secrets, stack
 from leoflow.dagmodel.dag import DAG
-from leoflow.dagmodel.notices import PACKAGE_ROOT, Notice, take_notices
+from leoflow.dagmodel.notices import Notice, take_notices
 from leoflow.draw.drawer import Drawn
 from leoflow.draw.file import draw_all
 from leoflow.draw.problems import DrawingError
@@ -21,10 +20,9 @@ from leoflow.parse.emit import emit_dag
 from leoflow.parse.given import given_of
 from leoflow.parse.faults import Fault, fault_of
 from leoflow.parse.planted import warn_of_secrets
+from leoflow.parse.sources import digests, local_modules, relative_path
 from leoflow.parse.template_files import template_files
-from leoflow.run.load import dags_of, execute_file, module_name, prepare
-
-_FOREIGN = {"site-packages", "dist-packages", "node_modules", "__pycache__"}
+from leoflow.run.load import dags_of, execute_file, prepare
 
 
 def parse_file(file: str, root: str, dag_id: str | None = None, path: list[str] | None = None) -> dict[str, Any]:
@@ -33,7 +31,7 @@ def parse_file(file: str, root: str, dag_id: str | None = None, path: list[str] 
     file: the DAG file, as a path from the root or from the working folder
     """
     root = os.path.realpath(root)
-    relative = _relative(file, root)
+    relative = relative_path(file, root)
     document: dict[str, Any] = {"dags": [], "errors": [], "warnings": [], "python": platform.python_version(), "modules": []}
     before = set(sys.modules)
     take_notices()
@@ -45,7 +43,7 @@ def parse_file(file: str, root: str, dag_id: str | None = None, path: list[str] 
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         faults = [fault_of(error, root, relative)]
         document["dags"], document["_drawn"] = [], []
-    _finish(document, root, relative, _local_modules(root, relative, before))
+    _finish(document, root, relative, local_modules(root, relative, before))
     document["errors"] = [fault.to_json(root) for fault in faults]
     document["warnings"] = [_warning(notice).to_json(root) for notice in take_notices()]
     return _closed(document)
@@ -57,7 +55,7 @@ def parse_drawings(file: str, root: str, drawings: list[dict[str, Any]], path: l
     file: the file that holds the drawings, as a path from the root; path: more folders to import from
     """
     root = os.path.realpath(root)
-    relative = _relative(file, root)
+    relative = relative_path(file, root)
     document: dict[str, Any] = {"dags": [], "errors": [], "warnings": [], "python": platform.python_version(), "modules": [], "places": {}}
     before = set(sys.modules)
     take_notices()
@@ -73,7 +71,7 @@ def parse_drawings(file: str, root: str, drawings: list[dict[str, Any]], path: l
         document["warnings"].extend(
             replace(_warning(notice), file=relative, place=(index, *(notice.place or ()))).to_json(root) for notice in take_notices()
         )
-    _finish(document, root, relative, [*_local_modules(root, relative, before), *references.files])
+    _finish(document, root, relative, [*local_modules(root, relative, before), *references.files])
     document["errors"] = [fault.to_json(root) for fault in dict.fromkeys(faults)]
     return _closed(document)
 
@@ -110,7 +108,7 @@ def _warning(notice: Notice) -> Fault:
 def _finish(document: dict[str, Any], root: str, file: str, modules: list[str]) -> None:
     """Say what each DAG's sources are, and which modules all of them imported."""
     for emitted, dag in zip(document["dags"], document.pop("_drawn", [])):
-        emitted["sources"] = _sources(root, [file, *modules, *template_files(dag, root)])
+        emitted["sources"] = digests(root, [file, *modules, *template_files(dag, root)])
     document["modules"] = modules
 
 
@@ -138,33 +136,3 @@ def _collect(dags: list[DAG], file: str, dag_id: str | None, document: dict[str,
         faults.append(Fault(file, 1, f"the file holds {wanted}", "Assign the DAG to a name of the module, or call the @dag function.", "no_dag"))
     return faults
 
-
-def _relative(file: str, root: str) -> str:
-    """Path of the DAG file from the root, with /."""
-    candidate = file if os.path.isabs(file) else os.path.join(root, file)
-    if not os.path.exists(candidate) and os.path.exists(file):
-        candidate = os.path.abspath(file)
-    return os.path.relpath(os.path.realpath(candidate), root).replace(os.sep, "/")
-
-
-def _local_modules(root: str, dag_file: str, before: set[str]) -> list[str]:
-    """Paths of the project's modules that were imported, without the DAG file, sorted."""
-    own = module_name(dag_file)
-    found = set()
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if name == own or name in before or not isinstance(file, str) or file.startswith(PACKAGE_ROOT):
-            continue
-        path = os.path.relpath(os.path.realpath(file), root).replace(os.sep, "/")
-        parts = path.split("/")
-        if parts[0] != ".." and path.endswith(".py") and not _FOREIGN.intersection(parts) and not path.startswith("."):
-            found.add(path)
-    return sorted(found - {dag_file})
-
-
-def _sources(root: str, paths: list[str]) -> list[dict[str, str]]:
-    sources = []
-    for path in dict.fromkeys(paths):
-        with open(os.path.join(root, *path.split("/")), "rb") as file:
-            sources.append({"path": path, "sha256": hashlib.sha256(file.read()).hexdigest()})
-    return sources

@@ -14,7 +14,7 @@ from leoflow.dagmodel.notices import author_location
 from leoflow.shim.names import HINTS, MODULES, target
 
 AIRFLOW_VERSION = "3.2.1"
-_WAY_OUT = "do it in a @task that calls the library itself; running it through the real Task SDK is not part of this version."
+_WAY_OUT = "do it in a @task that calls the library itself, or run the file by the real Task SDK: `runtime: airflow` in leoflow.yaml, with the provider's package in dependencies.python."
 PACKAGES = {".".join(name.split(".")[:n]) for name in MODULES for n in range(1, name.count(".") + 2)}
 
 

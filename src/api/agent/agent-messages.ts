@@ -1,21 +1,25 @@
 // What agents send, parsed at the edge: user code may have put anything into it.
-import type { BodyRuntime, ExecutionReport, ReportedError, ReportedXCom, SkipDecision, VariableRequest, XComRequest } from '#contract/attempt.ts';
+import type { BodyRuntime, ExecutionReport, ReportedAssetEvent, ReportedError, ReportedXCom, SkipDecision, VariableRequest, XComRequest } from '#contract/attempt.ts';
 import { LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
+import type { Deferral } from '#contract/execution-api.ts';
 import { type ExecutionId, isUuid } from '#contract/ids.ts';
 import { type Cause, CAUSES } from '#contract/states.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
+/** An object of unknown fields. */
+export type Fields = Readonly<Record<string, unknown>>;
 
-const invalid = (what: string): AppError => new AppError('invalid_value', `the agent sent ${what}`);
+/** What was sent cannot be understood. */
+export const invalid = (what: string): AppError => new AppError('invalid_value', `the agent sent ${what}`);
 
-function fieldsOf(value: unknown, what: string): Fields {
+/** Throws unless it is an object. */
+export function fieldsOf(value: unknown, what: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} that is no object`);
   return value as Fields;
 }
 
 /** PostgreSQL stores no NUL and no lone surrogate: both become U+FFFD. Cut to `limit` characters. */
-function textOf(value: unknown, what: string, limit: number = LIMITS.maxErrorTextBytes): string {
+export function textOf(value: unknown, what: string, limit: number = LIMITS.maxErrorTextBytes): string {
   if (typeof value !== 'string') throw invalid(`${what} that is no text`);
   return value.slice(0, limit).replaceAll('\u0000', '\uFFFD').toWellFormed();
 }
@@ -49,10 +53,16 @@ export function parseXComRequest(body: unknown): { executionId: ExecutionId; req
 }
 
 const MAX_NAME_LENGTH = 250;
+/** As in Airflow. */
+const MAX_ASSET_LENGTH = 1500;
 
 /** A name as it is stored: what is too long or holds NUL names nothing, and is not cut into something else. */
 function nameOf(value: unknown, what: string): string {
-  if (typeof value !== 'string' || value === '' || value.length > MAX_NAME_LENGTH || value.includes('\u0000') || !value.isWellFormed()) throw invalid(`${what} that is empty, longer than ${MAX_NAME_LENGTH} characters or no proper text`);
+  return boundedOf(value, what, MAX_NAME_LENGTH);
+}
+
+function boundedOf(value: unknown, what: string, limit: number): string {
+  if (typeof value !== 'string' || value === '' || value.length > limit || value.includes('\u0000') || !value.isWellFormed()) throw invalid(`${what} that is empty, longer than ${limit} characters or no proper text`);
   return value;
 }
 
@@ -74,7 +84,7 @@ export function parseConnectionRequest(body: unknown): { executionId: ExecutionI
   return { executionId: executionIdOf(fields['execution_id']), connId: nameOf(fields['conn_id'], 'the id of a connection') };
 }
 
-const OUTCOMES = ['success', 'failed', 'skipped', 'up_for_reschedule'] as const;
+const OUTCOMES = ['success', 'failed', 'skipped', 'up_for_reschedule', 'deferred', 'removed', 'upstream_failed'] as const;
 
 /** Body of `report`. */
 export function parseReport(body: unknown): ExecutionReport {
@@ -92,6 +102,8 @@ export function parseReport(body: unknown): ExecutionReport {
     ...optional(fields, 'xcoms', parseXComs),
     ...optional(fields, 'skips', parseSkips),
     ...optional(fields, 'reschedule_in_seconds', (value) => (typeof value === 'number' && Number.isFinite(value) ? Math.max(0, value) : 60)),
+    ...optional(fields, 'deferral', parseDeferral),
+    ...optional(fields, 'asset_events', parseAssetEvents),
     ...optional(fields, 'rendered_map_index', (value) => textOf(value, 'a rendered map index', 250)),
     ...optional(fields, 'rendered_fields', parseRendered),
     ...optional(fields, 'log_gap', parseGap),
@@ -104,7 +116,8 @@ function optional<K extends string, V>(fields: Fields, key: K, parse: (value: un
   return value === undefined || value === null ? {} : ({ [key]: parse(value) } as { [P in K]?: V });
 }
 
-function parseError(value: unknown): ReportedError {
+/** An exception of user code. */
+export function parseError(value: unknown): ReportedError {
   const fields = fieldsOf(value, 'an error');
   const traceback = fields['traceback'];
   return {
@@ -123,6 +136,49 @@ function parseXComs(value: unknown): ReportedXCom[] {
     if (length !== null && !Number.isInteger(length)) throw invalid(`a length of ${key} that is no integer`);
     return { key, value: json, mapped_length: length as number | null };
   });
+}
+
+/** JSON text as it will be handed on, digit by digit; `isObject` asks for an object. */
+function jsonTextOf(value: unknown, what: string, { isObject }: { readonly isObject: boolean }): string {
+  if (typeof value !== 'string' || !value.isWellFormed()) throw invalid(`${what} that are no JSON text`);
+  if (Buffer.byteLength(value) > LIMITS.maxDeferralBytes) throw invalid(`${what} of more than ${LIMITS.maxDeferralBytes} bytes`);
+  try {
+    const parsed: unknown = JSON.parse(value);
+    if (isObject) fieldsOf(parsed, what);
+    return value;
+  } catch (error) {
+    throw error instanceof SyntaxError ? invalid(`${what} that are no JSON text`) : error;
+  }
+}
+
+/** What an execution that defers waits for. */
+export function parseDeferral(value: unknown): Deferral {
+  const fields = fieldsOf(value, 'a deferral');
+  const { timeout_seconds: timeout = null, queue = null } = fields;
+  if (timeout !== null && (typeof timeout !== 'number' || !Number.isFinite(timeout))) throw invalid('a time-out of a deferral that is no number');
+  return {
+    classpath: boundedOf(fields['classpath'], 'the class of a trigger', 1000), kwargs: jsonTextOf(fields['kwargs'], 'arguments of a trigger', { isObject: false }),
+    timeout_seconds: timeout === null ? null : Math.max(0, timeout as number), next_method: boundedOf(fields['next_method'], 'the method after a trigger', 1000),
+    next_kwargs: jsonTextOf(fields['next_kwargs'], 'arguments of the method after a trigger', { isObject: true }), ...(queue === null ? {} : { queue: boundedOf(queue, 'the queue of a trigger', 256) }),
+  };
+}
+
+/** Events of assets, at most `LIMITS.maxAssetEvents`. */
+function parseAssetEvents(value: unknown): ReportedAssetEvent[] {
+  if (!Array.isArray(value) || value.length > LIMITS.maxAssetEvents) throw invalid(`events of assets that are no list, or more than ${LIMITS.maxAssetEvents}`);
+  return value.map((item) => {
+    const fields = fieldsOf(item, 'an event of an asset');
+    return {
+      name: boundedOf(fields['name'], 'the name of an asset', MAX_ASSET_LENGTH), uri: boundedOf(fields['uri'], 'the URI of an asset', MAX_ASSET_LENGTH), extra: withoutNul(fields['extra'] ?? {}),
+      ...optional(fields, 'group', (group) => boundedOf(group, 'the group of an asset', MAX_ASSET_LENGTH)),
+      ...optional(fields, 'alias', (alias) => boundedOf(alias, 'an alias', MAX_ASSET_LENGTH)), ...optional(fields, 'asset_extra', withoutNul),
+    };
+  });
+}
+
+/** Any JSON, as PostgreSQL can store it. */
+function withoutNul(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'string' ? textOf(inner, 'a text', Infinity) : inner)));
 }
 
 function parseGap(value: unknown): { bytes: number; reason: string } {

@@ -3,11 +3,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { rmSync } from 'node:fs';
 import type { AttemptService } from '#contract/attempt.ts';
+import type { TriggerService } from '#contract/execution-api.ts';
 import { LIMITS } from '#contract/config.ts';
 import { AppError, ERRORS } from '#contract/errors.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { isRefusal } from '#store/database.ts';
+import { answerExecution, isForExecution } from '../execution/mount.ts';
+import type { ExecutionApi } from '../execution/serve-execution.ts';
 import { parseConnectionRequest, parsePark, parseReport, parseVariableRequest, parseXComRequest } from './agent-messages.ts';
+import { parseCallAnswer, parseTriggerEvents, parseTriggerWatch } from './trigger-messages.ts';
 
 /** Listening until `close`, which cuts open calls (parked children learn it that way) and removes the socket file. */
 export interface AgentServer {
@@ -39,10 +43,32 @@ const CALLS: Readonly<Record<string, Handler>> = {
   },
 };
 
+/** Every call of hosts, by path. */
+const HOST_CALLS: Readonly<Record<string, (hosts: TriggerService, body: unknown, gone: () => AbortSignal) => Promise<unknown>>> = {
+  '/agent/v1/triggers/watch': (hosts, body, gone) => hosts.watchTriggers(parseTriggerWatch(body), gone()),
+  '/agent/v1/triggers/events': async (hosts, body) => {
+    const { forkServerId, events } = parseTriggerEvents(body);
+    return { answers: await hosts.takeTriggerEvents(forkServerId, events) };
+  },
+  '/agent/v1/call': (hosts, body) => {
+    const { id, answer } = parseCallAnswer(body);
+    hosts.answerCall(id, answer);
+    return Promise.resolve({});
+  },
+};
+
+interface Surroundings {
+  readonly reporter: Reporter;
+  /** Airflow's Task Execution API, served below /execution; absent where no engine runs. */
+  readonly execution?: ExecutionApi;
+  /** For trigger hosts and children that make calls; absent likewise. */
+  readonly hosts?: TriggerService;
+}
+
 /** Listens on a unix socket that only this user may open. */
-export function startAgentServer(socketPath: string, service: AttemptService, reporter: Reporter): Promise<AgentServer> {
+export function startAgentServer(socketPath: string, service: AttemptService, around: Surroundings): Promise<AgentServer> {
   rmSync(socketPath, { force: true });
-  const server = createServer({ keepAlive: true, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 }, (request, response) => void answer(request, response, { service, reporter }));
+  const server = createServer({ keepAlive: true, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 }, (request, response) => void answer(request, response, { service, ...around }));
   server.timeout = 0;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -58,11 +84,14 @@ function close(server: Server, socketPath: string): Promise<void> {
   });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, to: { service: AttemptService; reporter: Reporter }): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, to: Surroundings & { service: AttemptService }): Promise<void> {
   try {
+    if (to.execution !== undefined && isForExecution(request.url)) return await answerExecution(to.execution, { request, response, body: await readBody(request) });
+    const hostCall = request.method === 'POST' ? HOST_CALLS[request.url ?? ''] : undefined;
+    if (hostCall !== undefined && to.hosts !== undefined) return send(response, 200, await hostCall(to.hosts, JSON.parse((await readBody(request)).toString('utf8')), () => signalOf(request.socket)));
     const handler = request.method === 'POST' ? CALLS[request.url ?? ''] : undefined;
     if (handler === undefined) throw new AppError('not_found', `there is no ${request.method} ${request.url}`);
-    const body: unknown = JSON.parse(await readBody(request));
+    const body: unknown = JSON.parse((await readBody(request)).toString('utf8'));
     send(response, 200, await handler(to.service, { token: (request.headers.authorization ?? '').replace(/^Bearer /, ''), body, gone: () => signalOf(request.socket) }));
   } catch (error) {
     if (request.socket.destroyed) return;
@@ -87,16 +116,16 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.end(payload);
 }
 
-function readBody(request: IncomingMessage): Promise<string> {
+function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > LIMITS.maxReportBytes) reject(new AppError('too_large', `the report is larger than ${LIMITS.maxReportBytes} bytes`));
+      if (size > LIMITS.maxReportBytes) reject(new AppError('too_large', `the body is larger than ${LIMITS.maxReportBytes} bytes`));
       else chunks.push(chunk);
     });
-    request.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    request.on('end', () => resolve(Buffer.concat(chunks)));
     request.on('error', reject);
   });
 }

@@ -14,6 +14,14 @@ const REQUIREMENTS = [
   'psycopg2-binary', 'asyncpg', 'apache-airflow-providers-postgres',
 ];
 
+/** `more`: further processes, such as the triggerer. `executionUrl`: where tasks find the Task Execution API, when that is not the API server itself. */
+interface AirflowParts {
+  readonly dags: string;
+  readonly python: string;
+  readonly more?: readonly string[];
+  readonly executionUrl?: (port: number) => Promise<string>;
+}
+
 /** A running Airflow. */
 export interface AirflowServer {
   readonly stage: Stage;
@@ -25,7 +33,7 @@ export interface AirflowServer {
  * Installs (once) and starts Airflow on a folder of DAG files. Logs of its processes are below `home`.
  * @param home folder that keeps the installation; @param python command of a Python that Airflow 3.2.1 supports
  */
-export async function startAirflow(home: string, how: { dags: string; python: string }): Promise<AirflowServer> {
+export async function startAirflow(home: string, how: AirflowParts): Promise<AirflowServer> {
   const venv = join(home, 'venv');
   const bin = join(venv, 'bin');
   mkdirSync(home, { recursive: true });
@@ -37,7 +45,8 @@ export async function startAirflow(home: string, how: { dags: string; python: st
   mkdirSync(life);
   const postgres = await startRoomyPostgres(join(life, 'pg'));
   const port = await freePort();
-  const env = environment({ life, dags: how.dags, port, database: postgres.url, bin });
+  const execution = (await how.executionUrl?.(port)) ?? `http://127.0.0.1:${port}/execution/`;
+  const env = environment({ life, dags: how.dags, port, execution, database: postgres.url, bin });
   const children: ChildProcess[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(children.map(stopGroup));
@@ -47,7 +56,7 @@ export async function startAirflow(home: string, how: { dags: string; python: st
     const airflow = join(bin, 'airflow');
     await toEnd(airflow, ['db', 'migrate'], env);
     await toEnd(airflow, ['dags', 'reserialize'], env);
-    for (const name of ['api-server', 'scheduler', 'dag-processor']) children.push(background(airflow, name, { env, log: join(life, `${name}.log`) }));
+    for (const name of ['api-server', 'scheduler', 'dag-processor', ...(how.more ?? [])]) children.push(background(airflow, name, { env, log: join(life, `${name}.log`) }));
     const url = `http://127.0.0.1:${port}`;
     await untilHealthy(url);
     const versions = await toEnd(join(bin, 'python'), ['-c', VERSIONS], env);
@@ -69,13 +78,13 @@ async function startRoomyPostgres(folder: string): Promise<EmbeddedPostgres> {
 const VERSIONS = `import json, platform; from importlib.metadata import version
 print(json.dumps({name: version(name) for name in ("apache-airflow-core", "apache-airflow-task-sdk", "apache-airflow-providers-standard")} | {"python": platform.python_version()}))`;
 
-function environment(at: { life: string; dags: string; port: number; database: string; bin: string }): NodeJS.ProcessEnv {
+function environment(at: { life: string; dags: string; port: number; execution: string; database: string; bin: string }): NodeJS.ProcessEnv {
   // A unix socket is given as a parameter: postgresql://user@/name?host=/folder.
   const { username, pathname, searchParams } = new URL(at.database.replace(/@(?=[/?])/, '@localhost'));
   const database = `postgresql+psycopg2://${username}@${pathname}?${searchParams.toString()}`;
   const settings: Record<string, string> = {
     CORE__EXECUTOR: 'LocalExecutor', CORE__LOAD_EXAMPLES: 'False', CORE__DAGS_FOLDER: at.dags, CORE__PARALLELISM: '24', CORE__MAX_ACTIVE_TASKS_PER_DAG: '64',
-    CORE__EXECUTION_API_SERVER_URL: `http://127.0.0.1:${at.port}/execution/`, CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS: 'True',
+    CORE__EXECUTION_API_SERVER_URL: at.execution, CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS: 'True',
     DATABASE__SQL_ALCHEMY_CONN: database, DATABASE__SQL_ALCHEMY_POOL_SIZE: '40', DATABASE__SQL_ALCHEMY_MAX_OVERFLOW: '40',
     API__HOST: '127.0.0.1', API__PORT: String(at.port), API__BASE_URL: `http://127.0.0.1:${at.port}`, API_AUTH__JWT_SECRET: randomBytes(24).toString('hex'),
     USAGE_DATA_COLLECTION__ENABLED: 'False', SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: '0.3',

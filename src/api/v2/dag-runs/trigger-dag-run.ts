@@ -2,14 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { DAGRunResponse, TriggerDAGRunPostBody } from '#contract/airflow/dag-run.ts';
 import type { Dag } from '#contract/dag.ts';
-import { RUN_ID_PATTERN } from '#contract/ids.ts';
-import { RUN_TYPES } from '#contract/states.ts';
 import { checkConf } from '#core/check-conf.ts';
 import { makeRunId, manualInterval } from '#core/timetable.ts';
 import { msOf } from '#platform/clock.ts';
 import { createRun } from '#store/dag-runs.ts';
 import { findKeptSpec } from '#store/dag-specs.ts';
 import { findDag } from '#store/dags.ts';
+import { faultOfRunId } from '../../manual-run-id.ts';
 import { type Call, DAG_PARAMS, json, operation } from '../../operation.ts';
 import { badRequest, contradiction, notFound, uniqueViolation } from '../../problems.ts';
 import { getRun } from './find-run.ts';
@@ -27,7 +26,8 @@ export const triggerDagRun = operation({
     const logicalDate = body.logical_date === null ? null : msOf(body.logical_date);
     const runAfter = body.run_after === null ? services.database.clock.nowMs() : msOf(body.run_after);
     const runId = body.dag_run_id ?? makeRunId({ runType: 'manual', runAfter, logicalDate, suffix: randomSuffix() });
-    refuseRunId(runId);
+    const fault = faultOfRunId(runId);
+    if (fault !== null) throw badRequest(fault);
     const faults = checkConf(spec, body.conf ?? {});
     if (faults.length > 0) throw badRequest(faults.join('\n'));
     const created = await createRun(services.database, {
@@ -55,15 +55,6 @@ async function triggerable(call: Pick<Call<{ dag_id: string }, unknown, unknown>
 function intervalOf(spec: Dag, logicalDate: number, body: TriggerDAGRunPostBody): { start: number; end: number } | null {
   if (body.data_interval_start !== null && body.data_interval_end !== null) return { start: msOf(body.data_interval_start), end: msOf(body.data_interval_end) };
   return manualInterval(spec.timetable, logicalDate);
-}
-
-const ALWAYS_ALLOWED = /^(manual|scheduled|asset_triggered)__\d{4}-\d{2}-\d{2}T/;
-
-/** A manual run may not carry the id of a run of another type: that run would then find its own id taken. */
-function refuseRunId(runId: string): void {
-  const type = RUN_TYPES.find((other) => runId.startsWith(`${other}__`));
-  if (type !== undefined && type !== 'manual') throw badRequest(`A manual DAG run cannot use ID '${runId}' since it is reserved for ${type} runs`);
-  if (!ALWAYS_ALLOWED.test(runId) && !new RegExp(RUN_ID_PATTERN).test(runId)) throw badRequest(`The run_id provided '${runId}' does not match regex pattern '${RUN_ID_PATTERN}' or '${ALWAYS_ALLOWED.source}'`);
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';

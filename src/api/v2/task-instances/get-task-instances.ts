@@ -3,6 +3,7 @@ import { Type as T } from '@sinclair/typebox';
 import { optional, orderBy, page } from '#contract/airflow/fields.ts';
 import { TaskInstanceCollectionResponse } from '#contract/airflow/task-instance.ts';
 import type { Dag } from '#contract/dag.ts';
+import { tasksInGroup } from '#core/tasks-in-group.ts';
 import type { Database } from '#store/database.ts';
 import { findKeptSpec } from '#store/dag-specs.ts';
 import { findRun } from '#store/dag-run-lists.ts';
@@ -53,16 +54,7 @@ async function findSpecOfPath(database: Database, path: { dag_id: string; dag_ru
 
 /** Ids of the tasks in a group and the groups inside it. */
 function tasksOfGroup(spec: Dag | null, groupId: string): string[] {
-  const groups = spec?.task_groups ?? [];
-  if (!groups.some((group) => group.group_id === groupId)) throw new HttpProblem(404, { reason: 'not_found', message: `Task group ${groupId} not found` });
-  const inside = new Set([groupId]);
-  for (let grown = true; grown; ) {
-    grown = false;
-    for (const group of groups) {
-      if (group.parent === undefined || !inside.has(group.parent) || inside.has(group.group_id)) continue;
-      inside.add(group.group_id);
-      grown = true;
-    }
-  }
-  return (spec?.tasks ?? []).filter((task) => task.task_group !== undefined && inside.has(task.task_group)).map((task) => task.task_id);
+  const tasks = spec === null ? null : tasksInGroup(spec, groupId);
+  if (tasks === null) throw new HttpProblem(404, { reason: 'not_found', message: `Task group ${groupId} not found` });
+  return tasks;
 }

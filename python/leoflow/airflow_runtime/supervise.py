@@ -1,0 +1,149 @@
+"""The life of one execution under the Task SDK's own supervisor: it tells the server, forks the task, and watches it to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import sys
+from contextlib import suppress
+from socket import socketpair
+from typing import Any
+
+import attrs
+from airflow.sdk.api.client import Client
+from airflow.sdk.api.datamodels._generated import BundleInfo, TaskInstance
+from airflow.sdk.execution_time import supervisor, task_runner
+
+from leoflow.agent.processes import EXECUTION_MARKER, name_execution
+from leoflow.airflow_runtime import settings
+from leoflow.airflow_runtime.load import Project
+from leoflow.airflow_runtime.transport import LeaderTransport
+
+#: Names nobody: requests go over the agent's socket.
+EXECUTION_API = "http://leoflow/execution/"
+
+
+@attrs.define(kw_only=True)
+class WatchedTask(supervisor.ActivitySubprocess):
+    """The SDK's supervisor, which hears at once that its task has ended, and passes a SIGTERM on to it."""
+
+    _is_cancelled: bool = attrs.field(default=False, init=False)
+
+    @classmethod
+    def start(cls, **kwargs: Any):
+        """Fork the task; see the SDK's own."""
+        proc = super().start(**kwargs)
+        proc._watch_end()
+        proc._watch_signals()
+        return proc
+
+    def _watch_end(self) -> None:
+        # Else it would look once a heartbeat.
+        try:
+            ended = _PidFile(self.pid)
+        except (OSError, AttributeError):
+            return
+        self.selector.register(ended, selectors.EVENT_READ, (lambda _: False, self.selector.unregister))
+
+    def _watch_signals(self) -> None:
+        read, write = socketpair()
+        write.setblocking(False)
+
+        def on_term(_number, _frame) -> None:
+            # The loop acts on it: here a message may be half read.
+            self._is_cancelled = True
+            with suppress(BlockingIOError):
+                write.send(b"t")
+
+        signal.signal(signal.SIGTERM, on_term)
+        self.selector.register(read, selectors.EVENT_READ, (lambda sock: len(sock.recv(64)) > 0, self.selector.unregister))
+
+    def _send_heartbeat_if_needed(self) -> None:
+        if self._is_cancelled and self._terminal_state != supervisor.SERVER_TERMINATED:
+            self.process_log.error("The task is ended from outside. Terminating process")
+            self.kill(signal.SIGTERM, force=True)
+            self._terminal_state = supervisor.SERVER_TERMINATED
+        super()._send_heartbeat_if_needed()
+
+
+class _PidFile:
+    """A process as something that becomes readable when it ends."""
+
+    def __init__(self, pid: int):
+        self._fd = os.pidfd_open(pid)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def live(project: Project, address: str, spec: dict) -> None:
+    """Run one execution to its end. The server hears of it over /execution; what it says when nobody answers is left behind."""
+    os.environ.update(spec.get("env") or {})
+    os.environ[EXECUTION_MARKER] = spec["execution_id"]
+    name_execution(spec["execution_id"])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    token = f"{spec['execution_id']}.{spec['token']}"
+    client = open_client(address, project.spec["address_file"], token, lambda body: leave_outcome(spec, body))
+    supervisor.ActivitySubprocess = WatchedTask
+    if project.dag is not None:
+        task_runner.parse = lambda what, log: _loaded(project, spec, what)
+    try:
+        supervisor.supervise(
+            ti=task_instance(spec), bundle_info=BundleInfo(name=settings.BUNDLE, version=None), dag_rel_path=project.spec["dag_file"],
+            token=token, server=EXECUTION_API, log_path=spec.get("log_file"), client=client)
+    finally:
+        client.close()
+
+
+def open_client(address: str, address_file: str, token: str = "", on_state=None) -> Client:
+    """The SDK's client of the execution API, on the agent's socket. `on_state` is called with each state report before it is sent."""
+    return Client(base_url=EXECUTION_API, token=token, transport=LeaderTransport(address, address_file, on_state))
+
+
+def task_instance(spec: dict) -> TaskInstance:
+    """An ExecutionSpec in the SDK's words."""
+    carrier = (spec.get("env") or {}).get("TRACEPARENT")
+    return TaskInstance(
+        id=spec["attempt_id"], task_id=spec["task_id"], dag_id=spec["dag_id"], run_id=spec["run"]["run_id"], try_number=spec["try_number"],
+        dag_version_id=spec["version_id"], map_index=spec["map_index"], context_carrier=None if carrier is None else {"traceparent": carrier})
+
+
+def _loaded(project: Project, spec: dict, what) -> task_runner.RuntimeTaskInstance:
+    """The task of the DAG that this process was forked with, in place of a second import of its file."""
+    # The SDK has just called this process something else.
+    name_execution(spec["execution_id"])
+    _draw_anew()
+    task = project.dag.task_dict[what.ti.task_id]
+    return task_runner.RuntimeTaskInstance.model_construct(
+        **what.ti.model_dump(exclude_unset=True), task=task, bundle_instance=project.bundle, _ti_context_from_server=what.ti_context,
+        max_tries=what.ti_context.max_tries, start_date=what.start_date, state=task_runner.TaskInstanceState.RUNNING,
+        sentry_integration=what.sentry_integration)
+
+
+def _draw_anew() -> None:
+    """Forks share what the fork server drew last; Python's own generator is reseeded by Python, numpy's is not."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+
+
+def leave_outcome(spec: dict, body: bytes) -> None:
+    """Append the record by which a leader learns the state when the report never arrives."""
+    path = spec.get("outcome_file")
+    if not path:
+        return
+    record = {"execution_id": spec["execution_id"], "state_update": json.loads(body)}
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            # One call, so that records of several executions never mix.
+            os.write(file, f"\n{spec['execution_id']} {json.dumps(record)}\n".encode())
+        finally:
+            os.close(file)
+    except OSError as error:
+        print(f"leoflow: the outcome could not be written: {error}", file=sys.stderr)

@@ -1,0 +1,204 @@
+"""Runs the triggers of one DAG version: thousands in one process, told by the server which, handing each event back until it is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+from leoflow.agent import wire
+from leoflow.airflow_runtime.trigger_log import TriggerLogs
+
+WATCH = "/agent/v1/triggers/watch"
+EVENTS = "/agent/v1/triggers/events"
+#: Events in one request.
+EVENTS_AT_ONCE = 500
+LONGEST_WAIT_SECONDS = 1.0
+#: Whoever holds the loop for longer holds up every other trigger, and is told so in the log.
+BLOCKED_SECONDS = 0.5
+
+
+class Host:
+    """Triggers by id, and what is still to be told of those that fired."""
+
+    def __init__(self, project, address: str):
+        self.project = project
+        self.address = address
+        self.running: dict[str, asyncio.Task] = {}
+        self.logs = TriggerLogs()
+        self.events: asyncio.Queue[dict] = asyncio.Queue()
+        self._classes: dict[str, type] = {}
+
+    async def run(self) -> None:
+        """Serve until nothing waits any more."""
+        self._install_comms()
+        teller = asyncio.create_task(self._tell_events())
+        watchdog = asyncio.create_task(self._watch_blocking())
+        with ThreadPoolExecutor(1) as thread:
+            loop = asyncio.get_running_loop()
+            while True:
+                orders = await loop.run_in_executor(thread, self._call, WATCH, {**self._name(), "running": list(self.running)})
+                for identifier in orders["cancel"]:
+                    self._cancel(identifier)
+                for order in orders["create"]:
+                    if order["id"] not in self.running:
+                        self.running[order["id"]] = asyncio.create_task(self._live(order), name=f"{order['dag_id']}/{order['run_id']}/{order['task_id']}/{order['map_index']}")
+                if orders["stop"] and not self.running:
+                    break
+        teller.cancel()
+        watchdog.cancel()
+
+    def _name(self) -> dict:
+        return {"fork_server": self.project.spec["id"], "pid": os.getpid()}
+
+    def _install_comms(self) -> None:
+        from airflow.sdk.execution_time import task_runner
+
+        from leoflow.airflow_runtime.trigger_comms import TriggerComms
+
+        task_runner.SUPERVISOR_COMMS = TriggerComms(self.address, self.project.spec["address_file"])
+        self.logs.install()
+
+    # ── one trigger ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _live(self, order: dict) -> None:
+        """From the order to the event; what goes wrong is an event as well."""
+        from leoflow.airflow_runtime.trigger_comms import TOKEN
+
+        identifier = order["id"]
+        TOKEN.set(order["token"])
+        self.logs.bind(identifier, order.get("log_file"))
+        try:
+            trigger = self._make(order)
+            event = await self._first_event(trigger)
+            await self.events.put(_told(identifier, event))
+        except asyncio.CancelledError:
+            self.running.pop(identifier, None)
+            self.logs.drop(identifier)
+            raise
+        except BaseException as error:  # noqa: B902 - a trigger's code may raise anything, and its task must hear of it
+            lines = traceback.format_exception(type(error), error, error.__traceback__)
+            self.logs.note(identifier, "error", f"Trigger failed: {lines[-1].strip()}")
+            await self.events.put({"trigger_id": identifier, "kind": "failed", "error": "Trigger failure", "traceback": lines})
+
+    def _make(self, order: dict) -> Any:
+        from airflow.sdk.module_loading import import_string
+        from airflow.sdk.serde import deserialize
+        from airflow.serialization.decoders import smart_decode_trigger_kwargs
+
+        classpath = order["classpath"]
+        if classpath not in self._classes:
+            self._classes[classpath] = import_string(classpath)
+        given = deserialize(json.loads(order["kwargs"])) or {}
+        trigger = self._classes[classpath](**{name: smart_decode_trigger_kwargs(value) for name, value in given.items()})
+        trigger.trigger_id = order["id"]
+        trigger.triggerer_job_id = None
+        trigger.task_instance = self._task_instance(order)
+        trigger.timeout_after = None
+        return trigger
+
+    def _task_instance(self, order: dict) -> Any:
+        from airflow.executors.workloads import TaskInstance
+
+        return TaskInstance(
+            id=UUID(order["attempt_id"]), dag_version_id=UUID(self.project.spec["version_id"]), task_id=order["task_id"], dag_id=order["dag_id"],
+            run_id=order["run_id"], try_number=order["try_number"], map_index=order["map_index"], pool_slots=1, queue="default", priority_weight=1)
+
+    async def _first_event(self, trigger: Any) -> Any:
+        if os.environ.get("AIRFLOW_DISABLE_GREENBACK_PORTAL", "").lower() != "true":
+            import greenback
+
+            await greenback.ensure_portal()
+        try:
+            async for event in trigger.run():
+                return event
+            raise RuntimeError("the trigger ended without an event")
+        finally:
+            try:
+                await trigger.cleanup()
+            except Exception as error:
+                print(f"leoflow: cleanup of {trigger!r} failed: {error}", file=sys.stderr)
+
+    def _cancel(self, identifier: str) -> None:
+        task = self.running.get(identifier)
+        if task is None:
+            return
+        if task.done():
+            self.running.pop(identifier, None)
+        else:
+            task.cancel()
+
+    # ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _tell_events(self) -> None:
+        """Events are told until they are taken; the trigger counts as running until then, so that nobody starts it again."""
+        with ThreadPoolExecutor(1) as thread:
+            while True:
+                events = [await self.events.get()]
+                while len(events) < EVENTS_AT_ONCE and not self.events.empty():
+                    events.append(self.events.get_nowait())
+                await asyncio.get_running_loop().run_in_executor(thread, self._call, EVENTS, {**self._name(), "events": events})
+                for event in events:
+                    self.running.pop(event["trigger_id"], None)
+                    self.logs.drop(event["trigger_id"])
+
+    def _call(self, path: str, body: dict) -> dict:
+        """Ask until somebody answers: a server that is away comes back, or another leads."""
+        delay = 0.05
+        payload = wire.encode_body(body)
+        while True:
+            try:
+                sock = wire.connect(self._leader())
+                try:
+                    return wire.post(sock, path, payload, "", self._has_moved)
+                finally:
+                    sock.close()
+            except (wire.HttpError, OSError, ValueError) as error:
+                if isinstance(error, wire.HttpError) and error.status not in (429, 502, 503, 504):
+                    print(f"leoflow: {path}: {error}", file=sys.stderr)
+            time.sleep(delay)
+            delay = min(delay * 2, LONGEST_WAIT_SECONDS)
+
+    def _leader(self) -> str:
+        try:
+            with open(self.project.spec["address_file"], encoding="utf-8") as file:
+                self.address = json.load(file)["socket"]
+        except (OSError, ValueError, KeyError):
+            pass
+        return self.address
+
+    def _has_moved(self) -> bool:
+        asked = self.address
+        return self._leader() != asked
+
+    async def _watch_blocking(self) -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.1)
+            held = time.monotonic() - before - 0.1
+            if held > BLOCKED_SECONDS:
+                print(f"leoflow: a trigger held up all others of {self.project.spec['dag_id']} for {held:.1f} s", file=sys.stderr)
+
+
+def _told(identifier: str, event: Any) -> dict:
+    from airflow.sdk.serde import serialize
+    from airflow.triggers.base import BaseTaskEndEvent
+
+    if isinstance(event, BaseTaskEndEvent):
+        xcoms = [{"key": key, "value": json.dumps(serialize(value))} for key, value in (event.xcoms or {}).items()]
+        return {"trigger_id": identifier, "kind": "ended", "state": event.task_instance_state.value, "xcoms": xcoms}
+    return {"trigger_id": identifier, "kind": "event", "payload": json.dumps(serialize(event.payload))}
+
+
+def host(project, address: str) -> None:
+    """Run a trigger host in this process, to its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    asyncio.run(Host(project, address).run())

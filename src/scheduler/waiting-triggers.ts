@@ -1,0 +1,177 @@
+// Triggers that tasks wait for, as far as that is written down, and what their hosts are told to run.
+import { LIMITS } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
+import type { TriggerOrder, TriggerOrders, TriggerWatch } from '#contract/execution-api.ts';
+import type { ExecutionId, RunUuid, TriggerId, VersionId } from '#contract/ids.ts';
+import { partsOf } from '#core/parts-of.ts';
+import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
+import type { Executor } from '#executor/executor.ts';
+import { callLater, monotonicMs } from '#platform/clock.ts';
+
+/** One wait. */
+export interface WaitingTrigger {
+  readonly id: TriggerId;
+  readonly run: RunUuid;
+  readonly versionId: VersionId;
+  readonly executionId: ExecutionId | null;
+  readonly order: Omit<TriggerOrder, 'token'>;
+}
+
+/** What a host said last. */
+interface Host { readonly pid: number; readonly heardMs: number; readonly running: ReadonlySet<TriggerId> }
+
+interface Version { readonly waiting: Map<TriggerId, WaitingTrigger>; readonly watchers: Set<() => void>; stopLinger: (() => void) | null }
+
+/** A host that asks is answered at the latest after this time. */
+const WATCH_MS = 20_000;
+/** It missed two answers: nobody runs it any more. */
+const HOST_SILENT_MS = 3 * WATCH_MS;
+/** A host without triggers is kept for this long: whoever defers once often does so again. */
+const LINGER_MS = 30_000;
+
+/** One per term of leadership. */
+export class WaitingTriggers {
+  readonly #executor: Pick<Executor, 'hostTriggers' | 'versionOf'>;
+  readonly #tokenOf: (id: TriggerId) => Promise<string>;
+  readonly #byId = new Map<TriggerId, WaitingTrigger>();
+  readonly #byRun = new Map<RunUuid, Set<TriggerId>>();
+  readonly #versions = new Map<VersionId, Version>();
+  readonly #hosts = new Map<VersionId, Host>();
+  #isClosed = false;
+
+  constructor(executor: Pick<Executor, 'hostTriggers' | 'versionOf'>, tokenOf: (id: TriggerId) => Promise<string>) {
+    this.#executor = executor;
+    this.#tokenOf = tokenOf;
+  }
+
+  find(id: TriggerId): WaitingTrigger | null {
+    return this.#byId.get(id) ?? null;
+  }
+
+  /** Written down: from here on a host runs it. */
+  add(trigger: WaitingTrigger): void {
+    this.remove(trigger.id);
+    this.#byId.set(trigger.id, trigger);
+    this.#byRun.set(trigger.run, (this.#byRun.get(trigger.run) ?? new Set()).add(trigger.id));
+    const version = this.#versionOf(trigger.versionId);
+    if (version.waiting.size === 0) this.#executor.hostTriggers(trigger.versionId, true);
+    version.stopLinger?.();
+    version.stopLinger = null;
+    version.waiting.set(trigger.id, trigger);
+    wake(version);
+  }
+
+  /** Nobody waits for it any more, and that is written down. */
+  remove(id: TriggerId): void {
+    const trigger = this.#byId.get(id);
+    if (trigger === undefined) return;
+    this.#byId.delete(id);
+    const ofRun = this.#byRun.get(trigger.run);
+    ofRun?.delete(id);
+    if (ofRun?.size === 0) this.#byRun.delete(trigger.run);
+    const version = this.#versionOf(trigger.versionId);
+    version.waiting.delete(id);
+    if (version.waiting.size === 0) version.stopLinger = callLater(LINGER_MS, () => this.#forget(trigger.versionId));
+    wake(version);
+  }
+
+  /** A run was read: of what it waited for only this is left. */
+  keepOnly(run: RunUuid, ids: ReadonlySet<TriggerId>): void {
+    for (const id of [...(this.#byRun.get(run) ?? [])]) if (!ids.has(id)) this.remove(id);
+  }
+
+  /**
+   * What a host has to change, as soon as there is something. `stop` when nothing waits any more, or it belongs to no version of ours.
+   * Throws `not_leading` at the end of the term.
+   */
+  async watch(watch: TriggerWatch, gone: AbortSignal): Promise<TriggerOrders> {
+    const deadline = monotonicMs() + WATCH_MS;
+    for (;;) {
+      if (this.#isClosed) throw new AppError('not_leading', 'this server does not lead any more');
+      const versionId = this.#executor.versionOf(watch.fork_server);
+      if (versionId === null) return { create: [], cancel: watch.running, stop: true };
+      const running = new Set(watch.running);
+      this.#hosts.set(versionId, { pid: watch.pid, heardMs: monotonicMs(), running });
+      const orders = await this.#ordersFor(versionId, running);
+      const leftMs = deadline - monotonicMs();
+      if (orders.create.length + orders.cancel.length > 0 || orders.stop || leftMs <= 0 || gone.aborted) return orders;
+      await this.#untilChanged(this.#versionOf(versionId), leftMs, gone);
+    }
+  }
+
+  /** What becomes of a trigger, for people. */
+  tell(id: TriggerId): string {
+    const trigger = this.#byId.get(id);
+    const host = trigger === undefined ? undefined : this.#hosts.get(trigger.versionId);
+    if (host === undefined || monotonicMs() - host.heardMs > HOST_SILENT_MS) return 'no trigger host runs it yet';
+    return host.running.has(id) ? `the trigger host, process ${host.pid}, runs it` : `the trigger host, process ${host.pid}, is about to run it`;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const version of this.#versions.values()) {
+      version.stopLinger?.();
+      wake(version);
+    }
+  }
+
+  #versionOf(id: VersionId): Version {
+    const found = this.#versions.get(id);
+    if (found !== undefined) return found;
+    const made = { waiting: new Map(), watchers: new Set<() => void>(), stopLinger: null };
+    this.#versions.set(id, made);
+    return made;
+  }
+
+  async #ordersFor(versionId: VersionId, running: ReadonlySet<TriggerId>): Promise<TriggerOrders> {
+    const { waiting, stopLinger } = this.#versionOf(versionId);
+    const cancel = [...running].filter((id) => !waiting.has(id));
+    const missing = [...waiting.values()].filter(({ id }) => !running.has(id)).map(({ order }) => order);
+    const bytesOf = ({ kwargs }: Omit<TriggerOrder, 'token'>): number => kwargs.length;
+    const [first = []] = partsOf(missing, { maxItems: LIMITS.maxTriggerOrders, maxBytes: LIMITS.maxTriggerOrderBytes, bytesOf });
+    const create = await Promise.all(first.map(async (order) => ({ ...order, token: await this.#tokenOf(order.id) })));
+    return { create, cancel, stop: waiting.size === 0 && stopLinger === null };
+  }
+
+  #untilChanged(version: Version, ms: number, gone: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        callOff();
+        version.watchers.delete(done);
+        gone.removeEventListener('abort', done);
+        resolve();
+      };
+      const callOff = callLater(ms, done);
+      version.watchers.add(done);
+      gone.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  /** Nothing of this version has waited for a while. */
+  #forget(id: VersionId): void {
+    const version = this.#versionOf(id);
+    version.stopLinger = null;
+    if (this.#isClosed) return;
+    this.#executor.hostTriggers(id, false);
+    wake(version);
+    this.#versions.delete(id);
+    this.#hosts.delete(id);
+  }
+}
+
+function wake({ watchers }: Version): void {
+  for (const watcher of [...watchers]) watcher();
+}
+
+/** The wait of a deferred instance, once it is written down; null when it waits for nothing. */
+export function waitingTriggerOf(run: RunSnapshot, instance: Instance, logFile: (execution: ExecutionId) => string): WaitingTrigger | null {
+  const { wait, attemptId, mapIndex, tryNumber } = instance;
+  if (wait === null || wait.id === null || wait.isOver || attemptId === null) return null;
+  return {
+    id: wait.id, run: run.id, versionId: run.versionId, executionId: wait.executionId,
+    order: {
+      id: wait.id, classpath: wait.classpath, kwargs: wait.kwargs, dag_id: run.dagId, run_id: run.runId, task_id: instance.task.id, map_index: mapIndex, try_number: tryNumber, attempt_id: attemptId,
+      ...(wait.executionId === null ? {} : { log_file: logFile(wait.executionId) }),
+    },
+  };
+}

@@ -1,0 +1,104 @@
+// Runs the example DAGs of an installed Airflow under its own Task SDK on our engine, and holds each beside what Airflow recorded.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { OpenEngine } from '#cli/engine-port.ts';
+import { ProjectCompiler } from '#cli/project-compiler.ts';
+import { runOnce } from '#cli/run-once.ts';
+import type { CompiledDag } from '#compile/compiled.ts';
+import type { Config } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
+import { listRunXComs } from '#store/run-view.ts';
+
+interface Recorded { readonly run: string; readonly tasks: Record<string, [string | null, number]>; readonly xcoms: Record<string, unknown> }
+
+/** What became of one example. `differences` is empty when it ended as in Airflow; `apart` says why it is not compared. */
+export interface ExampleRow {
+  readonly dagId: string;
+  readonly file: string;
+  readonly run: string;
+  readonly airflow: string;
+  readonly differences: readonly string[];
+  readonly apart: string | null;
+}
+
+const recorded = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'fixtures', 'airflow-3.2.1', 'example-dags.json'), 'utf8')) as Record<string, Recorded>;
+
+/** Outcomes that say nothing of the engine, each with its reason. */
+const APART: Readonly<Record<string, string>> = {
+  example_branch_datetime_operator: 'depends on the time of day', example_branch_datetime_operator_2: 'depends on the time of day', example_branch_datetime_operator_3: 'depends on the time of day',
+  example_weekday_branch_operator: 'depends on the weekday', tutorial_objectstorage: 'needs the network', example_dag_decorator: 'needs the network', example_sensor_decorator: 'random by design',
+};
+const AT_ONCE = 4;
+const FINISHED = ['success', 'failed', 'skipped', 'upstream_failed', 'removed'];
+
+/** Compiles every example file below a folder of its own. */
+export async function compileExamples(place: string, { config, python }: { readonly config: Config; readonly python: string }): Promise<{ readonly dags: CompiledDag[]; readonly problems: string[] }> {
+  const packages = execFileSync(python, ['-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'], { encoding: 'utf8' }).trim();
+  const dags: CompiledDag[] = [];
+  const problems: string[] = [];
+  for (const [name, folder] of [['core', join(packages, 'airflow', 'example_dags')], ['standard', join(packages, 'airflow', 'providers', 'standard', 'example_dags')]] as const) {
+    const root = join(place, name);
+    mkdirSync(root, { recursive: true });
+    cpSync(folder, root, { recursive: true, filter: (path) => !['__pycache__', 'standard'].includes(basename(path)) });
+    writeFileSync(join(root, 'leoflow.yaml'), 'runtime: airflow\n');
+    const compiler = new ProjectCompiler(root, { config, python });
+    for (const file of readdirSync(root).filter((one) => one.endsWith('.py') && one !== '__init__.py')) {
+      const compiled = await compiler.compile(file);
+      dags.push(...compiled.dags);
+      problems.push(...compiled.problems.map((problem) => `${name}/${problem.file}: ${problem.message}`));
+    }
+  }
+  return { dags, problems };
+}
+
+/** Runs each DAG once, a few at a time; one that is still waiting after `limitMs` is compared as far as it came. */
+export async function runExamples(engine: OpenEngine, dags: readonly CompiledDag[], limitMs: number): Promise<ExampleRow[]> {
+  for (const one of dags) await engine.register(one, { bundle: 'examples', active: true, parseMs: null });
+  const rows: ExampleRow[] = [];
+  const left = [...dags];
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (let one = left.shift(); one !== undefined; one = left.shift()) rows.push(await runExample(engine, one, limitMs));
+  }));
+  return rows.sort((a, b) => (a.dagId < b.dagId ? -1 : 1));
+}
+
+async function runExample(engine: OpenEngine, { dag }: CompiledDag, limitMs: number): Promise<ExampleRow> {
+  const expected = recorded[dag.dag_id];
+  const row = { dagId: dag.dag_id, file: dag.fileloc, airflow: expected?.run ?? 'not recorded', apart: APART[dag.dag_id] ?? null };
+  try {
+    const limit = expected?.run === 'unfinished' ? Math.min(limitMs, 20_000) : limitMs;
+    const outcome = await runOnce(engine, { dag, conf: {}, logicalDate: null, signal: AbortSignal.timeout(limit) }, { out: () => undefined, progress: null, live: false, coloured: false });
+    const xcoms = new Map((await listRunXComs(engine.database, outcome.run, 10_000)).map((one) => [`${one.taskId}[${one.mapIndex}].${one.key}`, one.text]));
+    const found = new Map(outcome.view.instances.map((one): [string, [string | null, number]] => [`${one.taskId}[${one.mapIndex}]`, [one.state, one.tryNumber]]));
+    const run = outcome.view.state;
+    return { ...row, run, differences: expected === undefined ? [] : [...(expected.run === 'unfinished' || run === expected.run ? [] : [`run ${run}`]), ...compareTasks(expected, found), ...compareXComs(expected, xcoms)] };
+  } catch (error) {
+    if (expected?.run === 'refused' && error instanceof AppError && error.code === 'invalid_value') return { ...row, run: 'refused', differences: [] };
+    return { ...row, run: 'error', differences: [error instanceof Error ? error.message : String(error)] };
+  }
+}
+
+/** Of a run that was still waiting when it was recorded, what had ended then must have ended so. */
+function compareTasks(expected: Recorded, found: ReadonlyMap<string, [string | null, number]>): string[] {
+  const differences: string[] = [];
+  for (const key of new Set([...Object.keys(expected.tasks), ...found.keys()])) {
+    const theirs = expected.tasks[key];
+    if (expected.run === 'unfinished' && (theirs === undefined || !FINISHED.includes(theirs[0] ?? ''))) continue;
+    if (JSON.stringify(found.get(key)) !== JSON.stringify(theirs)) differences.push(`${key} ${JSON.stringify(found.get(key))}, Airflow ${JSON.stringify(theirs)}`);
+  }
+  return differences;
+}
+
+function compareXComs(expected: Recorded, found: ReadonlyMap<string, string>): string[] {
+  return Object.entries(expected.xcoms).flatMap(([key, value]) => {
+    const ours = found.get(key);
+    return ours !== undefined && sameValue(ours, value) ? [] : [`${key} = ${ours}, Airflow ${JSON.stringify(value)}`];
+  });
+}
+
+/** Airflow's API shows values not deserialised: text stands for itself. */
+function sameValue(ours: string, theirs: unknown): boolean {
+  const value: unknown = JSON.parse(ours);
+  return JSON.stringify(value) === JSON.stringify(theirs) || ours === theirs || String(value) === theirs;
+}

@@ -1,0 +1,100 @@
+// Airflow's own Task SDK client, every method of it, against our server with a real engine behind it: its models decide about each answer.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { startAgentServer } from '#api/agent/agent-server.ts';
+import { createExecutionApi } from '#api/execution/serve-execution.ts';
+import { buildApi } from '#api/server.ts';
+import type { Dag } from '#contract/dag.ts';
+import type { RunUuid } from '#contract/ids.ts';
+import { createFileLogStore } from '#logs/file-log-store.ts';
+import { readConfig } from '#platform/config.ts';
+import { createReporter } from '#platform/report.ts';
+import { createSecrets } from '#secrets/look-up.ts';
+import { setConnection } from '#store/connections.ts';
+import { EngineUnderTest } from '../support/engine.ts';
+import { testKeys } from '../support/keys.ts';
+import { addInstance, addRun, addXCom, dagOf, task } from '../support/rows.ts';
+
+const PYTHON = process.env['LEOFLOW_TEST_AIRFLOW_PYTHON'];
+const skip = PYTHON === undefined && 'set LEOFLOW_TEST_AIRFLOW_PYTHON to the Python of an environment with apache-airflow 3.2.1';
+const TASKS = ['reads', 'defers', 'waits', 'retries', 'fails', 'socket'];
+
+const CONFORM: Dag = dagOf('conform', [
+  ...TASKS.map((id) => task(id, [], id === 'retries' ? { retries: 1, retry_delay_seconds: 600 } : id === 'reads' ? { outlets: [{ name: 'n', uri: 's3://n' }] } : {})),
+  task('after', ['fails']), task('skipped', ['reads'], { trigger_rule: 'all_done' }), task('mapped', ['fails'], { task_group: 'g' }),
+], { task_groups: [{ group_id: 'g' }] });
+
+type Read = Readonly<Record<string, unknown>> & { readonly uncalled: readonly string[]; readonly refused: readonly (readonly [string, number, unknown])[] };
+
+/** Runs the driver to its end, and reads what it printed last. */
+function runDriver(home: string, plan: object): Promise<Read> {
+  return new Promise((resolve, reject) => {
+    const env = { PATH: process.env['PATH'] ?? '', HOME: home, AIRFLOW_HOME: home, AIRFLOW__CORE__LOAD_EXAMPLES: 'False', AIRFLOW__WORKERS__EXECUTION_API_RETRIES: '1', PYTHONDONTWRITEBYTECODE: '1' };
+    const child = spawn(PYTHON ?? '', [join(import.meta.dirname, 'drive_execution_api.py'), JSON.stringify(plan)], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const text = { out: '', err: '' };
+    child.stdout.on('data', (chunk: Buffer) => void (text.out += chunk.toString('utf8')));
+    child.stderr.on('data', (chunk: Buffer) => void (text.err += chunk.toString('utf8')));
+    child.on('error', reject);
+    child.on('close', (code) => (code === 0 ? resolve(JSON.parse(text.out.trim().split('\n').at(-1) ?? '') as Read) : reject(new Error(`the driver ended with ${code}: ${text.err.slice(-3000)} ${text.out.slice(-1500)}`))));
+  });
+}
+
+/** Both servers of an engine. */
+async function serve(engine: EngineUnderTest, home: string): Promise<{ url: string; socket: string; close: () => Promise<void> }> {
+  const { database } = engine;
+  const [config, keys, reporter] = [readConfig({}, {}), testKeys(), createReporter('error', () => undefined)];
+  const secrets = createSecrets({ database, keys }, null);
+  await setConnection({ database, keys }, { conn_id: 'my_conn', conn_type: 'http', description: null, host: 'h', login: 'l', password: 'pass word', schema: 'sch', port: 8080, extra: '{"a": 1}' });
+  const execution = createExecutionApi({ service: engine.scheduler, database, values: null, secrets, config, reporter });
+  const app = await buildApi({ database, config, logs: createFileLogStore(home), keys, reporter, version: '0.0.0-test', execution });
+  const socket = join(home, 'agent.sock');
+  const agents = await startAgentServer(socket, engine.scheduler, { reporter, execution });
+  const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/execution/`;
+  return { url, socket, close: async () => { await app.close(); await agents.close(); } };
+}
+
+/** An earlier run that succeeded, values of a mapped task, an event of an alias. */
+async function fill(engine: EngineUnderTest, run: RunUuid): Promise<void> {
+  const { database } = engine;
+  const earlier = await addRun(database, { dagId: 'conform', runId: 'earlier', logicalDate: '2026-01-02T00:00:00Z', state: 'success' });
+  await addInstance(database, { run: earlier, taskId: 'reads', state: 'success' });
+  for (const [mapIndex, value] of ['10', 'null', '"c"'].entries()) await addXCom(database, { run, taskId: 'mapped', key: 'return_value', value, mapIndex });
+  await database.pool.query("insert into assets (name, uri) values ('n', 's3://n') on conflict do nothing");
+  await database.pool.query("insert into asset_events (asset_id, aliases, at) select id, array['al'], '2026-01-01' from assets where name = 'n'");
+}
+
+test('the Task SDK’s client reads every answer', { skip, timeout: 120_000 }, async () => {
+  const home = mkdtempSync(join(tmpdir(), 'lf-sdk-'));
+  await using engine = await EngineUnderTest.open([CONFORM, dagOf('other', [task('only')])]);
+  const run = await engine.trigger('conform', { logicalDate: '2026-01-03T00:00:00Z' });
+  const jobs = Object.fromEntries(await Promise.all(TASKS.map(async (id) => { const spec = await engine.job(id); return [id, { id: spec.attempt_id, token: `${spec.execution_id}.${spec.token}` }] as const; })));
+  await fill(engine, run);
+  const server = await serve(engine, home);
+  try {
+    const runId = (await engine.one('select run_id from dag_runs where id = $1', [run]))?.['run_id'];
+    const read = await runDriver(home, { url: server.url, socket: server.socket, run_id: runId, jobs });
+    console.error(JSON.stringify(read, null, 1));
+    checkAnswers(read);
+    for (const [name, state] of [['reads', 'success'], ['defers', 'deferred'], ['waits', 'up_for_reschedule'], ['retries', 'up_for_retry'], ['fails', 'failed'], ['after', 'upstream_failed'], ['skipped', 'skipped'], ['socket', 'success']] as const) await engine.untilInstance(run, name, state);
+  } finally {
+    await server.close();
+    rmSync(home, { recursive: true, force: true });
+  }
+});
+
+function checkAnswers(read: Read): void {
+  assert.deepEqual(read.uncalled, [], 'methods of the client that nothing calls');
+  assert.deepEqual(read.refused.map(([name, status]) => [name, status]), [
+    ['task_instances.heartbeat', 409], ['hitl.update_response', 409], ['dag_runs.get_state', 404], ['dags.get', 404], ['task_instances.heartbeat', 403], ['variables.set', 422], ['xcoms.set', 400],
+    ['task_instances.heartbeat', 409], ['task_instances.finish', 409],
+  ]);
+  for (const [name, , detail] of read.refused) assert.notEqual(detail, null, `${name}: the SDK reads the detail`);
+  assert.deepEqual(read['xcoms.get'], [
+    { key: 'a key', value: { f: 1, n: null } }, { key: 'missing', value: null }, { key: 'a key', value: null }, { key: 'return_value', value: 'x'.repeat(300) },
+  ].map((value, at) => (at === 2 ? { key: 'a key', value: null } : value)));
+  assert.deepEqual(read['xcoms.get_sequence_item'], [10, 'c', { error: 'XCOM_NOT_FOUND' }].map((item, at) => (at === 2 ? (read['xcoms.get_sequence_item'] as unknown[])[2] : item)));
+}
