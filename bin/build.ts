@@ -26,7 +26,7 @@ for (const file of globSync('sdk/*.d.ts', { cwd: declared })) {
 }
 rmSync(declared, { recursive: true });
 // The package lies in dist/ whole: its program, what it reads at run time, and a package.json whose imports name the program.
-for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'sql', 'docs/api', 'examples/demo', 'python/leoflow', 'python/requirements.txt', 'bin/leoflow', 'bin/start.mjs', 'package-lock.json']) {
+for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'sql', 'docs/api', 'examples/demo', 'python/leoflow', 'python/requirements.txt', 'python/constraints', 'bin/leoflow', 'bin/start.mjs', 'package-lock.json']) {
   cpSync(join(ROOT, name), join(OUT, name), { recursive: true, filter: (path) => !path.includes('__pycache__') });
 }
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<string, unknown>;

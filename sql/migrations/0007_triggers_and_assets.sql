@@ -18,7 +18,9 @@ create table triggers (
   queue         text,
   resumed       boolean not null default false,
   timeout_at    timestamptz,
-  created_at    timestamptz not null
+  created_at    timestamptz not null,
+  -- The process that said last that it runs it, for people.
+  host_pid      int
 ) with (fillfactor = 80);
 create index triggers_run on triggers (run);
 

@@ -111,7 +111,7 @@ export function operation<P extends TObject, Q extends TObject = typeof EMPTY, B
 }
 
 /** A refusal shows what it refuses, but no secret that came with it. */
-function withoutSecrets(problem: ValidationProblem): ValidationProblem {
+export function withoutSecrets(problem: ValidationProblem): ValidationProblem {
   const field = String(problem.loc.at(-1));
   return { ...problem, input: field === 'extra' && problem.input !== null ? MASK : maskValue(problem.input, field) };
 }

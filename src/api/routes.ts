@@ -25,6 +25,8 @@ import { listDagWarnings } from './v2/dags/list-dag-warnings.ts';
 import { patchDag } from './v2/dags/patch-dag.ts';
 import { patchDags } from './v2/dags/patch-dags.ts';
 import { getEventLog, getEventLogs } from './v2/event-logs/get-event-logs.ts';
+import { getHitlDetail, getHitlDetails, getHitlDetailTryDetail } from './v2/hitl-details/get-hitl-details.ts';
+import { updateHitlDetail } from './v2/hitl-details/update-hitl-detail.ts';
 import { getImportError, getImportErrors } from './v2/import-errors/get-import-errors.ts';
 import { getHealth } from './v2/monitor/get-health.ts';
 import { getVersion } from './v2/monitor/get-version.ts';
@@ -116,7 +118,7 @@ export const AIRFLOW_ROUTES: readonly Route[] = [
   { id: 'unfavorite_dag', tag: 'DAGs and tags', method: 'POST', path: '/dags/{dag_id}/unfavorite', access: 'dag:GET', audit: true },
   { id: 'list_dag_warnings', tag: 'DAG warnings', method: 'GET', path: '/dagWarnings', access: 'dag.WARNING:GET', audit: false, operation: listDagWarnings },
   { id: 'post_clear_task_instances', tag: 'Task instances', method: 'POST', path: '/dags/{dag_id}/clearTaskInstances', access: 'dag.TASK_INSTANCE:PUT', audit: true, operation: postClearTaskInstances },
-  { id: 'get_hitl_details', tag: 'Task instances', method: 'GET', path: `${RUN}/hitlDetails`, access: 'dag.HITL_DETAIL:GET', audit: false },
+  { id: 'get_hitl_details', tag: 'Task instances', method: 'GET', path: `${RUN}/hitlDetails`, access: 'dag.HITL_DETAIL:GET', audit: false, operation: getHitlDetails },
   { id: 'get_task_instances', tag: 'Task instances', method: 'GET', path: INSTANCES, access: 'dag.TASK_INSTANCE:GET', audit: false, operation: getTaskInstances },
   { id: 'bulk_task_instances', tag: 'Task instances', method: 'PATCH', path: INSTANCES, access: 'dag.TASK_INSTANCE:PUT', audit: false },
   { id: 'get_task_instances_batch', tag: 'Task instances', method: 'POST', path: `${INSTANCES}/list`, access: 'dag.TASK_INSTANCE:GET', audit: true, operation: getTaskInstancesBatch },
@@ -134,9 +136,9 @@ export const AIRFLOW_ROUTES: readonly Route[] = [
   { id: 'patch_task_instance_by_map_index', tag: 'Task instances', method: 'PATCH', path: MAPPED, access: 'dag.TASK_INSTANCE:PUT', audit: true, operation: patchTaskInstanceByMapIndex },
   { id: 'get_task_instance_dependencies_by_map_index', tag: 'Task instances', method: 'GET', path: `${MAPPED}/dependencies`, access: 'dag.TASK_INSTANCE:GET', audit: false, operation: getTaskInstanceDependenciesByMapIndex },
   { id: 'patch_task_instance_dry_run_by_map_index', tag: 'Task instances', method: 'PATCH', path: `${MAPPED}/dry_run`, access: 'dag.TASK_INSTANCE:PUT', audit: false, operation: patchTaskInstanceDryRunByMapIndex },
-  { id: 'get_hitl_detail', tag: 'Task instances', method: 'GET', path: `${MAPPED}/hitlDetails`, access: 'dag.HITL_DETAIL:GET', audit: false },
-  { id: 'update_hitl_detail', tag: 'Task instances', method: 'PATCH', path: `${MAPPED}/hitlDetails`, access: 'dag.HITL_DETAIL:PUT', audit: true },
-  { id: 'get_hitl_detail_try_detail', tag: 'Task instances', method: 'GET', path: `${MAPPED}/hitlDetails/tries/{try_number}`, access: 'dag.HITL_DETAIL:GET', audit: false },
+  { id: 'get_hitl_detail', tag: 'Task instances', method: 'GET', path: `${MAPPED}/hitlDetails`, access: 'dag.HITL_DETAIL:GET', audit: false, operation: getHitlDetail },
+  { id: 'update_hitl_detail', tag: 'Task instances', method: 'PATCH', path: `${MAPPED}/hitlDetails`, access: 'dag.HITL_DETAIL:PUT', audit: true, operation: updateHitlDetail },
+  { id: 'get_hitl_detail_try_detail', tag: 'Task instances', method: 'GET', path: `${MAPPED}/hitlDetails/tries/{try_number}`, access: 'dag.HITL_DETAIL:GET', audit: false, operation: getHitlDetailTryDetail },
   { id: 'get_mapped_task_instance_tries', tag: 'Task instances', method: 'GET', path: `${MAPPED}/tries`, access: 'dag.TASK_INSTANCE:GET', audit: false, operation: getMappedTaskInstanceTries },
   { id: 'get_mapped_task_instance_try_details', tag: 'Task instances', method: 'GET', path: `${MAPPED}/tries/{task_try_number}`, access: 'dag.TASK_INSTANCE:GET', audit: false, operation: getMappedTaskInstanceTryDetails },
   { id: 'get_dag_runs', tag: 'DAG runs', method: 'GET', path: RUNS, access: 'dag.RUN:GET', audit: false, operation: getDagRuns },

@@ -144,9 +144,9 @@ function readInstant(schema: TSchema, value: string, at: { reading: Reading; loc
 function readUuid(value: string, at: { reading: Reading; loc: Location }): unknown {
   const digits = value.toLowerCase().replace(/^urn:uuid:|[{}]/g, '').replaceAll('-', '');
   if (/^[0-9a-f]{32}$/.test(digits)) return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  const wrong = [...value].findIndex((char) => !/[0-9a-fA-F-]/.test(char));
-  const error = wrong < 0 ? `invalid length: expected length 32 for simple format, found ${digits.length}`
-    : `invalid character: expected an optional prefix of \`urn:uuid:\` followed by [0-9a-fA-F-], found \`${[...value][wrong]}\` at ${wrong + 1}`;
+  const wrong = /[^0-9a-f-]/iu.exec(value);
+  const error = wrong === null ? `invalid length: expected length 32 for simple format, found ${digits.length}`
+    : `invalid character: expected an optional prefix of \`urn:uuid:\` followed by [0-9a-fA-F-], found \`${wrong[0]}\` at ${wrong.index + 1}`;
   return refuse(at, value, { type: 'uuid_parsing', msg: `Input should be a valid UUID, ${error}`, ctx: { error } });
 }
 

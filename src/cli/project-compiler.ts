@@ -9,7 +9,7 @@ import type { ProjectRuntime } from '#contract/project.ts';
 import type { Secrets } from '#contract/secrets.ts';
 import { findSecretVariable, homeFolder, userEnvironment } from '#platform/config.ts';
 import { Environments } from '#platform/environments.ts';
-import { namesAirflow, TESTED_LINE, untestedPin, withAirflow } from '#compile/airflow-requirements.ts';
+import { AIRFLOW_VERSION, namesAirflow, TESTED_LINE, untestedPin, withAirflow } from '#compile/airflow-requirements.ts';
 import { findAirflow } from '#compile/choose-runtime.ts';
 import { compileFile, findDifferences } from '#compile/compile-file.ts';
 import type { Compiled, CompiledDag, CompileProblem, CompileRequest, InstalledAirflow, NeededSecret } from '#compile/compiled.ts';
@@ -153,9 +153,9 @@ export class ProjectCompiler {
       const dependencies = readDependencies(layers);
       if (dependencies.problems.length > 0) return refused(dependencies.problems);
       const runtime = this.project.runtimeOf(file);
-      const needs = await this.#pythonNeeds(dependencies.python, runtime);
-      const untested = untestedPin(needs);
-      if (untested !== null && runtime !== 'leoflow') return refused([untestedProblem(layers, untested)]);
+      const untested = wantsAirflow(runtime, dependencies) ? untestedPin(dependencies.python) : null;
+      if (untested !== null) return refused([untestedProblem(layers, untested)]);
+      const needs = await this.#pythonNeeds(dependencies, runtime);
       const interpreter = needs === null ? python : await this.#environments.python(needs, python, say);
       const nodeModules = dependencies.node === null ? null : await this.#environments.node(dependencies.node, say);
       const said = this.project.importPathsOf(file);
@@ -168,9 +168,10 @@ export class ProjectCompiler {
     }
   }
 
-  /** The packages of a file's environment: with Airflow's own, when the project says that its files run by the Task SDK. */
-  async #pythonNeeds(said: Dependencies['python'], runtime: ProjectRuntime): Promise<Dependencies['python']> {
-    if (runtime === 'leoflow' || (runtime === 'auto' && !namesAirflow(said))) return said;
+  /** With Airflow's own packages, where they are wanted. A project without any needs none when the interpreter holds Airflow already. */
+  async #pythonNeeds(dependencies: Dependencies, runtime: ProjectRuntime): Promise<Dependencies['python']> {
+    const { python: said } = dependencies;
+    if (!wantsAirflow(runtime, dependencies)) return said;
     return said === null && await this.#airflowOf(this.#tools.python, runtime) !== null ? null : withAirflow(said);
   }
 
@@ -187,11 +188,16 @@ type Prepared =
   | { readonly kind: 'refused'; readonly problems: readonly CompileProblem[] }
   | { readonly kind: 'ready'; readonly request: CompileRequest; readonly layers: readonly ProjectLayer[]; readonly dependencies: Dependencies };
 
+/** Whether an environment is to hold the Task SDK. */
+function wantsAirflow(runtime: ProjectRuntime, { python }: Dependencies): boolean {
+  return runtime === 'airflow' || (runtime === 'auto' && namesAirflow(python));
+}
+
 /** A project that pins a release of Airflow which is not tested. */
 function untestedProblem(layers: readonly ProjectLayer[], pin: string): CompileProblem {
   const layer = layers.findLast((one) => one.settings.dependencies?.python !== undefined);
   const place = layer?.placeOf(['dependencies', 'python']);
-  return { file: layer?.path ?? '', line: place?.line ?? null, column: place?.column ?? null, message: `${pin}: runtime airflow is tested with Airflow ${TESTED_LINE}`, hint: `Pin apache-airflow==${TESTED_LINE}.*, or say runtime: leoflow.` };
+  return { file: layer?.path ?? '', line: place?.line ?? null, column: place?.column ?? null, message: `${pin}: runtime airflow is tested with Airflow ${TESTED_LINE}`, hint: `Pin apache-airflow==${AIRFLOW_VERSION}, or say runtime: leoflow.` };
 }
 
 /** Names only: who imports the file elsewhere looks the values up there. */

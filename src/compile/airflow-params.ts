@@ -15,7 +15,7 @@ export function paramsOf(pairs: readonly unknown[], owner: 'dag' | 'task'): Reco
 
 /** Without a default the SDK writes a marker of a type of its own. */
 function paramOf({ default: value, description, schema }: ReturnType<typeof objectOf>): Param {
-  const isUnset = value === undefined || (isTyped(value) && /arg_?not_?set|notset/i.test(value.__type));
+  const isUnset = value === undefined || (isTyped(value) && value.__type === 'arg_not_set');
   const rules = objectOf(plainOf(schema));
   return {
     ...(isUnset ? {} : { default: plainOf(value) }),

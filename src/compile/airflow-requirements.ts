@@ -16,6 +16,8 @@ const NEEDED = ['apache-airflow-core', 'apache-airflow-task-sdk', 'apache-airflo
 /** Packages of one release; a project that pins one of them means all. */
 const RELEASE: ReadonlySet<string> = new Set(['apache-airflow', 'apache-airflow-core', 'apache-airflow-task-sdk']);
 
+const EXACT = /===?\s*\d+\.\d+\.\d/;
+
 /** The name of the package that a line wants, as PyPI writes it; null when it names none. */
 export function packageOf(line: string): string | null {
   return /^([A-Za-z0-9][A-Za-z0-9._-]*)/.exec(line.trim())?.[1]?.toLowerCase().replaceAll(/[._]+/g, '-') ?? null;
@@ -35,16 +37,18 @@ export function untestedPin(needs: PythonNeeds | null): string | null {
   }) ?? null;
 }
 
-/** The needs of a project with Airflow's own. What the project pins is left to it. */
+/** The needs of a project with Airflow's own. Versions that the project itself limits are left to it. */
 export function withAirflow(needs: PythonNeeds | null): PythonNeeds {
   const requirements = needs?.requirements ?? [];
   const constraints = needs?.constraints ?? [];
   const named = new Set(requirements.map(packageOf));
-  const pinned = new Set([...requirements.filter((line) => /[=<>~!@]/.test(line)), ...constraints].map(packageOf));
-  const pinsRelease = [...RELEASE].some((name) => pinned.has(name));
+  const limits = [...requirements.filter((line) => /[=<>~!@]/.test(line)), ...constraints];
+  const limited = new Set(limits.map(packageOf));
+  // Within a range of releases ours is taken; one release of theirs is theirs with all of its packages.
+  const hasRelease = limits.some((line) => RELEASE.has(packageOf(line) ?? '') && EXACT.test(line));
   const shipped = shippedConstraints().filter((line) => {
     const name = packageOf(line) ?? '';
-    return !pinned.has(name) && !(pinsRelease && RELEASE.has(name));
+    return RELEASE.has(name) ? !hasRelease : !limited.has(name);
   });
   return { ...needs, requirements: [...requirements, ...NEEDED.filter((name) => !named.has(name))], constraints: [...constraints, ...shipped] };
 }

@@ -32,7 +32,7 @@ export function taskOf(encoded: Json, place: TaskPlace): Task {
   const read = reader(encoded, place.defaults);
   const operator = String(encoded['task_type']);
   const { facts } = place;
-  const expand = encoded['_is_mapped'] === true ? expandOf(encoded[String(encoded['_expand_input_attr'] ?? 'expand_input')]) : undefined;
+  const expand = encoded['_is_mapped'] === true ? expandOf(encoded[textOf(encoded['_expand_input_attr']) ?? 'expand_input']) : undefined;
   return withoutUndefined({
     task_id: String(encoded['task_id']),
     display_name: textOf(encoded['_task_display_name'] ?? read('task_display_name')),

@@ -2,7 +2,7 @@
 import { AppError } from '#contract/errors.ts';
 import { userEnvironment } from '#platform/config.ts';
 import { run } from '#platform/exec.ts';
-import { TESTED_LINE } from './airflow-requirements.ts';
+import { AIRFLOW_VERSION, TESTED_LINE } from './airflow-requirements.ts';
 import type { CompileProblem, CompileRequest, InstalledAirflow } from './compiled.ts';
 import { PYTHON_FOLDER } from './parser.ts';
 
@@ -28,7 +28,7 @@ export function releaseProblem({ core }: InstalledAirflow, request: Pick<Compile
   const [testedMajor = 0, testedMinor = 0] = TESTED_LINE.split('.').map(Number);
   const isFatal = major !== testedMajor || minor < testedMinor;
   const message = isFatal ? `the environment holds Airflow ${core}, and runtime airflow needs ${TESTED_LINE} or newer` : `the environment holds Airflow ${core}; runtime airflow is tested with ${TESTED_LINE}`;
-  return { isFatal, problem: { file: request.file, line: null, column: null, message, hint: `Pin apache-airflow==${TESTED_LINE}.* in dependencies.python of leoflow.yaml.` } };
+  return { isFatal, problem: { file: request.file, line: null, column: null, message, hint: `Pin apache-airflow==${AIRFLOW_VERSION} in dependencies.python of leoflow.yaml.` } };
 }
 
 /** Kinds of problems that the real SDK may not have. */
@@ -49,5 +49,5 @@ export async function importsMoreLater({ root, file, python, importPaths }: Comp
 
 /** What to say when a file is for the Task SDK and there is none. */
 export function missingAirflow({ file, python }: Pick<CompileRequest, 'file' | 'python'>): CompileProblem {
-  return { file, line: null, column: null, message: `runtime airflow: ${python} holds no apache-airflow-core and apache-airflow-task-sdk`, hint: `Write apache-airflow==${TESTED_LINE}.* into dependencies.python of leoflow.yaml, or set LEOFLOW_PYTHON to an interpreter that has them.` };
+  return { file, line: null, column: null, message: `runtime airflow: ${python} holds no apache-airflow-core and apache-airflow-task-sdk`, hint: `Write apache-airflow==${AIRFLOW_VERSION} into dependencies.python of leoflow.yaml, or set LEOFLOW_PYTHON to an interpreter that has them.` };
 }

@@ -146,7 +146,7 @@ describe('what is left out', () => {
   });
 
   it('is no param of the DAG in a task', () => {
-    const param = (source: string | null): unknown => ({ __class: 'airflow.sdk.definitions.param.Param', description: null, schema: { __type: 'dict', __var: {} }, source });
+    const param = (source: string | null): unknown => ({ __class: 'airflow.sdk.definitions.param.Param', default: { __type: 'arg_not_set', __var: null }, description: null, schema: { __type: 'dict', __var: {} }, source });
     const dag = mapped(mapAirflowDag(serialized([{ task_id: 'a', params: [['p', param('dag')], ['q', param('task')]] }]), 'd.py'));
     assert.deepEqual(dag.tasks[0]?.params, { q: {} });
   });

@@ -94,7 +94,7 @@ export interface Deferral {
   readonly queue?: string | null;
 }
 
-/** One trigger as its host gets it. `token` is the bearer of its own calls to /execution. */
+/** One trigger as its host gets it. The bearer of its own calls to /execution is `<id>.<token>`. */
 export interface TriggerOrder {
   readonly id: TriggerId;
   readonly classpath: string;

@@ -75,7 +75,7 @@ export const ProjectFile = T.Object({
   include_paths: opt(texts('Only DAG files below these paths or matching these patterns (*, **, ?).')),
   exclude_paths: opt(texts('No DAG files below these paths or matching these patterns.')),
   import_paths: opt(texts('Folders that code is imported from besides the one of the DAG files, relative to this file. What is imported travels with the version.')),
-  runtime: opt(T.Unsafe<ProjectRuntime>({ enum: [...PROJECT_RUNTIMES], description: 'auto: our own runtime when it covers every import.' })),
+  runtime: opt(T.Unsafe<ProjectRuntime>({ enum: [...PROJECT_RUNTIMES], description: 'auto: our own runtime when it covers the file, else the Task SDK that the environment holds. airflow: the Task SDK. leoflow: our own.' })),
   dependencies: opt(T.Object({
     python: opt(PythonDependencies),
     node: opt(T.String({ description: 'A package.json, relative to this one; its package-lock.json beside it is used when there is one.' })),

@@ -4,6 +4,8 @@ import { describe, it } from 'node:test';
 import { LIMITS } from '#contract/config.ts';
 import { buildGraph } from '#core/graph.ts';
 import { createReporter } from '#platform/report.ts';
+import { nextRun } from '#core/timetable.ts';
+import type { FindNextRun } from './ask-timetable.ts';
 import { Schedule } from './create-due-runs.ts';
 import { withDatabase } from '../../test/support/database.ts';
 import { EngineUnderTest } from '../../test/support/engine.ts';
@@ -55,6 +57,9 @@ describe('versions', () => {
   }));
 });
 
+/** No timetable of a project is asked here. */
+const findNextRun: FindNextRun = ({ dag }, query) => Promise.resolve(nextRun(dag.timetable, query));
+
 /** A schedule on a clock of its own. */
 function scheduleOf(database: Database, dag: Dag, more: { now: number; slots?: number; epoch?: number }) {
   const created: string[] = [];
@@ -62,7 +67,7 @@ function scheduleOf(database: Database, dag: Dag, more: { now: number; slots?: n
   const schedule = new Schedule({
     clock: { nowMs: () => now }, reporter: createReporter('error', () => undefined), slotsPerPass: more.slots ?? 100,
     listDue: (limit) => listDueDags(database.pool, limit), createDue: (due) => createDueRun(database.pool, more.epoch ?? 0, due), findNextDue: (after) => findNextDue(database.pool, after),
-    dagOf: () => Promise.resolve(buildGraph(dag).dag), onCreated: (run) => created.push(run),
+    dagOf: () => Promise.resolve(buildGraph(dag).dag), findNextRun, onCreated: (run) => created.push(run),
   });
   return { schedule, created, moveTo: (ms: number) => void (now = ms) };
 }
@@ -132,7 +137,7 @@ describe('due runs', () => {
     await database.pool.query("update dags set next_run_after = '2026-01-01'");
     const schedule = new Schedule({
       clock: { nowMs: () => start }, reporter: createReporter('error', () => undefined), slotsPerPass: 1, listDue: (limit) => listDueDags(database.pool, limit),
-      createDue: () => assert.fail(), findNextDue: () => Promise.resolve(null), dagOf: () => Promise.resolve(null), onCreated: () => assert.fail(),
+      createDue: () => assert.fail(), findNextDue: () => Promise.resolve(null), dagOf: () => Promise.resolve(null), findNextRun, onCreated: () => assert.fail(),
     });
     await schedule.poke();
     schedule.close();
@@ -173,7 +178,7 @@ describe('many DAGs', () => {
         await meanwhile();
         return due;
       },
-      createDue: (due) => createDueRun(database.pool, 0, due), findNextDue: (after) => findNextDue(database.pool, after), dagOf: () => Promise.resolve(buildGraph(dag).dag), onCreated: created.resolve,
+      createDue: (due) => createDueRun(database.pool, 0, due), findNextDue: (after) => findNextDue(database.pool, after), dagOf: () => Promise.resolve(buildGraph(dag).dag), findNextRun, onCreated: created.resolve,
     });
     await schedule.poke();
     await created.promise;

@@ -1,13 +1,14 @@
 // The schedule: makes runs when they are due, driven by a timer at the next due date.
 import { LIMITS } from '#contract/config.ts';
 import type { RunUuid, VersionId } from '#contract/ids.ts';
-import { makeRunId, nextRun, type RunInfo } from '#core/timetable.ts';
+import { makeRunId, type RunInfo } from '#core/timetable.ts';
 import type { Dag } from '#contract/dag.ts';
 import { callLater, type Clock, monotonicMs, msOf } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type DueDag, type DueResult, findPlan, planNext } from '#store/schedule.ts';
 import type { Database } from '#store/database.ts';
 import { findLastScheduled, type NextRun } from '#store/dag-versions.ts';
+import type { FindNextRun } from './ask-timetable.ts';
 import type { Graphs } from './graphs.ts';
 
 /** `slotsPerPass` bounds the runs made per DAG and pass. `listDue` names DAGs that may have a run now, of `only` when it is not null. `findNextDue` and `nowMs` are epoch milliseconds; `dagOf` is null when the version is gone. */
@@ -19,6 +20,7 @@ interface ScheduleOptions {
   readonly createDue: (due: { dag: DueDag; runId: string; after: NextRun | null; nowMs: number }) => Promise<DueResult>;
   readonly findNextDue: (afterMs: number) => Promise<number | null>;
   readonly dagOf: (version: VersionId) => Promise<Dag | null>;
+  readonly findNextRun: FindNextRun;
   readonly onCreated: (run: RunUuid) => void;
 }
 
@@ -109,7 +111,8 @@ export class Schedule {
     while (made < this.#options.slotsPerPass && next.runAfter <= this.#options.clock.nowMs()) {
       if (activeRuns >= due.maxActiveRuns) return made;
       const nowMs = this.#options.clock.nowMs();
-      const after = nextRun(dag.timetable, { ...scheduleBounds(dag), now: nowMs, last: lastOf(next) });
+      const after = await this.#findAfter({ id: due.versionId, dag }, { now: nowMs, last: lastOf(next) });
+      if (after === 'unknown') return made;
       const runId = makeRunId({ runType: 'scheduled', runAfter: next.runAfter, logicalDate: next.logicalDate, suffix: '' });
       const result = await this.#options.createDue({ dag: { ...due, next }, runId, after, nowMs });
       if (result.kind === 'stale') return made;
@@ -127,6 +130,16 @@ export class Schedule {
       this.#again = true;
     }
     return made;
+  }
+
+  /** Code of the project may fail: its DAG is looked at again with the next pass over all, and holds up no other. */
+  async #findAfter(version: { readonly id: VersionId; readonly dag: Dag }, at: { readonly now: number; readonly last: ReturnType<typeof lastOf> }): Promise<RunInfo | null | 'unknown'> {
+    try {
+      return await this.#options.findNextRun(version, { ...scheduleBounds(version.dag), ...at });
+    } catch (error) {
+      this.#options.reporter.report({ event: 'failure', where: `schedule of ${version.dag.dag_id}`, error: errorText(error) });
+      return 'unknown';
+    }
   }
 }
 
@@ -150,11 +163,11 @@ function earliestTaskDate(dag: Dag, field: 'start_date'): number | null {
 }
 
 /** A DAG whose planned date lies far back (it was paused) is planned from now: without catchup only its newest slot is due. */
-export async function planAnew(database: Database, at: { readonly graphs: Graphs; readonly epoch: number; readonly dagId: string }): Promise<void> {
-  const { graphs, epoch, dagId } = at;
+export async function planAnew(database: Database, at: { readonly graphs: Graphs; readonly epoch: number; readonly dagId: string; readonly findNextRun: FindNextRun }): Promise<void> {
+  const { graphs, epoch, dagId, findNextRun } = at;
   const plan = await findPlan(database.pool, dagId);
   const dag = plan === null ? null : (await graphs.get(plan.versionId))?.dag;
   if (plan === null || dag === null || dag === undefined) return;
-  const next = nextRun(dag.timetable, { ...scheduleBounds(dag), now: database.clock.nowMs(), last: await findLastScheduled(database, dagId) });
+  const next = await findNextRun({ id: plan.versionId, dag }, { ...scheduleBounds(dag), now: database.clock.nowMs(), last: await findLastScheduled(database, dagId) });
   if ((next?.runAfter ?? null) !== plan.nextRunAfter) await planNext(database.pool, epoch, { dagId, next });
 }

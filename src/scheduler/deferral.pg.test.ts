@@ -191,7 +191,7 @@ describe('a deferred try', () => {
     await engine.finish('b', { outcome: 'upstream_failed' });
     await engine.untilRun(run, 'failed');
     assert.deepEqual([(await engine.instance(run, 'a'))['state'], (await engine.instance(run, 'b'))['state']], ['removed', 'upstream_failed']);
-    assert.deepEqual((await engine.rows('select state from executions where run = $1 order by id', [run])).map((row) => row['state']), ['skipped', 'failed']);
+    assert.deepEqual((await engine.rows('select e.state from executions e join task_attempts a on a.id = e.attempt_id where e.run = $1 order by a.task_id', [run])).map((row) => row['state']), ['skipped', 'failed']);
   });
 });
 
@@ -242,7 +242,7 @@ describe('limits', () => {
 describe('a trigger host', () => {
   it('is answered when something changes, and told to end when it serves nobody', async () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a')]), dagOf('other', [task('a')])]);
-    await engine.trigger('d');
+    const run = await engine.trigger('d');
     const job = await engine.job('a');
     assert.deepEqual(await watch(engine), { create: [], cancel: [], stop: true });
     await engine.report(job, deferred());
@@ -250,10 +250,12 @@ describe('a trigger host', () => {
     assert.deepEqual(await engine.scheduler.watchTriggers({ fork_server: versionOf(engine, 'other'), pid: 1, running: [] }, never), { create: [], cancel: [], stop: true }, 'orders go to hosts of the own version only');
     engine.machine.gone.add('unknown');
     assert.deepEqual(await engine.scheduler.watchTriggers({ fork_server: 'unknown', pid: 1, running: [order.id] }, never), { create: [], cancel: [order.id], stop: true });
+    assert.match(engine.scheduler.explain(run, 'a', -1) ?? '', /process 7, is about to run it/);
     const gone = new AbortController();
     const waiting = watch(engine, [order.id], gone.signal);
     gone.abort();
     assert.deepEqual(await waiting, { create: [], cancel: [], stop: false });
+    assert.match(engine.scheduler.explain(run, 'a', -1) ?? '', /process 7, runs it/);
     const told = assert.rejects(watch(engine, [order.id]), (error) => error instanceof AppError && error.code === 'not_leading');
     await engine.kill();
     await told;

@@ -16,7 +16,7 @@ import type { RunForPlanning, RunRow } from '#store/dag-runs.ts';
 import type { LiveExecution } from '#store/executions.ts';
 import type { Executor, Outcomes } from '#executor/executor.ts';
 import type { SpecFolders } from './execution-spec.ts';
-import { EndingExecutions, keyOfCandidate } from './ending-executions.ts';
+import { EndingExecutions, type InstanceKey, keyOfCandidate } from './ending-executions.ts';
 import type { PendingRun } from './pending-run.ts';
 import { QueuedRuns } from './queued-runs.ts';
 import type { RecentValues } from './recent-values.ts';
@@ -45,6 +45,8 @@ export interface RunEngineOptions {
   readonly outcomes: Outcomes;
   /** The bearer token of a trigger. */
   readonly triggerToken: (id: TriggerId) => Promise<string>;
+  /** A trigger host said that it runs these. */
+  readonly onHosted: (triggers: readonly TriggerId[], pid: number) => void;
   /** Where bytes of XComs go before their commit, and under which epoch; null: into the commit itself. */
   readonly values: { readonly store: ValueStore; readonly epoch: number } | null;
   readonly onRunFinished: (run: RunSnapshot) => void;
@@ -89,7 +91,7 @@ export interface Live {
 }
 
 /** An execution of a run that is not in memory. `candidate` is null when it holds no slots: the leader before had started it. */
-interface Orphan { readonly run: RunUuid; readonly candidate: Candidate | null }
+interface Orphan { readonly run: RunUuid; readonly instance: InstanceKey; readonly candidate: Candidate | null }
 
 /** One per term of leadership; who decides reads and changes it, nothing in it decides. */
 export class EngineMemory {
@@ -122,7 +124,7 @@ export class EngineMemory {
     this.options = options;
     this.limits = { maxMapLength: config.LEOFLOW_MAX_MAP_LENGTH, infraRetries: config.LEOFLOW_INFRA_RETRIES, infraRetryDelayMs: config.LEOFLOW_INFRA_RETRY_DELAY_SECONDS * 1000 };
     this.spans = options.onSpan === null ? null : new Spans(options.onSpan, options.clock);
-    this.waiting = new WaitingTriggers(options.executor, options.triggerToken);
+    this.waiting = new WaitingTriggers(options.executor, options.triggerToken, options.onHosted);
     this.ending = new EndingExecutions(options.executor, config.LEOFLOW_CANCEL_GRACE_SECONDS);
     this.admission = new Admission(config.LEOFLOW_PARALLELISM, { poolOf: options.poolOf, isPaused: (dagId) => this.paused.has(dagId) });
   }
@@ -192,7 +194,7 @@ export class EngineMemory {
     for (const [id, live] of this.live) {
       if (live.runId !== entry.run.id) continue;
       this.live.delete(id);
-      this.orphans.set(id, { run: live.runId, candidate: live.candidate });
+      this.orphans.set(id, orphanOf(live));
     }
   }
 
@@ -221,8 +223,7 @@ export class EngineMemory {
       if (orphan.candidate !== null) this.admission.release(orphan.candidate);
       if (wanted.has(execution)) continue;
       this.open.delete(execution);
-      if (orphan.candidate === null) this.options.executor.cancel(execution, this.options.config.LEOFLOW_CANCEL_GRACE_SECONDS);
-      else this.ending.stop(execution, keyOfCandidate(orphan.candidate));
+      this.ending.stop(execution, orphan.instance);
     }
   }
 
@@ -249,7 +250,7 @@ export class EngineMemory {
       if (result.kind === 'moved') return void this.open.delete(id);
       // Until its run is read again nobody knows whose it is.
       this.admission.occupy(live.candidate, 1);
-      this.orphans.set(id, { run: live.runId, candidate: live.candidate });
+      this.orphans.set(id, orphanOf(live));
     });
     return live;
   }
@@ -271,9 +272,13 @@ export class EngineMemory {
       // Who is healthy has a whole heartbeat time-out to be heard of, whatever the database's clock said meanwhile.
       const heardMs = now - Math.min(Math.max(0, execution.silentMs), longest);
       this.openExecution(execution.id, execution.tokenHash, { sinceMs: now - Math.max(0, this.nowMs - execution.startedAt), heardMs });
-      this.orphans.set(execution.id, { run: execution.run, candidate: null });
+      this.orphans.set(execution.id, { run: execution.run, instance: execution, candidate: null });
     }
   }
+}
+
+function orphanOf({ runId, candidate }: Live): Orphan {
+  return { run: runId, instance: keyOfCandidate(candidate), candidate };
 }
 
 /** Chosen to run, and nothing has happened to it since. */

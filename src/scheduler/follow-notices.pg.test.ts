@@ -102,6 +102,48 @@ describe('a run that waits and cannot be read', () => {
   });
 });
 
+describe('a run that is set back to queued', () => {
+  it('still wakes what waits for its retry', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { retries: 1, retry_delay_seconds: 0.3 })])]);
+    const run = await engine.trigger('d');
+    await engine.finish('a', { outcome: 'failed' });
+    await applyAction(engine.database, { ...NO_ACTION, runs: [{ id: run, state: 'queued' }], by: 'ann' });
+    await engine.job('a', 2);
+  });
+});
+
+describe('a take-over', () => {
+  it('what is cleared while it goes on starts anew when its process is gone', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    const run = await engine.trigger('d');
+    const a = await engine.job('a');
+    await engine.kill();
+    const isAsked = delayFirst(engine, 'executions.listLive', 200);
+    const leads = engine.start();
+    await isAsked;
+    await applyAction(engine.database, { ...NO_ACTION, clear: [{ run, taskId: 'a', mapIndex: -1 }], by: 'ann' });
+    await leads;
+    await engine.until(() => engine.machine.cancelled.includes(a.execution_id), 'it is told to end');
+    await pass(200);
+    assert.equal(engine.machine.jobs.length, 1);
+    engine.executor.kill(a);
+    await engine.job('a', 2);
+  });
+
+  it('notices that it misses are made up for when it is complete, not before it knows what runs', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    await engine.trigger('d');
+    const a = await engine.job('a');
+    await engine.kill();
+    const isAsked = delayFirst(engine, 'executions.listLive', 1500);
+    const leads = engine.start();
+    await isAsked;
+    await engine.database.pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leoflow-listen' and datname = current_database()");
+    await leads;
+    assert.deepEqual(await engine.insist(a), { kind: 'recorded' }, 'its token is known');
+  });
+});
+
 describe('a gap of notices', () => {
   it('a run that was ended meanwhile is let go, and what runs of it is stopped', async () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);

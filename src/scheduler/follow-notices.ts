@@ -6,7 +6,7 @@ import { errorText, type Reporter } from '#platform/report.ts';
 import type { Database } from '#store/database.ts';
 import { listUnfinishedRuns, listUnfinishedRunsOf } from '#store/dag-runs.ts';
 import type { Channel, Listening, NoticeHandlers } from '#store/notifications.ts';
-import { findPause, listPausedDags, readPools } from '#store/schedule.ts';
+import { findPause, listPausedDags, listUnplannedDags, readPools } from '#store/schedule.ts';
 import type { Schedule } from './create-due-runs.ts';
 import type { RunEngine } from './run-engine.ts';
 
@@ -32,6 +32,8 @@ export class FollowNotices {
   readonly #over = new AbortController();
   /** What was told before the take-over was complete: looked at when all is read. */
   #early: { readonly channel: Channel; readonly payload: string }[] | null = [];
+  /** Notices were missed during the take-over. Runs are not read before: whose executions they name is not known yet. */
+  #hasMissed = false;
   /** DAGs that are being looked at, and whether they changed since. */
   readonly #dags = new Map<string, boolean>();
   #listening: Listening | null = null;
@@ -48,7 +50,8 @@ export class FollowNotices {
       onNotice: (channel, payload) => this.#onNotice(channel, payload),
       onGap: () => {
         first.abort();
-        if (!isFirst || this.#early === null) void this.#insist('catch up', () => this.#readAll());
+        if (this.#early === null) void this.#insist('catch up', () => this.#readAll());
+        else if (!isFirst) this.#hasMissed = true;
         isFirst = false;
       },
     });
@@ -67,6 +70,12 @@ export class FollowNotices {
     const early = this.#early ?? [];
     this.#early = null;
     for (const { channel, payload } of early) this.#onNotice(channel, payload);
+    if (this.#hasMissed) void this.#insist('catch up', () => this.#readAll());
+  }
+
+  /** Plans DAGs whose own timetable was not asked yet. */
+  async planUnplanned(): Promise<void> {
+    for (const dagId of await listUnplannedDags(this.#options.database.pool)) await this.#options.planAnew(dagId);
   }
 
   async stop(): Promise<void> {

@@ -4,7 +4,7 @@ import type { RunState } from '#contract/states.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import type { Origin, Plan } from '#core/plan.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
-import type { AssetEventWrite, TriggerWrite } from '#store/rare-parts.ts';
+import type { AssetEventWrite } from '#store/rare-parts.ts';
 import type { AttemptEvent, AttemptWrite, ExecutionEnd, ExecutionStart, MoveBatch, XComWrite } from '#store/task-attempts.ts';
 import { instanceState } from './snapshots.ts';
 

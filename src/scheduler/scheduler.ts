@@ -14,8 +14,10 @@ import { listInstancesOf, listLiveExecutions, recordHeartbeats } from '#store/ex
 import { type Leadership, probeEpoch, probeLeadership, readEpoch } from '#store/leader.ts';
 import { createDueRun, findNextDue, listDueDags } from '#store/schedule.ts';
 import { moveTask } from '#store/task-attempts.ts';
+import { noteHost } from '#store/triggers.ts';
 import { AgentCalls } from './agent-calls.ts';
 import { CommitQueue } from './commit-queue.ts';
+import { createFindNextRun, type FindNextRun } from './ask-timetable.ts';
 import { planAnew, Schedule } from './create-due-runs.ts';
 import { drain, hasSuccessor, type Work } from './drain.ts';
 import { FollowNotices } from './follow-notices.ts';
@@ -56,6 +58,7 @@ interface Term {
 export class Scheduler extends AgentCalls {
   readonly #stop = new AbortController();
   readonly #graphs: Graphs;
+  readonly #findNextRun: FindNextRun;
   #pools = new Map<string, PoolLimit>();
   #term: Term | null = null;
   #isDraining = false;
@@ -65,6 +68,7 @@ export class Scheduler extends AgentCalls {
   constructor(options: SchedulerOptions) {
     super(options);
     this.#graphs = new Graphs(options.database);
+    this.#findNextRun = createFindNextRun(options.executor);
     this.#history = new History(options);
   }
 
@@ -207,6 +211,7 @@ export class Scheduler extends AgentCalls {
       onSwitchDiffers: (dagId) => notices.lookAtDag(dagId),
       onSpan: this.options.onSpan ?? null,
       triggerToken: (id) => this.triggerToken(id),
+      onHosted: (ids, pid) => this.#watch('note trigger host', noteHost(pool, ids, pid)),
       onRunFinished: (run) => {
         schedule.onRunFinished(run.dagId);
         this.options.onRunFinished?.({ id: run.id, dagId: run.dagId, runId: run.runId });
@@ -218,12 +223,13 @@ export class Scheduler extends AgentCalls {
       createDue: (due) => createDueRun(pool, leadership.epoch, due),
       findNextDue: (after) => (this.options.followsSchedules === false ? Promise.resolve(null) : findNextDue(pool, after)),
       dagOf: async (version) => (await this.#graphs.get(version))?.dag ?? null,
+      findNextRun: this.#findNextRun,
       onCreated: (run) => void engine.loadRun(run),
     });
     if (this.#isDraining) engine.holdStarts();
     const notices: FollowNotices = new FollowNotices({
       database, reporter, engine, schedule, listen: (handlers) => this.options.coordination.listen(handlers),
-      planAnew: (dagId) => planAnew(database, { graphs: this.#graphs, epoch: leadership.epoch, dagId }), onPools: (pools) => void (this.#pools = pools),
+      planAnew: (dagId) => planAnew(database, { graphs: this.#graphs, epoch: leadership.epoch, dagId, findNextRun: this.#findNextRun }), onPools: (pools) => void (this.#pools = pools),
     });
     return { leadership, engine, schedule, queue, notices, end, complete: false, isPublished: false };
   }
@@ -270,6 +276,8 @@ export class Scheduler extends AgentCalls {
       else if (execution.host === place || execution.host === host) gone.push(execution.id);
     }
     term.notices.complete();
+    // Who led before may have ended before it was told when these run next.
+    this.#watch('take-over', term.notices.planUnplanned());
     // Nothing waits for these: an end whose run cannot be read must not keep this server from leading.
     this.#watch('take-over', engine.completeTakeOver());
     this.#watch('take-over', engine.onLost(gone, 'it did not run any more when a leader took over'));

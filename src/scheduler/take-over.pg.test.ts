@@ -216,9 +216,9 @@ describe('take-over', () => {
     await applyAction(engine.database, { ...NO_ACTION, clear: [{ run, taskId: 'a', mapIndex: -1 }], by: 'ann' });
     await engine.rows('update executions set ended = false where id = $1', [a.execution_id]);
     await engine.start();
-    const again = await engine.job('a', 2);
-    assert.ok(engine.machine.cancelled.includes(a.execution_id));
-    await engine.report(again);
+    await engine.until(() => engine.machine.cancelled.includes(a.execution_id), 'it is told to end');
+    engine.executor.kill(a);
+    await engine.finish('a', {}, 2);
     await engine.untilRun(run, 'success');
   });
 
@@ -242,6 +242,7 @@ describe('take-over', () => {
     await engine.rows("update task_instances set state = 'failed', finished = true where run = $1", [run]);
     await engine.start();
     assert.ok(engine.machine.cancelled.includes(a.execution_id));
+    engine.executor.kill(a);
     assert.equal((await engine.scheduler.drain({ seconds: 3, hurry: new AbortController().signal })).how, 'idle');
   });
 

@@ -22,6 +22,8 @@ interface Ending { readonly cause: 'oom' | 'lost' | 'timeout' | 'user_error'; re
 
 /** What an execution left behind waits this long for a store of values that is away. */
 const PLACE_AGAIN_MS = 1000;
+/** A run that is about to be read is looked for again after this time. */
+const READ_AGAIN_MS = 50;
 
 /** SIGKILL and SIGTERM come from whoever runs the machine. Whatever else ends a process (SIGSEGV, SIGABRT, SIGFPE, …) its own code has raised: it would again. */
 const FROM_OUTSIDE: ReadonlySet<number> = new Set([constants.signals.SIGKILL, constants.signals.SIGTERM]);
@@ -172,18 +174,30 @@ export class TakeReports {
   /** An execution without a process any more: what it left behind counts, else how it ended. */
   async #onEnded(executionId: ExecutionId, how: Ending): Promise<void> {
     const memory = this.#memory;
-    await this.#reads.untilRead(executionId);
+    const live = await this.#findLive(executionId);
     if (memory.isClosed) return;
-    if (!memory.live.has(executionId)) return void this.#early?.push(() => this.#onEnded(executionId, how));
+    if (live === null) return void this.#early?.push(() => this.#onEnded(executionId, how));
     const left = await this.#findLeft(executionId);
     if (how.cause === 'lost' && left === null && memory.live.has(executionId)) memory.options.reporter.report({ event: 'execution.lost', execution_id: executionId, reason: how.message });
     await this.#endUnreported(executionId, left ?? this.#failureOf(executionId, how));
   }
 
+  /** The execution as soon as its run is in memory; null when it is closed or unknown, or nobody leads any more. */
+  async #findLive(executionId: ExecutionId): Promise<Live | null> {
+    const { live, orphans, closing } = this.#memory;
+    for (;;) {
+      await this.#reads.untilRead(executionId);
+      const found = live.get(executionId);
+      if (found !== undefined || this.#memory.isClosed || !orphans.has(executionId)) return found ?? null;
+      // Its run is about to be read, or is read again since.
+      await sleep(READ_AGAIN_MS, closing);
+    }
+  }
+
   /** Asked until the disk answers: finished work is not done again because nobody can read of it just now. */
   async #findLeft(executionId: ExecutionId): Promise<ExecutionReport | null> {
-    const { options, live } = this.#memory;
-    while (!this.#memory.isClosed && live.has(executionId)) {
+    const { options } = this.#memory;
+    while ((await this.#findLive(executionId)) !== null) {
       try {
         return await options.outcomes.find(executionId);
       } catch (error) {
@@ -197,14 +211,14 @@ export class TakeReports {
   async #endUnreported(executionId: ExecutionId, first: ExecutionReport): Promise<void> {
     let report = first;
     let placed: Placed | null = null;
-    while (!this.#memory.isClosed) {
-      const live = this.#memory.live.get(executionId);
-      if (live === undefined) return;
+    for (;;) {
+      // Its run may have been read again: if the execution is still its own, it ends once more.
+      const live = await this.#findLive(executionId);
+      if (live === null) return;
       if (this.#isToPlace(report, placed)) {
         placed = await this.#place(live, report).catch(() => null);
         // Nobody waits here for a store that is away: a take-over would not end.
         if (placed === null) return this.#endLater(executionId, report);
-        await this.#reads.untilRead(executionId);
         continue;
       }
       const result = await this.#settle(live, report, placed);
@@ -214,8 +228,6 @@ export class TakeReports {
         report = this.#failureOf(executionId, { cause: 'user_error', message: `its result could not be stored: ${errorText(result.error)}` });
         placed = null;
       }
-      // The run is read again: if the execution is still its own, it ends once more.
-      await this.#reads.untilRead(executionId);
     }
   }
 
@@ -225,7 +237,6 @@ export class TakeReports {
     this.#unplaced.add(executionId);
     void sleep(PLACE_AGAIN_MS, this.#memory.closing).then(async () => {
       this.#unplaced.delete(executionId);
-      await this.#reads.untilRead(executionId);
       await this.#endUnreported(executionId, left);
     });
   }

@@ -33,15 +33,18 @@ const LINGER_MS = 30_000;
 export class WaitingTriggers {
   readonly #executor: Pick<Executor, 'hostTriggers' | 'versionOf'>;
   readonly #tokenOf: (id: TriggerId) => Promise<string>;
+  readonly #onHosted: (ids: readonly TriggerId[], pid: number) => void;
   readonly #byId = new Map<TriggerId, WaitingTrigger>();
   readonly #byRun = new Map<RunUuid, Set<TriggerId>>();
   readonly #versions = new Map<VersionId, Version>();
   readonly #hosts = new Map<VersionId, Host>();
   #isClosed = false;
 
-  constructor(executor: Pick<Executor, 'hostTriggers' | 'versionOf'>, tokenOf: (id: TriggerId) => Promise<string>) {
+  /** @param onHosted hears once of each trigger that a host says it runs */
+  constructor(executor: Pick<Executor, 'hostTriggers' | 'versionOf'>, tokenOf: (id: TriggerId) => Promise<string>, onHosted: (ids: readonly TriggerId[], pid: number) => void) {
     this.#executor = executor;
     this.#tokenOf = tokenOf;
+    this.#onHosted = onHosted;
   }
 
   find(id: TriggerId): WaitingTrigger | null {
@@ -91,12 +94,19 @@ export class WaitingTriggers {
       const versionId = this.#executor.versionOf(watch.fork_server);
       if (versionId === null) return { create: [], cancel: watch.running, stop: true };
       const running = new Set(watch.running);
-      this.#hosts.set(versionId, { pid: watch.pid, heardMs: monotonicMs(), running });
+      this.#hear(versionId, { pid: watch.pid, heardMs: monotonicMs(), running });
       const orders = await this.#ordersFor(versionId, running);
       const leftMs = deadline - monotonicMs();
       if (orders.create.length + orders.cancel.length > 0 || orders.stop || leftMs <= 0 || gone.aborted) return orders;
       await this.#untilChanged(this.#versionOf(versionId), leftMs, gone);
     }
+  }
+
+  #hear(versionId: VersionId, host: Host): void {
+    const before = this.#hosts.get(versionId);
+    this.#hosts.set(versionId, host);
+    const begun = [...host.running].filter((id) => this.#byId.has(id) && !(before?.pid === host.pid && before.running.has(id)));
+    if (begun.length > 0) this.#onHosted(begun, host.pid);
   }
 
   /** What becomes of a trigger, for people. */

@@ -53,10 +53,12 @@ export async function findEarlierInstance(database: Database, query: EarlierQuer
   const conditions: Condition[] = [
     ...isEqual(sql.ref('t.state'), query.state), ...(query.logicalDate === null ? [] : [sql<SqlBool>`r.logical_date < ${new Date(query.logicalDate)}`]),
   ];
+  const isBounded = query.logicalDate !== null;
   const row = await database.kysely.selectFrom('task_instances as t').innerJoin('dag_runs as r', 'r.id', 't.run')
     .select(['r.run_id', 'r.logical_date', 't.task_id', 't.map_index', 't.state', 't.start_date', 't.end_date', 't.try_number'])
     .where('r.tenant', '=', TENANT).where('r.dag_id', '=', query.dagId).where('t.task_id', '=', query.taskId).where('t.map_index', '=', query.mapIndex).where((eb) => eb.and(conditions))
-    .orderBy('r.logical_date', (order) => order.desc().nullsLast()).orderBy('r.run_after', 'desc').limit(1).executeTakeFirst();
+    // A run without a logical date is before none: only without a bound nulls have to be told where to stand, which no index does.
+    .orderBy('r.logical_date', (order) => (isBounded ? order.desc() : order.desc().nullsLast())).orderBy('r.run_after', 'desc').limit(1).executeTakeFirst();
   if (row === undefined) return null;
   return {
     runId: row.run_id, taskId: row.task_id, mapIndex: row.map_index, state: row.state as TaskState, logicalDate: row.logical_date, startDate: row.start_date, endDate: row.end_date, tryNumber: row.try_number,

@@ -9,6 +9,8 @@ export interface LiveExecution {
   readonly id: ExecutionId;
   readonly attemptId: AttemptId;
   readonly run: RunUuid;
+  readonly taskId: string;
+  readonly mapIndex: number;
   readonly host: string | null;
   readonly handle: string | null;
   readonly tokenHash: Buffer;
@@ -19,13 +21,16 @@ export interface LiveExecution {
 }
 
 const LIST_LIVE = `/* store/executions.listLive */
-select id, attempt_id, run, host, handle, token_hash, started_at, extract(epoch from clock_timestamp() - heartbeat_at)::float8 * 1000 as silent_ms from executions where not ended`;
+with live as materialized (
+  select id, attempt_id, run, host, handle, token_hash, started_at, extract(epoch from clock_timestamp() - heartbeat_at)::float8 * 1000 as silent_ms from executions where not ended
+)
+select live.*, coalesce(a.task_id, '') as task_id, coalesce(a.map_index, -1) as map_index from live left join task_attempts a on a.id = live.attempt_id`;
 
 /** Executions that nobody has closed: what a new leader asks its executors about. */
 export async function listLiveExecutions(client: Query): Promise<LiveExecution[]> {
   const { rows } = await client.query(LIST_LIVE);
-  return (rows as { id: ExecutionId; attempt_id: AttemptId; run: RunUuid; host: string | null; handle: string | null; token_hash: Buffer | null; started_at: Date | null; silent_ms: number | null }[]).map((row) => ({
-    id: row.id, silentMs: row.silent_ms ?? 0, startedAt: row.started_at?.getTime() ?? Date.UTC(9999, 0), attemptId: row.attempt_id, run: row.run, host: row.host, handle: row.handle, tokenHash: row.token_hash ?? Buffer.alloc(0),
+  return (rows as { id: ExecutionId; attempt_id: AttemptId; run: RunUuid; task_id: string; map_index: number; host: string | null; handle: string | null; token_hash: Buffer | null; started_at: Date | null; silent_ms: number | null }[]).map((row) => ({
+    id: row.id, silentMs: row.silent_ms ?? 0, startedAt: row.started_at?.getTime() ?? Date.UTC(9999, 0), attemptId: row.attempt_id, run: row.run, taskId: row.task_id, mapIndex: row.map_index, host: row.host, handle: row.handle, tokenHash: row.token_hash ?? Buffer.alloc(0),
   }));
 }
 

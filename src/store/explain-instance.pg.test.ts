@@ -1,12 +1,14 @@
 // What `explain` says of instances that wait, or ended without running: who and what holds them, with numbers.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { makeUuidV7, type TriggerId } from '#contract/ids.ts';
 import { testDatabase } from '../../test/support/database.ts';
 import { addDag, addInstance, addRun, dagOf, task } from '../../test/support/rows.ts';
 import type { Database } from './database.ts';
 import { explainInstance } from './explain-instance.ts';
 import { findBlockers } from './instance-blockers.ts';
 import { findInstanceRow, type InstanceListRow } from './task-instances.ts';
+import { noteHost } from './triggers.ts';
 
 let database: Database;
 
@@ -59,4 +61,22 @@ test('pools and limits are told as used/there are', async () => {
   await database.kysely.updateTable('dag_runs').set({ state: 'queued' }).where('id', '=', run).execute();
   assert.equal((await explain('full', 'waits'))[0], 'the run is queued: max_active_runs 1/1');
   assert.equal((await findBlockers(database, await rowOf('full', 'waits'))).find((one) => one.name === 'Pool Slots Available')?.reason, 'pool one: 2 of 1 slots are taken and the task needs 1');
+});
+
+test('a deferred instance names its trigger, since when and until when, and who runs it', async () => {
+  await addDag(database, dagOf('defers', [task('a'), task('gone')]));
+  const run = await addRun(database, { dagId: 'defers', runId: 'r' });
+  for (const taskId of ['a', 'gone']) await addInstance(database, { run, taskId, state: 'deferred' });
+  const id = makeUuidV7<TriggerId>(0);
+  const since = new Date(database.clock.nowMs() - 5000).toISOString();
+  await database.kysely.insertInto('triggers').values({
+    id, run, task_id: 'a', map_index: -1, attempt_id: makeUuidV7<string>(0), execution_id: null, classpath: 'm.T', kwargs: '{}', next_method: 'x', next_kwargs: '{}', queue: null, timeout_at: null, created_at: since, host_pid: null,
+  }).execute();
+  const [waits = '', host] = await explain('defers', 'a');
+  assert.match(waits, new RegExp(`^waits for the trigger m\\.T since ${since} \\([5-9] s\\), without a time-out$`));
+  assert.equal(host, 'no trigger host has taken it yet');
+  await noteHost(database.pool, [id], 7);
+  await database.kysely.updateTable('triggers').set({ timeout_at: '2030-01-01T00:00:00Z' }).where('id', '=', id).execute();
+  assert.match((await explain('defers', 'a')).join('|'), /until 2030-01-01T00:00:00.000Z at the latest\|the trigger host, process 7, has taken it$/);
+  assert.deepEqual(await explain('defers', 'gone'), ['deferred, and its trigger is gone: clear it']);
 });

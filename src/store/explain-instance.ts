@@ -1,14 +1,17 @@
 // Why a task instance is where it is, in sentences for `tasks explain`; of a mapped task a summary of its instances.
 import type { TaskState } from '#contract/states.ts';
+import { isoOf } from '#platform/clock.ts';
 import type { Database } from './database.ts';
 import { type Blocker, findBlockers, findRunSnapshot } from './instance-blockers.ts';
 import { findInstanceRow, type InstanceKey, type InstanceListRow } from './task-instances.ts';
+import { findWait } from './triggers.ts';
 import { tellCulprits } from './upstream-words.ts';
 
 /** Why an instance is where it is, in sentences. */
 export async function explainInstance(database: Database, row: InstanceListRow): Promise<readonly string[]> {
   switch (row.state) {
     case null: case 'scheduled': case 'up_for_retry': case 'up_for_reschedule': return explainWaiting(database, row);
+    case 'deferred': return explainDeferred(database, row);
     case 'queued': return ['handed to the executor and not started yet'];
     case 'running': return [`running${row.hostname === null ? '' : ` on ${row.hostname}`}${row.pid === null ? '' : `, process ${row.pid}`}`];
     default: return explainEnded(database, row);
@@ -19,6 +22,17 @@ async function explainWaiting(database: Database, row: InstanceListRow): Promise
   const blockers = await findBlockers(database, row);
   const told = [...(row.reason === null ? [] : [row.reason]), ...blockers.map((blocker) => blocker.told)];
   return blockers.length > 0 ? told : [...told, 'nothing holds it back: it starts with the next decision of the scheduler'];
+}
+
+async function explainDeferred(database: Database, row: InstanceListRow): Promise<string[]> {
+  const wait = await findWait(database.pool, row);
+  if (wait === null) return ['deferred, and its trigger is gone: clear it'];
+  const ms = database.clock.nowMs() - wait.createdAt;
+  const until = wait.timeoutAt === null ? 'without a time-out' : `until ${isoOf(wait.timeoutAt)} at the latest`;
+  return [
+    `waits for the trigger ${wait.classpath} since ${isoOf(wait.createdAt)} (${Math.max(0, Math.round(ms / 1000))} s), ${until}`,
+    wait.hostPid === null ? 'no trigger host has taken it yet' : `the trigger host, process ${wait.hostPid}, has taken it`,
+  ];
 }
 
 /** What its last move left behind. */

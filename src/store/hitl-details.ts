@@ -96,7 +96,7 @@ export async function listHitlDetails(database: Database, filter: HitlFilter, pa
     ...isLike(column('h.subject'), filter.subjectPattern), ...isLike(column('h.body'), filter.bodyPattern), ...inRange(column('h.created_at'), filter.createdAt),
   ];
   let query = database.kysely.selectFrom('hitl_details as h').innerJoin('task_instances as t', 't.attempt_id', 'h.attempt_id').innerJoin('dag_runs as r', 'r.id', 'h.run')
-    .whereRef('t.run', '=', 'h.run').whereRef('t.task_id', '=', 'h.task_id').where('r.tenant', '=', TENANT).where((eb) => eb.and(conditions)).selectAll('h');
+    .whereRef('t.run', '=', 'h.run').whereRef('t.task_id', '=', 'h.task_id').whereRef('t.map_index', '=', 'h.map_index').where('r.tenant', '=', TENANT).where((eb) => eb.and(conditions)).selectAll('h');
   const counted = await query.clearSelect().select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
   for (const term of orderTerms(page.orderBy, ORDER_KEYS, [column('h.attempt_id')])) query = query.orderBy(term.column, term.direction);
   const limit = cappedLimit(page);

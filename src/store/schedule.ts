@@ -75,6 +75,14 @@ export async function findNextDue(client: Query, afterMs: number): Promise<numbe
   return at?.getTime() ?? null;
 }
 
+/** Unpaused DAGs without a planned run whose timetable only the project's own code can answer for. */
+export async function listUnplannedDags(client: Query): Promise<string[]> {
+  const { rows } = await client.query(`/* store/schedule.listUnplanned */ select d.dag_id from dags d join dag_versions v on v.id = d.version_id
+    where not d.is_paused and not d.is_stale and d.next_run_after is null and v.runtime = 'airflow'
+      and (v.spec #>> '{timetable,kind}' = 'custom' or v.spec #>> '{timetable,timetable,kind}' = 'custom') order by d.dag_id`);
+  return (rows as { dag_id: string }[]).map((row) => row.dag_id);
+}
+
 /** DAGs that are paused and have unfinished runs. Of the others a run's own row tells. */
 export async function listPausedDags(client: Query): Promise<string[]> {
   const { rows } = await client.query(`/* store/schedule.listPaused */ select d.dag_id from (select distinct tenant, dag_id from dag_runs where not finished) r

@@ -49,7 +49,7 @@ export interface Tables {
   };
   triggers: {
     id: string; run: string; task_id: string; map_index: number; attempt_id: string; execution_id: string | null; classpath: string; kwargs: string; next_method: string;
-    next_kwargs: string; queue: string | null; resumed: Defaulted<boolean>; timeout_at: TimeOrNull; created_at: Time;
+    next_kwargs: string; queue: string | null; resumed: Defaulted<boolean>; timeout_at: TimeOrNull; created_at: Time; host_pid: number | null;
   };
   assets: {
     id: Generated<number>; tenant: Defaulted<string>; name: string; uri: string; asset_group: Defaulted<string>; extra: Json; created_at: Defaulted<Time>; updated_at: Defaulted<Time>;

@@ -1,6 +1,6 @@
 // The XComs of a mapped task as a sequence by map index: how many there are, and a stretch of them.
-import { LIMITS } from '#contract/config.ts';
 import { createHash } from 'node:crypto';
+import { LIMITS } from '#contract/config.ts';
 import type { ValueReader } from '#contract/value-store.ts';
 import type { Database } from './database.ts';
 import { readBytes, type ValueRow } from './value-bytes.ts';
@@ -17,27 +17,32 @@ export interface XComSequence {
 }
 
 const NULL_HASH = createHash('sha256').update('null').digest();
-// A run without a logical date stands where it could begin.
-const RUNS = `with runs as (
-  select r.id, r.logical_date from dag_runs own join dag_runs r on r.tenant = own.tenant and r.dag_id = own.dag_id
-    and (r.id = own.id or ($4 and coalesce(r.logical_date, r.run_after) <= coalesce(own.logical_date, own.run_after)))
+const OWN = 'runs as (select id, logical_date from dag_runs where id = $1)';
+// A run without a logical date stands where it could begin. Apart from the own run: a choice of both in one statement reads all runs of the DAG for each value.
+const PRIOR = `runs as (
+  select r.id, r.logical_date from dag_runs own join dag_runs r on r.tenant = own.tenant and r.dag_id = own.dag_id and coalesce(r.logical_date, r.run_after) <= coalesce(own.logical_date, own.run_after)
   where own.id = $1
 )`;
-const COUNT = `/* store/xcom-sequences.count */
-${RUNS} select count(*)::int as total from runs r join xcoms x on x.run = r.id where x.task_id = $2 and x.key = $3 and (not $5 or x.sha256 <> $6)`;
-const READ = `/* store/xcom-sequences.read */
-${RUNS} select x.map_index, x.sha256, x.size_bytes, x.location, x.expires_at < clock_timestamp() as expired, v.value
-from runs r join xcoms x on x.run = r.id left join xcom_values v on v.run = x.run and v.task_id = x.task_id and v.key = x.key and v.map_index = x.map_index
-where x.task_id = $2 and x.key = $3 and (not $5 or x.sha256 <> $6)
-order by x.map_index, r.logical_date desc, x.created_at desc offset $7 limit $8`;
+const COUNTED = `count(*)::int as total from runs r join xcoms x on x.run = r.id where x.task_id = $2 and x.key = $3 and (not $4 or x.sha256 <> $5)`;
+// Bytes are read for the stretch only.
+const VALUES = `p.map_index, p.sha256, p.size_bytes, p.location, p.expires_at < clock_timestamp() as expired, v.value
+from (
+  select x.*, r.logical_date from runs r join xcoms x on x.run = r.id where x.task_id = $2 and x.key = $3 and (not $4 or x.sha256 <> $5)
+  order by x.map_index, r.logical_date desc, x.created_at desc offset $6 limit $7
+) p left join xcom_values v on v.run = p.run and v.task_id = p.task_id and v.key = p.key and v.map_index = p.map_index
+order by p.map_index, p.logical_date desc, p.created_at desc`;
+const COUNT_OWN = `/* store/xcom-sequences.countOwn */ with ${OWN} select ${COUNTED}`;
+const COUNT_PRIOR = `/* store/xcom-sequences.countPrior */ with ${PRIOR} select ${COUNTED}`;
+const READ_OWN = `/* store/xcom-sequences.readOwn */ with ${OWN} select ${VALUES}`;
+const READ_PRIOR = `/* store/xcom-sequences.readPrior */ with ${PRIOR} select ${VALUES}`;
 
 function valuesOf(sequence: XComSequence): unknown[] {
-  return [sequence.run, sequence.taskId, sequence.key, sequence.withPriorRuns, sequence.skipsNulls, NULL_HASH];
+  return [sequence.run, sequence.taskId, sequence.key, sequence.skipsNulls, NULL_HASH];
 }
 
 /** How many values there are. */
 export async function countSequence(database: Database, sequence: XComSequence): Promise<number> {
-  const { rows } = await database.pool.query({ name: 'countXComSequence', text: COUNT, values: valuesOf(sequence) });
+  const { rows } = await database.pool.query(sequence.withPriorRuns ? { name: 'countPriorXComs', text: COUNT_PRIOR, values: valuesOf(sequence) } : { name: 'countXComs', text: COUNT_OWN, values: valuesOf(sequence) });
   return (rows as { total: number }[])[0]?.total ?? 0;
 }
 
@@ -46,7 +51,8 @@ export async function countSequence(database: Database, sequence: XComSequence):
  * @param external where bytes outside PostgreSQL are read; null when there is no such place
  */
 export async function readSequence(database: Database, sequence: XComSequence, stretch: { readonly offset: number; readonly limit: number; readonly external: ValueReader | null }): Promise<string[]> {
-  const { rows } = await database.pool.query({ name: 'readXComSequence', text: READ, values: [...valuesOf(sequence), stretch.offset, Math.min(stretch.limit, LIMITS.maxDagTasks)] });
+  const values = [...valuesOf(sequence), stretch.offset, Math.min(stretch.limit, LIMITS.maxDagTasks)];
+  const { rows } = await database.pool.query(sequence.withPriorRuns ? { name: 'readPriorXComs', text: READ_PRIOR, values } : { name: 'readXComs', text: READ_OWN, values });
   const bytes = await readBytes(stretch.external, rows as (ValueRow & { map_index: number })[], (row) => `${sequence.taskId}[${row.map_index}].${sequence.key}`);
   return bytes.map((value) => value.toString('utf8'));
 }

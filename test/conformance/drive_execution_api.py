@@ -20,7 +20,7 @@ class Driver:
     def __init__(self, plan: dict):
         self.plan = plan
         self.called: set[str] = set()
-        self.read: dict[str, object] = {}
+        self.read: dict[str, list] = {}
 
     def client(self, task: str, socket: str | None = None) -> tuple[sdk.Client, uuid.UUID]:
         job = self.plan["jobs"][task]
@@ -134,7 +134,7 @@ def drive(driver: Driver) -> None:
         client.task_instances.start(ti, 6, NOW)
         raise AssertionError("a second process began")
     except sdk.TaskAlreadyRunningError as error:
-        driver.read["second process"] = str(error)
+        driver.read["second process"] = [str(error)]
     driver.call(client, "task_instances.heartbeat", ti, 5)
     driver.refused(client, "task_instances.heartbeat", ti, 6)
     driver.call(client, "task_instances.set_rtif", ti, {"bash_command": "echo \u0000"})
@@ -157,4 +157,4 @@ def drive(driver: Driver) -> None:
 if __name__ == "__main__":
     told = Driver(json.loads(sys.argv[1]))
     drive(told)
-    print(json.dumps({"uncalled": told.uncalled(), **told.read}))
+    print(json.dumps({"uncalled": told.uncalled(), **told.read}, default=lambda model: model.model_dump(mode="json")))

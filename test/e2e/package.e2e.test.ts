@@ -13,6 +13,7 @@ after(() => home.remove());
 test('the built package holds no TypeScript and runs the demo DAG', () => {
   const built = spawnSync(process.execPath, [join(ROOT, 'bin', 'build.ts')], { encoding: 'utf8', timeout: 60_000 });
   assert.equal(built.status, 0, built.stderr);
+  assert.deepEqual(globSync('airflow-*.txt', { cwd: join(ROOT, 'dist', 'python', 'constraints') }), ['airflow-3.2.1.txt']);
   assert.deepEqual(globSync('**/*.{ts,pyc}', { cwd: join(ROOT, 'dist') }).filter((path) => !path.endsWith('.d.ts')), []);
   const env = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LEOFLOW_'))), LEOFLOW_HOME: home.path, LEOFLOW_PYTHON: join(ROOT, '.venv', 'bin', 'python') };
   const ran = spawnSync(process.execPath, [join(ROOT, 'dist', 'src', 'main', 'cli.js'), 'run', join(ROOT, 'dist', 'examples', 'demo', 'branch_retry_join.py')], { encoding: 'utf8', timeout: 60_000, env });

@@ -170,7 +170,7 @@ function judgeLost(stage: Stage, { tables, row }: { tables: Tables; row: Executi
     return;
   }
   const launched = tables.moves.findLast((move) => move.run === row.run && move.task_id === row.task_id && move.map_index === row.map_index && move.new === 'running' && move.at <= endedAt + CLOCK_MS);
-  const isTroubled = stage.troubles.some((one) => LOSING.has(one.name) && one.from <= (launched?.at ?? row.started) && one.until + AFTERMATH_MS >= row.started);
+  const isTroubled = stage.troubles.some((one) => LOSING.has(one.name) && one.from <= (launched?.at ?? row.started) + CLOCK_MS && one.until + AFTERMATH_MS >= row.started);
   if (!isTroubled) accuse('closed for nothing', `${row.task_id}: ${row.id} was lost before it began, and nothing had gone wrong`);
 }
 

@@ -456,10 +456,15 @@ def _import_dag(spec: dict):
 
 
 def main() -> None:
-    """Read the spec, import the DAG, serve."""
+    """Read the spec from standard input, and serve."""
     spec = json.loads(sys.stdin.buffer.read())
     ready = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    serve_version(spec, ready)
+
+
+def serve_version(spec: dict, ready: int) -> None:
+    """Import the DAG, tell `ready` (a file descriptor) what came of it, serve."""
     log = os.open(spec["log_file"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     os.dup2(log, 1)
     os.dup2(log, 2)

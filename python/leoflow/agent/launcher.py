@@ -18,6 +18,7 @@ import sys
 import time
 
 from leoflow.agent import processes, wire
+from leoflow.agent.bases import Adopted, Bases
 
 ORPHAN_SECONDS = 900
 #: Servers hear this often that it is there.
@@ -33,10 +34,11 @@ PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC}
 class Warm:
     """One fork server, starting or ready."""
 
-    def __init__(self, spec: dict, process: subprocess.Popen, deadline: float):
+    def __init__(self, spec: dict, environment: dict, process: subprocess.Popen | Adopted):
         self.spec = spec
+        self.environment = environment
         self.process = process
-        self.deadline = deadline
+        self.deadline = time.monotonic() + spec.get("import_timeout_seconds", 30)
         self.ready = False
         self.output = b""
 
@@ -53,6 +55,7 @@ class Launcher:
         self.boot = f"{home}#{os.getpid()}.{time.time_ns()}"
         self.epoch = -1
         self.warm: dict[str, Warm] = {}
+        self.bases = Bases()
         self.servers: list[wire.Lines] = []
         self.server_seen = time.monotonic()
         self.alive_due = 0.0
@@ -138,11 +141,7 @@ class Launcher:
         full = {**spec, "socket": path, "launcher_pid": os.getpid(), "address_file": os.path.join(self.run_folder, "agent.json")}
         environment = {**spec["env"], processes.LAUNCHER_MARKER: self.boot, "PYTHONPATH": _own_path(), "PYTHONUNBUFFERED": "1"}
         try:
-            process = subprocess.Popen(
-                [spec["python"], "-m", "leoflow.agent.fork_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, env=environment, cwd=_own_path(), start_new_session=True)
-            process.stdin.write(json.dumps(full).encode("utf-8"))
-            process.stdin.close()
+            process = (self.bases.begin(full, environment, _own_path()) if spec.get("runtime") == "airflow" else None) or _spawn(full, environment)
         except OSError as error:
             if error.errno in PASSING:
                 print(f"a fork server could not be started: {error}", file=sys.stderr, flush=True)
@@ -151,17 +150,22 @@ class Launcher:
             self._tell({"op": "failed", "id": spec["id"], "error": {"type": type(error).__name__, "message": str(error)}})
             return
         os.set_blocking(process.stdout.fileno(), False)
-        self.warm[spec["id"]] = Warm(full, process, time.monotonic() + spec.get("import_timeout_seconds", 30))
+        self.warm[spec["id"]] = Warm(full, environment, process)
 
     def _read_output(self, warm: Warm) -> None:
         data = warm.process.stdout.read()
         if not data:
             return
         warm.output += data
-        if b"\n" not in warm.output:
-            return
-        message = json.loads(warm.output.split(b"\n", 1)[0])
-        if message["op"] == "ready":
+        while b"\n" in warm.output and warm.spec["id"] in self.warm and not warm.ready:
+            self._read_line(warm)
+
+    def _read_line(self, warm: Warm) -> None:
+        line, warm.output = warm.output.split(b"\n", 1)
+        message = json.loads(line)
+        if message["op"] == "pid":
+            warm.process.pid = message["pid"]
+        elif message["op"] == "ready":
             warm.ready = True
             warm.process.stdout.close()
             self._tell({"op": "started", "fork_server": warm.describe(), "import_ms": message["import_ms"]})
@@ -189,6 +193,11 @@ class Launcher:
 
     def _reap(self) -> None:
         for warm in list(self.warm.values()):
+            if isinstance(warm.process, Adopted) and warm.process.is_stillborn:
+                # What is wrong with its environment it says itself when it begins by itself.
+                warm.process.stdout.close()
+                warm.process = _spawn(warm.spec, warm.environment)
+                os.set_blocking(warm.process.stdout.fileno(), False)
             status = warm.process.poll()
             if status is None:
                 continue
@@ -213,7 +222,7 @@ class Launcher:
         processes.reap_unknown(self._known())
 
     def _known(self) -> set[int]:
-        return {warm.process.pid for warm in self.warm.values()}
+        return {*self.bases.pids, *(warm.process.pid for warm in self.warm.values() if warm.process.pid is not None)}
 
     def _keep_time(self) -> None:
         now = time.monotonic()
@@ -223,6 +232,7 @@ class Launcher:
         if now >= self.alive_due:
             self.alive_due = now + ALIVE_SECONDS
             self._tell({"op": "alive"})
+            self.bases.end_idle({warm.process for warm in self.warm.values()})
         if self.servers or self.warm:
             self.server_seen = now
         elif now - self.server_seen > ORPHAN_SECONDS:
@@ -231,12 +241,22 @@ class Launcher:
     def _shutdown(self) -> None:
         for warm in self.warm.values():
             warm.process.kill()
+        self.bases.end_all()
         for warm in self.warm.values():
             warm.process.wait()
         for _ in range(20):
             if processes.kill_strays(set(), ()) == 0:
                 break
         os._exit(0)
+
+
+def _spawn(spec: dict, environment: dict) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [spec["python"], "-m", "leoflow.agent.fork_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, env=environment, cwd=_own_path(), start_new_session=True)
+    process.stdin.write(json.dumps(spec).encode("utf-8"))
+    process.stdin.close()
+    return process
 
 
 def _remove(path: str) -> None:

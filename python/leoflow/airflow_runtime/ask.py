@@ -21,7 +21,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import traceback
 from types import SimpleNamespace
 from typing import Any
@@ -182,10 +181,10 @@ def main(argv: list[str] | None = None) -> int:
     # Airflow logs to stdout while it is imported, and the project may print.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    with tempfile.TemporaryDirectory(prefix="leoflow-airflow-") as scratch:
-        from leoflow.airflow_runtime import parse_home
+    from leoflow.airflow_runtime import parse_home
 
-        parse_home.prepare(os.path.realpath(arguments.root), [os.path.realpath(path) for path in arguments.path], os.environ.get("LEOFLOW_PARSE_AIRFLOW_HOME") or scratch)
+    with parse_home.home() as home:
+        parse_home.prepare(os.path.realpath(arguments.root), [os.path.realpath(path) for path in arguments.path], home)
         import airflow  # noqa: F401
 
         for line in sys.stdin:

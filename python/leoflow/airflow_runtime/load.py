@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,14 +60,31 @@ def load(spec: dict) -> Project:
 
 def prepare(spec: dict) -> None:
     """Make this process ready for the SDK and for what the file imports."""
-    home = os.path.join(os.path.dirname(spec["address_file"]), "airflow")
-    os.makedirs(home, exist_ok=True)
-    settings.prepare(spec["root"], home)
-    for folder in reversed([spec["root"], *spec.get("path", [])]):
-        if folder in sys.path:
-            sys.path.remove(folder)
-        sys.path.insert(0, folder)
+    settings.prepare_process(settings.home_below(os.path.dirname(spec["address_file"])))
+    settings.prepare_project(spec["root"], list(spec.get("path", [])))
+    import_sdk()
+    _use_plugins_folder()
     _quiet_logging()
+
+
+def import_sdk() -> None:
+    """What every DAG file and every task imports of the SDK, whatever the project."""
+    import setproctitle  # noqa: F401
+    from airflow.dag_processing import dagbag  # noqa: F401
+    from airflow.dag_processing.bundles import local, manager  # noqa: F401
+    from airflow.sdk.execution_time import supervisor, xcom  # noqa: F401
+    from airflow.sdk.listener import get_listener_manager  # noqa: F401
+
+    import leoflow.airflow_runtime.supervise
+    from leoflow.airflow_runtime import import_comms  # noqa: F401
+
+
+def _use_plugins_folder() -> None:
+    """Airflow keeps the folder that was configured when it was imported, which may have been before the project was known."""
+    from airflow import settings as airflow_settings
+    from airflow.configuration import conf
+
+    airflow_settings.PLUGINS_FOLDER = conf.get("core", "plugins_folder")
 
 
 def _open_bag(dag_file: str):
@@ -104,9 +120,8 @@ def _quiet_logging() -> None:
 
 
 def _warm_up(spec: dict) -> None:
-    """What every task would do first, done once: listeners, backends, metrics and modules are there when it forks."""
-    import setproctitle  # noqa: F401
-    from airflow.sdk.execution_time import supervisor, xcom  # noqa: F401
+    """What every task would do first, done once: listeners and backends are there when it forks."""
+    from airflow.sdk.execution_time import supervisor
     from airflow.sdk.listener import get_listener_manager
 
     from leoflow.airflow_runtime.supervise import open_client

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 
 # Bytecode is kept of our own modules only, as leoflow.parse does; Airflow's was written when it was installed.
 sys.pycache_prefix = os.environ.get("LEOFLOW_PARSE_BYTECODE_FOLDER")
@@ -23,8 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     # Airflow logs to stdout while it is imported, and so may the file.
     document_fd = os.dup(1)
     os.dup2(2, 1)
-    with tempfile.TemporaryDirectory(prefix="leoflow-airflow-") as scratch:
-        _prepare(arguments, os.environ.get("LEOFLOW_PARSE_AIRFLOW_HOME") or scratch)
+    with parse_home.home() as home:
+        _prepare(arguments, home)
         from leoflow.airflow_runtime.parse_file import parse_file
 
         sys.pycache_prefix, sys.dont_write_bytecode = None, True
@@ -63,8 +62,8 @@ def serve(arguments: argparse.Namespace) -> None:
     """Import the SDK, then fork for each file. Answers have the real stdout for themselves, also while Airflow is imported."""
     answers = os.dup(1)
     os.dup2(2, 1)
-    with tempfile.TemporaryDirectory(prefix="leoflow-airflow-") as scratch:
-        _prepare(arguments, os.environ.get("LEOFLOW_PARSE_AIRFLOW_HOME") or scratch)
+    with parse_home.home() as home:
+        _prepare(arguments, home)
         from leoflow.airflow_runtime import parse_file  # noqa: F401
 
         sys.pycache_prefix, sys.dont_write_bytecode = None, True

@@ -66,10 +66,11 @@ def parse_file(file: str, root: str) -> dict[str, Any]:
     comms = task_runner.SUPERVISOR_COMMS = ParseComms(root, relative)
     calls = Calls(root)
     calls.watch()
-    plugin_faults = [_plugin_fault(path, why, root) for path, why in parse_plugins.load()]
+    # A plugin for Airflow's web server may want packages that no task needs.
+    plugin_faults = [Fault(path, 0, f"the plugin does not import: {why}", "", "warning") for path, why in parse_plugins.load()]
     bag = _Bag(root, relative)
     parse_plugins.add_imported()
-    faults = [*plugin_faults, *(_duplicate_fault(dag, calls) for dag in bag.duplicates()), *(fault_of(text, root, relative) for text in bag.import_errors.values())]
+    faults = [*(_duplicate_fault(dag, calls) for dag in bag.duplicates()), *(fault_of(text, root, relative) for text in bag.import_errors.values())]
     modules = local_modules(root, relative, before)
     for dag_id in sorted(bag.dags):
         try:
@@ -81,7 +82,7 @@ def parse_file(file: str, root: str) -> dict[str, Any]:
     if not bag.dags and not faults:
         faults.append(Fault(relative, 1, "the file holds no DAG", "Assign the DAG to a name of the module, or call the @dag function.", "no_dag"))
     document.update(modules=modules, needed=comms.needed, errors=[fault.to_json(root) for fault in faults])
-    document["warnings"] = [fault.to_json(root) for fault in [*_import_warnings(bag, root), *map(_warning, take_notices())]]
+    document["warnings"] = [fault.to_json(root) for fault in [*plugin_faults, *_import_warnings(bag, root), *map(_warning, take_notices())]]
     for told in (*document["errors"], *document["warnings"]):
         told["message"], told["hint"] = masking.mask(told["message"]), masking.mask(told["hint"])
     return document
@@ -120,16 +121,19 @@ def _without_addresses(value: Any) -> Any:
 
 def _with_search_path(dag: Any) -> Any:
     paths = dag.template_searchpath
-    tasks = [task for task in dag.tasks if not task.is_mapped]
+    tasks = [_as_partial(task) if task.is_mapped else task for task in dag.tasks]
     return SimpleNamespace(fileloc=dag.fileloc, tasks=tasks, template_searchpath=[paths] if isinstance(paths, str) else list(paths or ()))
+
+
+def _as_partial(task: Any) -> Any:
+    """A mapped task with what is known of its template fields: what is the same for all, or the values of a literal."""
+    expanded = task._get_specified_expand_input().value
+    given = {**task.partial_kwargs, **(expanded if isinstance(expanded, dict) else {})}
+    return SimpleNamespace(template_ext=task.template_ext, template_fields=task.template_fields, **{name: given.get(name) for name in task.template_fields})
 
 
 def _duplicate_fault(dag: Any, calls: Calls) -> Fault:
     return Fault(dag.fileloc, calls.of(dag).get("line", 0), f"the DAG id {dag.dag_id!r} is used twice", "Give each DAG an id of its own.", "duplicate_dag_id")
-
-
-def _plugin_fault(path: str, why: str, root: str) -> Fault:
-    return Fault(path, 0, f"the plugin does not import: {why}", "", "plugin_error")
 
 
 def _import_warnings(bag: _Bag, root: str) -> list[Fault]:

@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 import os
-import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from leoflow.airflow_runtime import settings
 
 
-def prepare(root: str, paths: list[str], home: str) -> None:
+@contextmanager
+def home() -> Iterator[str]:
+    """The folder that the compiler keeps for Airflow, else one that is gone afterwards."""
+    given = os.environ.get("LEOFLOW_PARSE_AIRFLOW_HOME")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="leoflow-airflow-") as scratch:
+        yield scratch
+
+
+def prepare(root: str, paths: list[str], folder: str) -> None:
     """Make this process ready to import the Task SDK for a project; called again after a fork it changes nothing but what the fork forgot.
 
-    root: the project's folder; paths: more folders to import from; home: a folder of ours, made when it is missing
+    root: the project's folder; paths: more folders to import from; folder: one of ours, made when it is missing: see `home`
     """
-    os.makedirs(home, exist_ok=True)
-    config = _own_config(root) or os.path.join(home, "airflow.cfg")
+    os.makedirs(folder, exist_ok=True)
+    config = _own_config(root) or os.path.join(folder, "airflow.cfg")
     if not os.path.exists(config):
         # Without one Airflow would write all of its defaults there.
         with open(config, "a", encoding="utf-8"):
             pass
     os.environ["AIRFLOW_CONFIG"] = config
-    os.environ["AIRFLOW_HOME"] = home
-    plugins = plugins_folder(root, paths)
-    if plugins is not None:
-        os.environ.setdefault("AIRFLOW__CORE__PLUGINS_FOLDER", plugins)
-    settings.prepare(root, home)
+    os.environ["AIRFLOW_HOME"] = folder
+    settings.prepare_process(folder)
+    settings.prepare_project(root, paths)
     # No database is opened: nothing of the server's is within reach of a DAG file.
     os.environ["_AIRFLOW__REEXECUTED_PROCESS"] = "1"
     # Whoever started this process ends it in time, and wants to see where in the project an error came from.
     os.environ.setdefault("AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT", "0")
     os.environ["AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACKS"] = "True"
     os.environ["AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH"] = "1000"
-    for folder in reversed([root, *paths]):
-        if folder in sys.path:
-            sys.path.remove(folder)
-        sys.path.insert(0, folder)
-
-
-def plugins_folder(root: str, paths: list[str]) -> str | None:
-    """The `plugins` folder of a project: below its root, or one that it imports from."""
-    candidates = [os.path.join(root, "plugins"), *(path for path in paths if os.path.basename(os.path.normpath(path)) == "plugins")]
-    return next((folder for folder in candidates if os.path.isdir(folder)), None)
 
 
 def _own_config(root: str) -> str | None:

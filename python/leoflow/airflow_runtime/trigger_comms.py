@@ -40,11 +40,11 @@ class _Desk(ActivitySubprocess):
     def ask(self, msg):
         """The answer to one message."""
         self.answer = None
+        # Only the supervisor of Airflow's own trigger host knows these two.
         if isinstance(msg, comms.GetHITLDetailResponse):
-            return comms.HITLDetailResponseResult.from_api_response(self.client.hitl.get_detail_response(ti_id=msg.ti_id))
+            return self.client.hitl.get_detail_response(ti_id=msg.ti_id)
         if isinstance(msg, comms.UpdateHITLDetail):
-            found = self.client.hitl.update_response(ti_id=msg.ti_id, chosen_options=msg.chosen_options, params_input=msg.params_input)
-            return comms.HITLDetailResponseResult.from_api_response(response=found)
+            return self.client.hitl.update_response(ti_id=msg.ti_id, chosen_options=msg.chosen_options, params_input=msg.params_input)
         self._handle_request(msg, None, 0)
         return self.answer
 

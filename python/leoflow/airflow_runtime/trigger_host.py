@@ -73,7 +73,7 @@ class Host:
         from leoflow.airflow_runtime.trigger_comms import TOKEN
 
         identifier = order["id"]
-        TOKEN.set(order["token"])
+        TOKEN.set(f"{identifier}.{order['token']}")
         self.logs.bind(identifier, order.get("log_file"))
         try:
             trigger = self._make(order)

@@ -135,4 +135,3 @@ def _collect(dags: list[DAG], file: str, dag_id: str | None, document: dict[str,
         wanted = f"no DAG {dag_id!r}" if dag_id else "no DAG"
         faults.append(Fault(file, 1, f"the file holds {wanted}", "Assign the DAG to a name of the module, or call the @dag function.", "no_dag"))
     return faults
-

@@ -65,6 +65,8 @@ interface Surroundings {
   readonly hosts?: TriggerService;
 }
 
+type Listeners = Surroundings & { readonly service: AttemptService };
+
 /** Listens on a unix socket that only this user may open. */
 export function startAgentServer(socketPath: string, service: AttemptService, around: Surroundings): Promise<AgentServer> {
   rmSync(socketPath, { force: true });
@@ -84,24 +86,32 @@ function close(server: Server, socketPath: string): Promise<void> {
   });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, to: Surroundings & { service: AttemptService }): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, to: Listeners): Promise<void> {
   try {
     if (to.execution !== undefined && isForExecution(request.url)) return await answerExecution(to.execution, { request, response, body: await readBody(request) });
-    const hostCall = request.method === 'POST' ? HOST_CALLS[request.url ?? ''] : undefined;
-    if (hostCall !== undefined && to.hosts !== undefined) return send(response, 200, await hostCall(to.hosts, JSON.parse((await readBody(request)).toString('utf8')), () => signalOf(request.socket)));
-    const handler = request.method === 'POST' ? CALLS[request.url ?? ''] : undefined;
-    if (handler === undefined) throw new AppError('not_found', `there is no ${request.method} ${request.url}`);
-    const body: unknown = JSON.parse((await readBody(request)).toString('utf8'));
-    send(response, 200, await handler(to.service, { token: (request.headers.authorization ?? '').replace(/^Bearer /, ''), body, gone: () => signalOf(request.socket) }));
+    send(response, 200, await answerAgent(request, to));
   } catch (error) {
-    if (request.socket.destroyed) return;
-    const failure = error instanceof SyntaxError ? new AppError('invalid_json', error.message) : error;
-    if (failure instanceof AppError) return send(response, ERRORS[failure.code].status, { code: failure.code, detail: failure.message });
-    to.reporter.report({ event: 'failure', where: `agent ${request.url}`, error: errorText(error) });
-    // The database refused what this report holds; asking again would not help. Everything else is worth another try.
-    const isFinal = isRefusal(error);
-    send(response, isFinal ? 422 : 503, { code: isFinal ? 'invalid_value' : 'database_unavailable', detail: errorText(error) });
+    if (!request.socket.destroyed) sendFailure(response, error, { reporter: to.reporter, where: `agent ${request.url}` });
   }
+}
+
+async function answerAgent(request: IncomingMessage, to: Listeners): Promise<unknown> {
+  const path = request.method === 'POST' ? (request.url ?? '') : '';
+  const [hostCall, handler] = [HOST_CALLS[path], CALLS[path]];
+  const gone = (): AbortSignal => signalOf(request.socket);
+  const read = async (): Promise<unknown> => JSON.parse((await readBody(request)).toString('utf8'));
+  if (hostCall !== undefined && to.hosts !== undefined) return hostCall(to.hosts, await read(), gone);
+  if (handler === undefined) throw new AppError('not_found', `there is no ${request.method} ${request.url}`);
+  return handler(to.service, { token: (request.headers.authorization ?? '').replace(/^Bearer /, ''), body: await read(), gone });
+}
+
+function sendFailure(response: ServerResponse, error: unknown, at: { readonly reporter: Reporter; readonly where: string }): void {
+  const failure = error instanceof SyntaxError ? new AppError('invalid_json', error.message) : error;
+  if (failure instanceof AppError) return send(response, ERRORS[failure.code].status, { code: failure.code, detail: failure.message });
+  at.reporter.report({ event: 'failure', where: at.where, error: errorText(error) });
+  // The database refused what this report holds; asking again would not help. Everything else is worth another try.
+  const isFinal = isRefusal(error);
+  send(response, isFinal ? 422 : 503, { code: isFinal ? 'invalid_value' : 'database_unavailable', detail: errorText(error) });
 }
 
 function signalOf(socket: Socket): AbortSignal {

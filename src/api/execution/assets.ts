@@ -38,7 +38,7 @@ export const getAssetEventByAssetNameUri = executionOperation({
   query: T.Object({ name: T.Union([T.String(), T.Null()]), uri: T.Union([T.String(), T.Null()]), ...RANGE }), response: AssetEventsResponse, downgrade,
   async run({ query, services }) {
     const { name, uri } = { name: query.name ?? '', uri: query.uri ?? '' };
-    if (name === '' && uri === '') throw refusal(400, 'Missing parameter', 'name and uri cannot both be None');
+    if (name === '' && uri === '') throw refusal(400, { reason: 'Missing parameter', message: 'name and uri cannot both be None' });
     return answerEvents(services, { asset: { ...(name === '' ? {} : { name }), ...(uri === '' ? {} : { uri }) } as AssetNames }, query);
   },
 });

@@ -71,7 +71,7 @@ async function getRunnable(services: ExecutionServices, dagId: string): Promise<
   const row = await findDag(services.database, dagId);
   const spec = row === null || row.isStale ? null : await findKeptSpec(services.database, row.versionId);
   if (row === null || spec === null) throw missing(`Dag with dag_id: '${dagId}' not found`);
-  if (row.hasImportErrors) throw refusal(400, 'import_errors', `Dag with dag_id '${dagId}' has import errors and cannot be triggered`);
+  if (row.hasImportErrors) throw refusal(400, { reason: 'import_errors', message: `Dag with dag_id '${dagId}' has import errors and cannot be triggered` });
   return spec;
 }
 
@@ -80,9 +80,9 @@ export const triggerDagRun = executionOperation({
   params: RUN, body: TriggerDAGRunPayload, response: null, needsOpen: true,
   async run({ params, body, bodyText, services }) {
     const spec = await getRunnable(services, params.dag_id);
-    if (spec.allowed_run_types !== undefined && !spec.allowed_run_types.includes('manual')) throw refusal(400, 'denied_run_type', `Dag with dag_id '${params.dag_id}' does not allow manual runs`);
+    if (spec.allowed_run_types !== undefined && !spec.allowed_run_types.includes('manual')) throw refusal(400, { reason: 'denied_run_type', message: `Dag with dag_id '${params.dag_id}' does not allow manual runs` });
     const fault = faultOfRunId(params.run_id) ?? checkConf(spec, body.conf)[0] ?? null;
-    if (fault !== null) throw refusal(400, 'invalid_run', fault);
+    if (fault !== null) throw refusal(400, { reason: 'invalid_run', message: fault });
     const runAfter = services.database.clock.nowMs();
     const logicalDate = body.logical_date === null ? null : msOf(body.logical_date);
     const created = await createRun(services.database, {
@@ -104,7 +104,7 @@ function confOf(bodyText: string): unknown {
 
 function alreadyThere(run: Static<typeof RUN>, constraint: string): Error {
   const what = constraint.includes('logical_date') ? 'that logical date' : `run_id '${run.run_id}'`;
-  return refusal(409, 'already_exists', `A run already exists for Dag '${run.dag_id}' with ${what}`);
+  return refusal(409, { reason: 'already_exists', message: `A run already exists for Dag '${run.dag_id}' with ${what}` });
 }
 
 /** Airflow's `clear_dag_run`: everything of the run once more. */

@@ -50,7 +50,7 @@ export interface ExecutionCall<P, Q, B> {
 
 /** What an operation answers: a value to be written as JSON, JSON text as it stands, or nothing. */
 export type Outcome =
-  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'value'; readonly value: unknown; /** Instead of the operation's own. */ readonly status?: number }
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'nothing'; readonly headers?: Readonly<Record<string, string>> };
 
@@ -90,6 +90,8 @@ export interface ExecutionOperation {
   readonly status: number;
   /** It changes something other than what its own execution left behind: refused when that has ended. */
   readonly needsOpen: boolean;
+  /** What is sent to it is secret: refusals do not show it. */
+  readonly isSecret: boolean;
   /** The answer as an older version had it. */
   readonly downgrade?: (value: unknown) => unknown;
   run(call: AnyCall): Promise<Outcome>;
@@ -106,6 +108,7 @@ interface Spec<P extends TObject, Q extends TObject, B extends TSchema> {
   /** Default 200; 204 without a response schema. */
   readonly status?: number;
   readonly needsOpen?: boolean;
+  readonly isSecret?: boolean;
   readonly downgrade?: (value: unknown) => unknown;
   run(call: ExecutionCall<Static<P>, Static<Q>, Static<B>>): Promise<Outcome>;
 }
@@ -114,14 +117,14 @@ interface Spec<P extends TObject, Q extends TObject, B extends TSchema> {
 export function executionOperation<P extends TObject = typeof EMPTY, Q extends TObject = typeof EMPTY, B extends TSchema = TSchema>(spec: Spec<P, Q, B>): ExecutionOperation {
   return {
     params: spec.params ?? EMPTY, query: spec.query ?? EMPTY, body: spec.body ?? null, bodyAs: spec.bodyAs ?? (spec.body === undefined ? 'none' : 'json'),
-    response: spec.response, status: spec.status ?? (spec.response === null ? 204 : 200), needsOpen: spec.needsOpen ?? false,
+    response: spec.response, status: spec.status ?? (spec.response === null ? 204 : 200), needsOpen: spec.needsOpen ?? false, isSecret: spec.isSecret ?? false,
     ...(spec.downgrade === undefined ? {} : { downgrade: spec.downgrade }),
     run: (call) => spec.run(call as ExecutionCall<Static<P>, Static<Q>, Static<B>>),
   };
 }
 
 /** A JSON value. */
-export const value = (given: unknown): Outcome => ({ kind: 'value', value: given });
+export const value = (given: unknown, status?: number): Outcome => ({ kind: 'value', value: given, ...(status === undefined ? {} : { status }) });
 /** JSON text as it stands. */
 export const text = (given: string): Outcome => ({ kind: 'text', text: given });
 /** 204. */

@@ -57,7 +57,7 @@ describe('reads of the Task Execution API', () => {
     const enter = { body: { state: 'running', hostname: 'h', unixname: 'u', pid: 7, start_date: '2026-01-01T00:00:00Z' } };
     const dagRun = {
       dag_id: 'etl', run_id: 'r2', logical_date: '2026-01-03T00:00:00Z', data_interval_start: '2026-01-02T00:00:00Z', data_interval_end: null, run_after: '2026-01-03T00:00:00Z', start_date: '2026-01-01T00:00:01Z', end_date: null,
-      clear_number: 2, run_type: 'manual', state: 'running', conf: { ratio: 1, big: 12345678901234567890 }, triggering_user_name: 'ann', consumed_asset_events: [], partition_key: 'p', note: 'by hand',
+      clear_number: 2, run_type: 'manual', state: 'running', conf: { ratio: 1, big: Number('12345678901234567890') }, triggering_user_name: 'ann', consumed_asset_events: [], partition_key: 'p', note: 'by hand',
     };
     const rest = { task_reschedule_count: 4, max_tries: 3, variables: [], connections: [], xcom_keys_to_clear: ['old'], should_retry: true };
     const { json, text } = await ask(`PATCH /task-instances/${attempt}/run`, enter);

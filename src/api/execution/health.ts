@@ -3,7 +3,6 @@ import { Type as T } from '@sinclair/typebox';
 import { errorText } from '#platform/report.ts';
 import { probeDatabase } from '#store/database.ts';
 import { executionOperation, value } from './execution-call.ts';
-import { HttpProblem } from '../problems.ts';
 
 /** Airflow's `health`. */
 export const health = executionOperation({ response: T.Object({ status: T.String() }), run: () => Promise.resolve(value({ status: 'healthy' })) });
@@ -15,7 +14,7 @@ export const ping = executionOperation({
     try {
       await probeDatabase(services.database);
     } catch (error) {
-      throw new HttpProblem(500, { ok: [], failing: { database: errorText(error) } });
+      return value({ ok: [], failing: { database: errorText(error) } }, 500);
     }
     return value({ ok: ['database'], failing: {} });
   },

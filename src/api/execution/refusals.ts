@@ -4,12 +4,12 @@ import { isPassing, isRefusal } from '#store/database.ts';
 import { HttpProblem } from '../problems.ts';
 
 /** A refusal with a reason that programs read and a message for people. */
-export function refusal(status: number, reason: string, message: string, more: Readonly<Record<string, unknown>> = {}): HttpProblem {
-  return new HttpProblem(status, { reason, message, ...more });
+export function refusal(status: number, detail: { readonly reason: string; readonly message: string } & Readonly<Record<string, unknown>>): HttpProblem {
+  return new HttpProblem(status, detail);
 }
 
 /** 404 with Airflow's body. */
-export const missing = (message: string): HttpProblem => refusal(404, 'not_found', message);
+export const missing = (message: string): HttpProblem => refusal(404, { reason: 'not_found', message });
 
 /** The Task SDK tries again on 5xx, and on nothing else: what does not pass by itself is a 4xx. */
 const STATUSES: Partial<Record<ErrorCode, number>> = { unauthenticated: 403, xcom_lost: 410, secret_unreadable: 422 };

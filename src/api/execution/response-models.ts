@@ -35,20 +35,29 @@ export const TIRunContext = named('TIRunContext', {
   next_method: T.Optional(nullable(T.String())), next_kwargs: T.Optional(nullable(T.Union([extra, T.String()]))), xcom_keys_to_clear: T.Array(T.String()), should_retry: T.Boolean({ default: false }),
 });
 
+/** Dates of the last successful run; all null when there is none. */
 export const PrevSuccessfulDagRunResponse = named('PrevSuccessfulDagRunResponse', { data_interval_start: nullable(Instant), data_interval_end: nullable(Instant), start_date: nullable(Instant), end_date: nullable(Instant) });
+/** A task’s instance in an earlier run. */
 export const PreviousTIResponse = named('PreviousTIResponse', {
   task_id: T.String(), dag_id: T.String(), run_id: T.String(), logical_date: nullable(Instant), start_date: nullable(Instant), end_date: nullable(Instant), state: nullable(T.String()),
   try_number: T.Integer(), map_index: nullable(T.Integer()), duration: nullable(T.Number()),
 });
+/** States by run id and task id (`task_index` when mapped). */
 export const TaskStatesResponse = named('TaskStatesResponse', { task_states: T.Record(T.String(), Json) });
+/** The finished task instances of a run. */
 export const TaskBreadcrumbsResponse = named('TaskBreadcrumbsResponse', { breadcrumbs: T.Array(T.Record(T.String(), Json)) });
+/** Assets of a task that must not be used. */
 export const InactiveAssetsResponse = named('InactiveAssetsResponse', { inactive_assets: T.Array(AssetProfile) });
+/** One value under its key. */
 export const XComResponse = named('XComResponse', { key: T.String(), value: Json });
+/** The state of a run. */
 export const DagRunStateResponse = named('DagRunStateResponse', { state: words(RUN_STATES) });
+/** A DAG. */
 export const DagResponse = named('DagResponse', {
   dag_id: T.String(), is_paused: T.Boolean(), bundle_name: nullable(T.String()), bundle_version: nullable(T.String()), relative_fileloc: nullable(T.String()), owners: nullable(T.String()),
   tags: T.Array(T.String()), next_dagrun: nullable(Instant),
 });
+/** An asset. */
 export const AssetResponse = named('AssetResponse', { name: T.String(), uri: T.String(), group: T.String(), extra: nullable(extra) });
 
 /** A run that an asset's event has made. */
@@ -56,6 +65,7 @@ export const DagRunAssetReference = strictly('DagRunAssetReference', {
   run_id: T.String(), dag_id: T.String(), logical_date: nullable(Instant), start_date: Instant, end_date: nullable(Instant), state: T.String(), data_interval_start: nullable(Instant),
   data_interval_end: nullable(Instant), partition_key: nullable(T.String()),
 });
+/** Events of assets. */
 export const AssetEventsResponse = named('AssetEventsResponse', {
   asset_events: T.Array(named('AssetEventResponse', {
     id: T.Integer(), timestamp: Instant, extra: nullable(extra), asset: AssetResponse, created_dagruns: T.Array(DagRunAssetReference), source_task_id: nullable(T.String()),
@@ -64,6 +74,7 @@ export const AssetEventsResponse = named('AssetEventsResponse', {
 });
 export type AssetEventsResponse = Static<typeof AssetEventsResponse>;
 
+/** An answer of people, once there is one. */
 export const HITLDetailResponse = named('HITLDetailResponse', {
   response_received: T.Boolean(), responded_by_user: nullable(named('HITLUser', { id: T.String(), name: T.String() })), responded_at: nullable(Instant), chosen_options: nullable(T.Array(T.String())),
   params_input: T.Record(T.String(), Json),

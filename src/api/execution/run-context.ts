@@ -39,7 +39,7 @@ const taskNotFound = (): Error => missing('Task Instance not found');
 
 function refusalOf(refused: BeginRefusal): Error {
   if (refused.kind === 'not_found') return taskNotFound();
-  return refusal(409, 'invalid_state', 'TI was not in a state where it could be marked as running', { previous_state: refused.previousState });
+  return refusal(409, { reason: 'invalid_state', message: 'TI was not in a state where it could be marked as running', previous_state: refused.previousState });
 }
 
 function downgrade(given: unknown): unknown {

@@ -32,7 +32,7 @@ export const getVariable = executionOperation({
 
 /** Airflow's `put_variable`. Null becomes the text `None`, as in Airflow. */
 export const putVariable = executionOperation({
-  params: NEW_VARIABLE, body: VariablePostBody, response: Message, status: 201, needsOpen: true,
+  params: NEW_VARIABLE, body: VariablePostBody, response: Message, status: 201, needsOpen: true, isSecret: true,
   async run(call) {
     const key = call.params.variable_key;
     await admit(call, 'variables', key);

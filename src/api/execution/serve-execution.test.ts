@@ -124,7 +124,9 @@ test('bodies are refused with FastAPI’s lists', async () => {
   assert.equal(((await detail('POST /xcoms/d/r/t/k', { raw: '{bad' })) as [{ type: string }])[0].type, 'json_invalid');
   assert.deepEqual(await detail(`PUT /task-instances/${TI}/rtif`, { body: [1] }), [{ type: 'dict_type', loc: ['body'], msg: 'Input should be a valid dictionary', input: [1] }]);
   assert.equal(await detail(`PATCH /task-instances/${TI}/rendered-map-index`, { body: '' }), 'rendered_map_index cannot be empty');
-  assert.deepEqual(await detail('PUT /variables/a', { body: { val: null, x: 1 } }), [{ type: 'extra_forbidden', loc: ['body', 'x'], msg: 'Extra inputs are not permitted', input: 1 }]);
+  assert.deepEqual(await detail('PUT /variables/a', { body: { val: null, x: 1 } }), [{ type: 'extra_forbidden', loc: ['body', 'x'], msg: 'Extra inputs are not permitted', input: '***' }]);
+  const secret = await ask('PUT /variables/a', { body: { value: 'hush' } });
+  assert.deepEqual([secret.status, secret.body?.includes('hush')], [422, false], 'a refusal shows no value of a variable');
   assert.deepEqual(await detail(`POST /hitlDetails/${TI}`, { body: { ti_id: TI, options: [], subject: 's' } }), [
     { type: 'too_short', loc: ['body', 'options'], msg: 'List should have at least 1 item after validation, not 0', input: [], ctx: { field_type: 'List', min_length: 1, actual_length: 0 } },
   ]);

@@ -1,8 +1,10 @@
 // Airflow's Task Execution API as a function from request to answer; servers mount it.
 import type { TSchema } from '@sinclair/typebox';
-import { errorText } from '#platform/report.ts';
 import type { TaskCaller } from '#contract/execution-api.ts';
+import { MASK } from '#core/sensitive.ts';
+import { errorText } from '#platform/report.ts';
 import { checkJson, notJson, parseJsonBody } from '../json-body.ts';
+import { withoutSecrets } from '../operation.ts';
 import { HttpProblem, invalid, type ValidationProblem } from '../problems.ts';
 import { readValue } from '../validate.ts';
 import type { AnyCall, ExecutionAnswer, ExecutionOperation, ExecutionRequest, ExecutionRoute, ExecutionServices, Outcome } from './execution-call.ts';
@@ -70,7 +72,7 @@ async function admit(services: ExecutionServices, request: ExecutionRequest, to:
   const caller = await services.service.identify(bearer);
   if (access === 'execution' && caller.kind !== 'execution') throw new HttpProblem(403, `Token type '${caller.kind}' not allowed for this endpoint. Allowed types: execution`);
   if (access !== 'token' && to.params['task_instance_id']?.toLowerCase() !== caller.attemptId) throw new HttpProblem(403, 'Token subject does not match task instance ID');
-  if (operation.needsOpen && !caller.isOpen) throw refusal(409, 'invalid_state', 'The execution that this token names has ended, so it changes nothing any more');
+  if (operation.needsOpen && !caller.isOpen) throw refusal(409, { reason: 'invalid_state', message: 'The execution that this token names has ended, so it changes nothing any more' });
   return caller;
 }
 
@@ -97,7 +99,7 @@ function read(operation: ExecutionOperation, request: ExecutionRequest, known: K
   let body: unknown;
   if (operation.body !== null && given === undefined) problems.push({ type: 'missing', loc: ['body'], msg: 'Field required', input: null });
   else if (operation.body !== null) body = checked(operation.body, given, 'body');
-  if (problems.length > 0) throw invalid(problems);
+  if (problems.length > 0) throw invalid(problems.map((problem) => (operation.isSecret ? { ...problem, input: MASK } : withoutSecrets(problem))));
   return { services: known.services, caller: known.caller, version: known.version, params, query, body, bodyText };
 }
 
@@ -123,5 +125,5 @@ function render(operation: ExecutionOperation, outcome: Outcome, version: ApiVer
   if (outcome.kind === 'nothing') return { status, headers: { ...outcome.headers }, body: null };
   if (outcome.kind === 'text') return { status, headers: { 'content-type': JSON_TYPE }, body: outcome.text };
   const value = version === LATEST_VERSION || downgrade === undefined ? outcome.value : downgrade(outcome.value);
-  return { status, headers: { 'content-type': JSON_TYPE }, body: JSON.stringify(value) };
+  return { status: outcome.status ?? status, headers: { 'content-type': JSON_TYPE }, body: JSON.stringify(value) };
 }

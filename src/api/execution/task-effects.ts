@@ -21,7 +21,7 @@ export const tiUpdateState = executionOperation({
     const references = body.state === 'success' ? await findReferences(services, body.task_outlets) : new Map<string, AssetKey>();
     const report = reportOfState(body, { executionId: caller.executionId, startedAt, nowMs, bodyText, assetOf: (reference) => references.get(idOf(reference)) ?? null });
     const answer = await service.reportState(caller, report);
-    if (answer.kind === 'stale') throw refusal(409, 'invalid_state', 'TI was not in the running state so it cannot be updated', { previous_state: answer.state });
+    if (answer.kind === 'stale') throw refusal(409, { reason: 'invalid_state', message: 'TI was not in the running state so it cannot be updated', previous_state: answer.state });
     return NOTHING;
   },
 });
@@ -49,9 +49,9 @@ export const tiHeartbeat = executionOperation({
     const answer = await services.service.heartbeat(caller, { hostname: body.hostname, pid: body.pid });
     switch (answer.kind) {
       case 'alive': return NOTHING;
-      case 'running_elsewhere': throw refusal(409, 'running_elsewhere', 'TI is already running elsewhere', { current_hostname: answer.hostname, current_pid: answer.pid });
-      case 'not_running': throw refusal(409, 'not_running', 'TI is no longer in the running state and task should terminate', { current_state: answer.state });
-      case 'gone': throw refusal(410, 'not_found', 'Task Instance not found, it may have been moved to the Task Instance History table');
+      case 'running_elsewhere': throw refusal(409, { reason: 'running_elsewhere', message: 'TI is already running elsewhere', current_hostname: answer.hostname, current_pid: answer.pid });
+      case 'not_running': throw refusal(409, { reason: 'not_running', message: 'TI is no longer in the running state and task should terminate', current_state: answer.state });
+      case 'gone': throw refusal(410, { reason: 'not_found', message: 'Task Instance not found, it may have been moved to the Task Instance History table' });
     }
   },
 });

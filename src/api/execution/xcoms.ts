@@ -95,7 +95,7 @@ export const getMappedXcomBySlice = executionOperation({
 export const headXcom = executionOperation({
   params: XCOM, query: T.Object({ map_index: optional(T.Integer()) }), response: null, status: 200,
   async run(call) {
-    if (call.query.map_index !== null) throw refusal(400, 'invalid_request', 'Cannot specify map_index in a HEAD request');
+    if (call.query.map_index !== null) throw refusal(400, { reason: 'invalid_request', message: 'Cannot specify map_index in a HEAD request' });
     const sequence = await sequenceOf(call, { withPriorRuns: false, skipsNulls: false });
     const count = sequence === null ? 0 : await countSequence(call.services.database, sequence);
     return { kind: 'nothing', headers: { 'content-type': 'application/json', 'content-range': `map_indexes ${count}` } };
@@ -109,7 +109,7 @@ export const setXcom = executionOperation({
     const { params, query, bodyText, caller, services } = call;
     refuseOtherRun(call);
     if (query.mapped_length !== null && query.mapped_length > services.config.LEOFLOW_MAX_MAP_LENGTH) {
-      throw refusal(400, 'unmappable_return_value_length', "pushed value is too large to map as a downstream's dependency");
+      throw refusal(400, { reason: 'unmappable_return_value_length', message: "pushed value is too large to map as a downstream's dependency" });
     }
     await services.service.pushXCom(caller, { taskId: params.task_id, mapIndex: query.map_index, key: params.key, value: bodyText === '' ? 'null' : bodyText, mappedLength: query.mapped_length });
     return value({ message: 'XCom successfully set' });
@@ -128,5 +128,5 @@ export const deleteXcom = executionOperation({
 });
 
 function refuseOtherRun(call: Call): void {
-  if (!isOwnRun(call)) throw refusal(403, 'access_denied', `A task may change XComs of its own DAG run only, which is '${call.caller.runId}' of '${call.caller.dagId}'`);
+  if (!isOwnRun(call)) throw refusal(403, { reason: 'access_denied', message: `A task may change XComs of its own DAG run only, which is '${call.caller.runId}' of '${call.caller.dagId}'` });
 }

@@ -2,13 +2,16 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { OpenEngine } from '#cli/engine-port.ts';
 import { ProjectCompiler } from '#cli/project-compiler.ts';
-import { runOnce } from '#cli/run-once.ts';
 import type { CompiledDag } from '#compile/compiled.ts';
 import type { Config } from '#contract/config.ts';
+import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
-import { listRunXComs } from '#store/run-view.ts';
+import { checkConf } from '#core/check-conf.ts';
+import { createRun } from '#store/dag-runs.ts';
+import { findRunView, listRunXComs } from '#store/run-view.ts';
 
 interface Recorded { readonly run: string; readonly tasks: Record<string, [string | null, number]>; readonly xcoms: Record<string, unknown> }
 
@@ -28,7 +31,10 @@ const recorded = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', '
 const APART: Readonly<Record<string, string>> = {
   example_branch_datetime_operator: 'depends on the time of day', example_branch_datetime_operator_2: 'depends on the time of day', example_branch_datetime_operator_3: 'depends on the time of day',
   example_weekday_branch_operator: 'depends on the weekday', tutorial_objectstorage: 'needs the network', example_dag_decorator: 'needs the network', example_sensor_decorator: 'random by design',
+  example_branch_operator: 'random by design', example_branch_python_operator_decorator: 'random by design', read_asset_event: 'whether the asset had an event before',
 };
+/** Runs that were still waiting when they were recorded are looked at after this time. */
+const UNFINISHED_MS = 20_000;
 const AT_ONCE = 4;
 const FINISHED = ['success', 'failed', 'skipped', 'upstream_failed', 'removed'];
 
@@ -67,16 +73,37 @@ async function runExample(engine: OpenEngine, { dag }: CompiledDag, limitMs: num
   const expected = recorded[dag.dag_id];
   const row = { dagId: dag.dag_id, file: dag.fileloc, airflow: expected?.run ?? 'not recorded', apart: APART[dag.dag_id] ?? null };
   try {
-    const limit = expected?.run === 'unfinished' ? Math.min(limitMs, 20_000) : limitMs;
-    const outcome = await runOnce(engine, { dag, conf: {}, logicalDate: null, signal: AbortSignal.timeout(limit) }, { out: () => undefined, progress: null, live: false, coloured: false });
-    const xcoms = new Map((await listRunXComs(engine.database, outcome.run, 10_000)).map((one) => [`${one.taskId}[${one.mapIndex}].${one.key}`, one.text]));
-    const found = new Map(outcome.view.instances.map((one): [string, [string | null, number]] => [`${one.taskId}[${one.mapIndex}]`, [one.state, one.tryNumber]]));
-    const run = outcome.view.state;
-    return { ...row, run, differences: expected === undefined ? [] : [...(expected.run === 'unfinished' || run === expected.run ? [] : [`run ${run}`]), ...compareTasks(expected, found), ...compareXComs(expected, xcoms)] };
+    const ended = await play(engine, dag, expected?.run === 'unfinished' ? UNFINISHED_MS : limitMs);
+    if (expected === undefined) return { ...row, run: ended.run, differences: [] };
+    const isAsFar = expected.run === 'unfinished' || ended.run === expected.run;
+    return { ...row, run: ended.run, differences: [...(isAsFar ? [] : [`run ${ended.run}`]), ...compareTasks(expected, ended.tasks), ...compareXComs(expected, ended.xcoms)] };
   } catch (error) {
     if (expected?.run === 'refused' && error instanceof AppError && error.code === 'invalid_value') return { ...row, run: 'refused', differences: [] };
     return { ...row, run: 'error', differences: [error instanceof Error ? error.message : String(error)] };
   }
+}
+
+interface Ended { readonly run: string; readonly tasks: ReadonlyMap<string, [string | null, number]>; readonly xcoms: ReadonlyMap<string, string> }
+
+/** Triggers a run and waits for its end, or as long as is waited for it. */
+async function play(engine: OpenEngine, dag: Dag, limitMs: number): Promise<Ended> {
+  const { database } = engine;
+  const faults = checkConf(dag, {});
+  if (faults.length > 0) throw new AppError('invalid_value', faults.join('\n'));
+  const now = database.clock.nowMs();
+  const created = await createRun(database, {
+    dagId: dag.dag_id, runId: `manual__${dag.dag_id}`, runType: 'manual', logicalDate: null, interval: null, runAfter: now, conf: {}, triggeredBy: 'cli', user: null, note: null,
+  });
+  if (created.kind !== 'created') throw new Error(`the run could not be made: ${created.kind}`);
+  const { id } = created.run;
+  let view = await findRunView(database, id);
+  for (const end = Date.now() + limitMs; Date.now() < end && view?.state !== 'success' && view?.state !== 'failed'; view = await findRunView(database, id)) await sleep(300);
+  const xcoms = await listRunXComs(database, id, 10_000);
+  return {
+    run: view?.state ?? 'gone',
+    tasks: new Map((view?.instances ?? []).map((one) => [`${one.taskId}[${one.mapIndex}]`, [one.state, one.tryNumber]])),
+    xcoms: new Map(xcoms.map((one) => [`${one.taskId}[${one.mapIndex}].${one.key}`, one.text])),
+  };
 }
 
 /** Of a run that was still waiting when it was recorded, what had ended then must have ended so. */
@@ -91,7 +118,8 @@ function compareTasks(expected: Recorded, found: ReadonlyMap<string, [string | n
 }
 
 function compareXComs(expected: Recorded, found: ReadonlyMap<string, string>): string[] {
-  return Object.entries(expected.xcoms).flatMap(([key, value]) => {
+  // What a task has chosen is the engine's own bookkeeping, and its consequences are compared.
+  return Object.entries(expected.xcoms).filter(([key]) => !key.endsWith('.skipmixin_key')).flatMap(([key, value]) => {
     const ours = found.get(key);
     return ours !== undefined && sameValue(ours, value) ? [] : [`${key} = ${ours}, Airflow ${JSON.stringify(value)}`];
   });
