@@ -22,6 +22,8 @@ export function findDagFiles(root: string): string[] {
     for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = join(folder, entry.name);
       const name = relative(root, path).split(sep).join('/');
+      // Airflow's own name for it: what lies there is made known to DAG files, and is none.
+      if (name === 'plugins') continue;
       if (found.length >= MAX_FILES || ignored.some((pattern) => pattern.test(name))) continue;
       if (entry.isDirectory() && !SKIPPED_FOLDERS.has(entry.name) && !entry.name.startsWith('.')) visit(path);
       else if (entry.isFile() && mayHoldDags(path)) found.push(name);

@@ -23,7 +23,7 @@ describe('lengths', () => {
     row.isNew = false;
     p.succeed('a', { pushes: 2 });
     assert.equal(p.get('m[0]'), row);
-    assert.deepEqual(p.lastPlan.changes.get(row), { state: null, executionId: null, mapIndex: -1 });
+    assert.deepEqual(p.lastPlan.changes.get(row), { state: null, executionId: null, mapIndex: -1, wait: null });
     assert.equal(p.get('m[1]').isNew, true);
   });
 

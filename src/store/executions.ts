@@ -24,7 +24,7 @@ const LIST_LIVE = `/* store/executions.listLive */
 with live as materialized (
   select id, attempt_id, run, host, handle, token_hash, started_at, extract(epoch from clock_timestamp() - heartbeat_at)::float8 * 1000 as silent_ms from executions where not ended
 )
-select live.*, coalesce(a.task_id, '') as task_id, coalesce(a.map_index, -1) as map_index from live left join task_attempts a on a.id = live.attempt_id`;
+select live.*, coalesce(a.task_id, '') as task_id, coalesce(a.map_index, -1) as map_index from live left join task_attempts a on a.id = live.attempt_id order by live.id`;
 
 /** Executions that nobody has closed: what a new leader asks its executors about. */
 export async function listLiveExecutions(client: Query): Promise<LiveExecution[]> {

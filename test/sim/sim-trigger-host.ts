@@ -6,7 +6,6 @@ import type { SimMachine } from './sim-machine.ts';
 import { fateOf } from './workload.ts';
 import { Node } from './world.ts';
 
-const never = new AbortController().signal;
 /** A watch is answered after 20 s at the latest. */
 const WATCH_MS = 25_000;
 
@@ -29,7 +28,7 @@ export class SimTriggerHost {
   async live(): Promise<void> {
     for (;;) {
       const watch = { fork_server: this.#version, pid: 1, running: [...this.#running.keys()] };
-      const orders = await this.#machine.insist(this.node, (scheduler) => scheduler.watchTriggers(watch, never), WATCH_MS);
+      const orders = await this.#machine.insist(this.node, (scheduler) => scheduler.watchTriggers(watch, new AbortController().signal), WATCH_MS);
       if (orders === 'closed') throw new Error('a trigger host was turned away');
       for (const order of orders.create) if (!this.#running.has(order.id)) this.#start(order);
       for (const id of orders.cancel) this.#stop(id);

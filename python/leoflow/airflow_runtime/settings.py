@@ -22,10 +22,19 @@ def prepare_process(home: str) -> None:
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     os.environ["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] = os.path.join(home, "logs")
     os.environ.setdefault("AIRFLOW_HOME", home)
+    if not os.environ.get("AIRFLOW_CONFIG") and not os.path.exists(os.path.join(os.environ["AIRFLOW_HOME"], "airflow.cfg")):
+        os.environ["AIRFLOW_CONFIG"] = _empty_config(home)
     os.environ.setdefault("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "1")
     # Names of hosts are not asked of a name server for each task.
     os.environ.setdefault("AIRFLOW__CORE__HOSTNAME_CALLABLE", "socket.gethostname")
     os.environ.setdefault("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "False")
+
+
+def _empty_config(home: str) -> str:
+    """Without a file Airflow would write one with all of its defaults."""
+    path = os.path.join(home, "airflow.cfg")
+    with open(path, "a", encoding="utf-8"):
+        return path
 
 
 def prepare_project(root: str, paths: list[str]) -> None:
