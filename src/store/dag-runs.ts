@@ -124,7 +124,7 @@ const READ_RUN = `/* store/dag-runs.readRun */
 select r.*, d.is_paused from dag_runs r join dags d using (tenant, dag_id) where r.id = $1`;
 const READ_INSTANCES = `/* store/dag-runs.readInstances */
 select task_id, map_index, state, try_number, max_tries, infra_failures, attempt_id, execution_id, wake_at, start_date, end_date, skips, cause, reason, scheduled_at,
-  hostname, pid, rendered_map_index from task_instances where run = $1`;
+  hostname, pid, rendered_map_index from task_instances where run = $1 order by task_id, map_index`;
 const READ_LENGTHS = `/* store/dag-runs.readLengths */
 select task_id, map_index, key, mapped_length from xcoms where run = $1`;
 

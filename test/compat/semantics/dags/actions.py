@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, get_current_context, task
-from rendezvous import arrivals, leave, meet
+from rendezvous import leave, meet
 
 NOW = timedelta(0)
 
@@ -70,8 +70,8 @@ with DAG("clear_forgets_values", schedule=None):
 
 with DAG("clear_while_running", schedule=None):
     @task
-    def slow(run_id=None):
-        if arrivals(run_id, "tries") == 1:
+    def slow():
+        if this_try() == 1:
             time.sleep(120)
         return this_try()
 
