@@ -74,6 +74,7 @@ export const SETTINGS = {
   LEOFLOW_DRAIN_SECONDS: integer(30, 'When `leoflow server` is stopped, running executions have this long to end before they are ended (and run again later).', 0, 86_400),
   LEOFLOW_INFRA_RETRIES: integer(3, 'Executions of one try that may be lost to infrastructure before the try fails.', 0, 100),
   LEOFLOW_INFRA_RETRY_DELAY_SECONDS: number(0.2, 'Wait before an execution lost to infrastructure is started again; doubles each time.', 0, 3600),
+  LEOFLOW_CALLBACK_TIMEOUT_SECONDS: integer(300, 'A callback that the server has asked for (of a DAG, of a task whose process is gone, of a missed deadline) is ended after this time and made again, three times at most.', 1, 86_400),
   LEOFLOW_XCOM_MAX_BYTES: integer(262_144, 'Largest XCom value.', 1, 64 * 1024 * 1024),
   LEOFLOW_MAX_BODY_BYTES: integer(1_048_576, 'Largest request body of the public API.', 1024),
   LEOFLOW_MAX_PUSH_BYTES: integer(16 * 1024 * 1024, 'Largest pushed DAG version with its sources.', 1024),
@@ -122,6 +123,9 @@ export const LIMITS = {
   /** Triggers that one host runs at once, and events that it tells in one call. */
   maxHostTriggers: 50_000,
   maxTriggerEventsAtOnce: 1_000,
+  /** Callbacks made at once, and deadlines looked at in one pass; the rest waits. */
+  maxCallbacksAtOnce: 8,
+  maxDeadlinesPerPass: 100,
   maxParseOutputBytes: 32 * 1024 * 1024,
   /** A dag.yaml. */
   maxDagYamlBytes: 1024 * 1024,

@@ -31,6 +31,10 @@ export type Event =
   | { readonly event: 'execution.lost'; readonly execution_id: string; readonly reason: string }
   | { readonly event: 'execution.log_gap'; readonly execution_id: string; readonly bytes: number; readonly reason: string }
   | { readonly event: 'execution.adopted'; readonly execution_id: string }
+  /** A callback that the server has asked for was made. `kind`: dag, task, email, deadline. */
+  | { readonly event: 'callback.done'; readonly kind: string; readonly dag_id: string; readonly run_id: string; readonly task_id: string | null; readonly attempts: number }
+  /** It raised, or it could not be made; `again`: it will be tried once more. */
+  | { readonly event: 'callback.failed'; readonly kind: string; readonly dag_id: string; readonly run_id: string; readonly task_id: string | null; readonly attempts: number; readonly again: boolean; readonly error: string }
   | { readonly event: 'fork_server.ready'; readonly id: string; readonly dag_id: string; readonly import_ms: number }
   | { readonly event: 'fork_server.failed'; readonly id: string; readonly dag_id: string; readonly error: string }
   | { readonly event: 'fork_server.exited'; readonly id: string; readonly lost: number }
@@ -64,7 +68,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, Level>> = {
   'server.ready': 'info', 'server.stopping': 'info', 'server.drained': 'info', 'leader.elected': 'info', 'leader.ready': 'info', 'leader.lost': 'warn',
   'dag.registered': 'info', 'dag.refused': 'warn', 'run.created': 'info', 'run.moved': 'info', 'task.moved': 'debug',
   'commit.done': 'debug', 'commit.stale': 'warn', 'commit.failed': 'error', 'report.stale': 'warn',
-  'execution.lost': 'warn', 'execution.adopted': 'info', 'execution.log_gap': 'error', 'fork_server.ready': 'info', 'fork_server.failed': 'error',
+  'execution.lost': 'warn', 'execution.adopted': 'info', 'execution.log_gap': 'error', 'callback.done': 'info', 'callback.failed': 'error', 'fork_server.ready': 'info', 'fork_server.failed': 'error',
   'fork_server.exited': 'info', 'environment.progress': 'info', 'launcher.lost': 'error', 'launcher.ready': 'info',
   'database.unavailable': 'error', 'database.available': 'info', 'secrets.key_missing': 'error', 'history.pruned': 'info', 'traces.unavailable': 'warn', 'traces.available': 'info',
   'xcom_store.unavailable': 'error', 'xcom_store.available': 'info', 'xcom_store.warning': 'warn', 'xcom_store.swept': 'debug', 'http.request': 'debug', 'auth.failed': 'warn', failure: 'error',

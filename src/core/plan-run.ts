@@ -8,6 +8,7 @@ import { affectedIndexes, dependencyVerdict, type Verdict } from './dependencies
 import { reviseIndexes, tryExpand } from './expand-task.ts';
 import { finish, instancesOf, type Plan, type PlanLimits, touch } from './plan.ts';
 import { isRetryEligible, retryDelaySeconds } from './retry.ts';
+import { describeEnd, type RunEnd } from './run-end.ts';
 import { addInstance, forgetLengths, isActive, isOfItsTime, newInstance, setState, type Instance, type RunSnapshot, type TaskProgress } from './run-snapshot.ts';
 
 /** How one execution ended. */
@@ -112,6 +113,7 @@ export function settle(plan: Plan, limits: PlanLimits): void {
 
 /** A run over its dagrun_timeout: unfinished instances are skipped, running ones stopped, the run fails. */
 export function timeOutRun(plan: Plan): void {
+  const end = describeEnd(plan.run, 'timed_out');
   for (const instance of instancesOf(plan.run)) {
     if (isFinished(instance.state)) continue;
     if (instance.state === 'running') plan.cancels.push(instance);
@@ -120,7 +122,7 @@ export function timeOutRun(plan: Plan): void {
     finish(plan, instance, 'skipped');
   }
   plan.dirty.clear();
-  finishRun(plan, 'failed');
+  finishRun(plan, end);
 }
 
 function takeDirty(plan: Plan): { progress: TaskProgress; indexes: Set<number> | 'all' } | null {
@@ -240,14 +242,14 @@ function decideRun(plan: Plan): void {
   if (run.unfinished > 0) {
     if (run.active > 0 || run.isHeld || (run.pastBlocked !== null && waitsForPast(run))) return;
     // Nothing runs, nothing will wake, nothing is ready: no event can move this run again.
-    finishRun(plan, 'failed');
+    finishRun(plan, describeEnd(run, 'all_tasks_deadlocked'));
     return;
   }
   const failed = run.graph.leaves.some((index) => {
     const progress = run.tasks[index];
     return progress !== undefined && progress.failed + progress.upstreamFailed > 0;
   });
-  finishRun(plan, failed ? 'failed' : 'success');
+  finishRun(plan, describeEnd(run, failed ? 'task_failure' : 'success'));
 }
 
 /** An unfinished instance that an earlier run may still let go. */
@@ -259,8 +261,9 @@ function waitsForPast(run: RunSnapshot): boolean {
   return false;
 }
 
-function finishRun(plan: Plan, state: RunState): void {
-  moveRun(plan, state);
+function finishRun(plan: Plan, end: RunEnd): void {
+  plan.runEnd = end;
+  moveRun(plan, end.reason === 'success' ? 'success' : 'failed');
   plan.run.endDate = plan.now;
 }
 

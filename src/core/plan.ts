@@ -2,6 +2,7 @@
 import type { ExecutionId } from '#contract/ids.ts';
 import type { RunState, TaskState } from '#contract/states.ts';
 import { affectedIndexes } from './dependencies.ts';
+import type { RunEnd } from './run-end.ts';
 import { setState, type Instance, type RunSnapshot, type TriggerWait } from './run-snapshot.ts';
 
 /** Where an instance stood before this plan; the compare-and-set of its move. */
@@ -25,6 +26,8 @@ export interface Plan {
   readonly cancels: Instance[];
   /** The run's state before, when this plan changed it. */
   runFrom: RunState | null;
+  /** Set when this plan ends the run. */
+  runEnd: RunEnd | null;
   readonly dirty: Map<number, Set<number> | 'all'>;
 }
 
@@ -37,7 +40,7 @@ export interface PlanLimits {
 
 /** Opens a plan on a snapshot. @param now epoch milliseconds of the database's clock */
 export function beginPlan(run: RunSnapshot, now: number): Plan {
-  return { run, now, changes: new Map(), ready: [], cancels: [], runFrom: null, dirty: new Map() };
+  return { run, now, changes: new Map(), ready: [], cancels: [], runFrom: null, runEnd: null, dirty: new Map() };
 }
 
 /** Remembers where an instance stood before this plan first changed it. */

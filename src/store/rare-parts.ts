@@ -1,4 +1,4 @@
-// Parts of the batch statement that few batches need: waits for triggers, and events of assets.
+// Parts of the batch statement that few batches need: waits for triggers, events of assets, callbacks and deadlines.
 
 /** A wait for a trigger begins. `resumed`: it is over, and `nextMethod` is what the next execution calls. Times are epoch milliseconds. */
 export interface TriggerWrite {
@@ -31,6 +31,39 @@ export interface AssetEventWrite {
   readonly taskId: string;
   readonly mapIndex: number;
   readonly tryNumber: number;
+  readonly at: number;
+}
+
+/** A callback to be made after this commit. `attemptId` and what follows say how its task instance stood; `request` is JSON text. `at` is epoch milliseconds. */
+export interface CallbackWrite {
+  readonly id: string;
+  readonly run: string;
+  readonly versionId: string;
+  readonly kind: 'dag' | 'task' | 'email';
+  readonly taskId: string | null;
+  readonly mapIndex: number;
+  readonly attemptId: string | null;
+  readonly executionId: string | null;
+  readonly tryNumber: number;
+  readonly maxTries: number;
+  readonly request: string;
+  readonly at: number;
+}
+
+/** A deadline of a run that is new. `callback` is JSON text; times are epoch milliseconds. */
+export interface DeadlineWrite {
+  readonly id: string;
+  readonly run: string;
+  readonly reference: string;
+  readonly intervalSeconds: number;
+  readonly callback: string;
+  readonly deadlineAt: number;
+  readonly at: number;
+}
+
+/** A run that has succeeded: deadlines of this moment (epoch milliseconds) and later are met. */
+export interface DeadlinesMet {
+  readonly run: string;
   readonly at: number;
 }
 
@@ -68,4 +101,18 @@ export const RARE_PARTS = {
   from json_to_recordset(@assetEvents) as x(name text, uri text, extra json, aliases text[], run uuid, task_id text, map_index int, try_number int, at float8)
   join an on an.name = x.name and an.uri = x.uri join dag_runs d on d.id = x.run
   returning 1`,
+  cb: `/* store/rare-parts.moveTask */
+  insert into callbacks (id, run, version_id, kind, task_id, map_index, attempt_id, execution_id, try_number, max_tries, request, due_at, created_at)
+  select x.id, x.run, x.version_id, x.kind, x.task_id, x.map_index, x.attempt_id, x.execution_id, x.try_number, x.max_tries, x.request, clock_timestamp(), to_timestamp(x.at / 1000)
+  from json_to_recordset(@callbacks) as x(id uuid, run uuid, version_id uuid, kind text, task_id text, map_index int, attempt_id uuid, execution_id uuid, try_number int, max_tries int,
+    request json, at float8), fence
+  returning 1`,
+  dn: `/* store/rare-parts.moveTask */
+  insert into deadlines (id, run, reference, interval_seconds, callback, deadline_at, created_at)
+  select x.id, x.run, x.reference, x.interval_seconds, x.callback, to_timestamp(x.deadline_at / 1000), to_timestamp(x.at / 1000)
+  from json_to_recordset(@deadlines) as x(id uuid, run uuid, reference text, interval_seconds float8, callback json, deadline_at float8, at float8), fence
+  returning 1`,
+  dm: `/* store/rare-parts.moveTask */
+  delete from deadlines d using json_to_recordset(@deadlinesMet) as x(run uuid, at float8), fence
+  where d.run = x.run and not d.missed and d.deadline_at >= to_timestamp(x.at / 1000)`,
 } as const;

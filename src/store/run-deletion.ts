@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { type Database, translateDatabaseError } from './database.ts';
 
 /** Every table whose rows belong to a run, children first. */
-export const BELOW_RUN = ['triggers', 'consumed_asset_events', 'hitl_details', 'xcom_values', 'xcoms', 'attempt_events', 'executions', 'task_attempts', 'task_instances'] as const;
+export const BELOW_RUN = ['callbacks', 'deadlines', 'triggers', 'consumed_asset_events', 'hitl_details', 'xcom_values', 'xcoms', 'attempt_events', 'executions', 'task_attempts', 'task_instances'] as const;
 
 /** Deletes the run and wakes the leader, which drops it. @returns ids of its executions, whose logs may go too; null when it runs, and nothing was deleted */
 export async function deleteRun(database: Database, run: string): Promise<readonly string[] | null> {

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import type { Cause, ExecutionState, RunState, TaskState } from '#contract/states.ts';
 import { isCoded } from './database.ts';
-import { type AssetEventWrite, RARE_PARTS, type TriggerWrite } from './rare-parts.ts';
+import { type AssetEventWrite, type CallbackWrite, type DeadlinesMet, type DeadlineWrite, RARE_PARTS, type TriggerWrite } from './rare-parts.ts';
 
 /** A run's new state. `from` is the state it must be in. Times are epoch milliseconds. */
 interface RunMove {
@@ -153,11 +153,14 @@ export interface MoveBatch {
   /** Waits that nobody needs any more; one that is gone already makes the batch stale. */
   readonly dropped: Pick<TriggerWrite, 'id'>[];
   readonly assetEvents: AssetEventWrite[];
+  readonly callbacks: CallbackWrite[];
+  readonly deadlines: DeadlineWrite[];
+  readonly deadlinesMet: DeadlinesMet[];
 }
 
 /** An empty batch to fill. */
 export function emptyBatch(): MoveBatch {
-  return { runs: [], newInstances: [], instances: [], attempts: [], started: [], ended: [], events: [], xcoms: [], purge: [], waits: [], resumed: [], dropped: [], assetEvents: [] };
+  return { runs: [], newInstances: [], instances: [], attempts: [], started: [], ended: [], events: [], xcoms: [], purge: [], waits: [], resumed: [], dropped: [], assetEvents: [], callbacks: [], deadlines: [], deadlinesMet: [] };
 }
 
 /** Nothing in between: a batch is written whole or not at all. */
@@ -245,7 +248,7 @@ const PARTS = {
 
 type Part = keyof typeof PARTS;
 /** Parts whose rows must be as many as were asked for, with their parameter. */
-const COUNTED: Partial<Record<Part, keyof MoveBatch>> = { r: 'runs', ni: 'newInstances', ti: 'instances', es: 'started', ee: 'ended', wb: 'waits', wr: 'resumed', wd: 'dropped', ae: 'assetEvents' };
+const COUNTED: Partial<Record<Part, keyof MoveBatch>> = { r: 'runs', ni: 'newInstances', ti: 'instances', es: 'started', ee: 'ended', wb: 'waits', wr: 'resumed', wd: 'dropped', ae: 'assetEvents', cb: 'callbacks', dn: 'deadlines' };
 
 interface Statement { readonly name: string; readonly text: string; readonly parameters: readonly (keyof MoveBatch)[] }
 
@@ -269,11 +272,14 @@ select 1 / (case when (select count(*) from fence) = 1 and ${counts.join(' and '
 const WHOLE = statementOf('moveTask', ['r', 'ni', 'ti', 'a', 'es', 'ee', 'ev', 'xs', 'xv', 'px', 'pv']);
 /** The most frequent batch: tasks end and others begin, and nothing else. Every part costs some 40 µs although it has no rows. */
 const HOP = statementOf('moveTaskHop', ['ti', 'a', 'es', 'ee', 'ev', 'xs', 'xv']);
-/** With waits for triggers and events of assets, which most runs never have. */
-const EVERYTHING = statementOf('moveTaskAndMore', ['r', 'ni', 'ti', 'a', 'es', 'ee', 'ev', 'xs', 'xv', 'px', 'pv', 'wb', 'wr', 'wd', 'an', 'al', 'aa', 'ae']);
+/** With waits for triggers, events of assets, callbacks and deadlines, which most runs never have. */
+const EVERYTHING = statementOf('moveTaskAndMore', ['r', 'ni', 'ti', 'a', 'es', 'ee', 'ev', 'xs', 'xv', 'px', 'pv', 'wb', 'wr', 'wd', 'an', 'al', 'aa', 'ae', 'cb', 'dn', 'dm']);
+
+/** What only the statement with everything writes. */
+const RARE = ['waits', 'resumed', 'dropped', 'assetEvents', 'callbacks', 'deadlines', 'deadlinesMet'] as const satisfies readonly (keyof MoveBatch)[];
 
 function statementFor(batch: MoveBatch): Statement {
-  if (batch.waits.length + batch.resumed.length + batch.dropped.length + batch.assetEvents.length > 0) return EVERYTHING;
+  if (RARE.some((part) => batch[part].length > 0)) return EVERYTHING;
   return batch.runs.length + batch.newInstances.length + batch.purge.length === 0 ? HOP : WHOLE;
 }
 
@@ -332,6 +338,14 @@ const PARAMETERS: { readonly [K in keyof MoveBatch]: (batch: MoveBatch) => reado
     name: x.name, uri: x.uri, asset_group: x.group, extra: parsed(x.extra), asset_extra: parsed(x.assetExtra), aliases: x.aliases, run: x.run, task_id: x.taskId, map_index: x.mapIndex,
     try_number: x.tryNumber, at: x.at,
   })),
+  callbacks: (batch) => batch.callbacks.map((x) => ({
+    id: x.id, run: x.run, version_id: x.versionId, kind: x.kind, task_id: x.taskId, map_index: x.mapIndex, attempt_id: x.attemptId, execution_id: x.executionId, try_number: x.tryNumber,
+    max_tries: x.maxTries, request: parsed(x.request), at: x.at,
+  })),
+  deadlines: (batch) => batch.deadlines.map((x) => ({
+    id: x.id, run: x.run, reference: x.reference, interval_seconds: x.intervalSeconds, callback: parsed(x.callback), deadline_at: x.deadlineAt, at: x.at,
+  })),
+  deadlinesMet: (batch) => batch.deadlinesMet.map((x) => ({ run: x.run, at: x.at })),
 };
 
 function instanceColumns(x: InstanceState): Record<string, unknown> {

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OpenEngine } from '#cli/engine-port.ts';
-import { ProjectCompiler } from '#cli/project-compiler.ts';
+import { openParsers, ProjectCompiler } from '#cli/project-compiler.ts';
 import type { CompiledDag } from '#compile/compiled.ts';
 import type { Config } from '#contract/config.ts';
 import type { Dag } from '#contract/dag.ts';
@@ -43,18 +43,20 @@ export async function compileExamples(place: string, { config, python }: { reado
   const packages = execFileSync(python, ['-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'], { encoding: 'utf8' }).trim();
   const dags: CompiledDag[] = [];
   const problems: string[] = [];
+  const parsers = openParsers(config);
   for (const [name, folder] of [['core', join(packages, 'airflow', 'example_dags')], ['standard', join(packages, 'airflow', 'providers', 'standard', 'example_dags')]] as const) {
     const root = join(place, name);
     mkdirSync(root, { recursive: true });
     cpSync(folder, root, { recursive: true, filter: (path) => !['__pycache__', 'standard'].includes(basename(path)) });
     writeFileSync(join(root, 'leoflow.yaml'), 'runtime: airflow\n');
-    const compiler = new ProjectCompiler(root, { config, python });
+    const compiler = new ProjectCompiler(root, { config, python, parsers });
     for (const file of readdirSync(root).filter((one) => one.endsWith('.py') && one !== '__init__.py')) {
       const compiled = await compiler.compile(file);
       dags.push(...compiled.dags);
       problems.push(...compiled.problems.map((problem) => `${name}/${problem.file}: ${problem.message}`));
     }
   }
+  await parsers.close();
   return { dags, problems };
 }
 
