@@ -21,6 +21,8 @@ describe('example DAGs under the Task SDK', { skip: withoutSdk }, () => {
   let problems: string[] = [];
 
   before(async () => {
+    // A stock Airflow has this connection.
+    process.env['AIRFLOW_CONN_FS_DEFAULT'] = '{"conn_type": "fs", "extra": {"path": "/"}}';
     const config = readConfig({ LEOFLOW_HOME: place.path, LEOFLOW_PARALLELISM: 16, LEOFLOW_PARKED_CHILDREN: 1, LEOFLOW_FORK_SERVER_IDLE_SECONDS: 10 }, {});
     engine = await openEngine({ config, home: join(place.path, 'home'), store: 'throwaway', python: sdkPython(), followsSchedules: false, writeLog: () => undefined });
     ({ dags, problems } = await compileExamples(join(place.path, 'examples'), { config, python: sdkPython() }));

@@ -28,7 +28,12 @@ def die_with_parent(parent: int) -> None:
 
 def name_execution(execution: str) -> None:
     """Call this process after its execution. Forks inherit the name; `ps` shows it."""
-    _libc.prctl(_PR_SET_NAME, (_NAME_PREFIX + execution[-12:]).encode("ascii"), 0, 0, 0)
+    name_process(_NAME_PREFIX + execution[-12:])
+
+
+def name_process(name: str) -> None:
+    """Call this process so in `ps`: at most 15 bytes."""
+    _libc.prctl(_PR_SET_NAME, name.encode("ascii"), 0, 0, 0)
 
 
 def adopt_orphans() -> None:
