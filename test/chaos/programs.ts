@@ -9,8 +9,12 @@ import type { ProxyMode } from './proxy.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const LIMIT_MS = 60_000;
 
+/** What runs the tasks of a proof: CHAOS_RUNTIME=airflow puts them under the real Task SDK. */
+export const RUNTIME = process.env['CHAOS_RUNTIME'] === 'airflow' ? 'airflow' : 'leoflow';
+const VENV = join(ROOT, RUNTIME === 'airflow' ? '.venv-airflow' : '.venv', 'bin', 'python');
+
 /** The interpreter with what DAG files import. */
-export const PYTHON = existsSync(join(ROOT, '.venv', 'bin', 'python')) ? join(ROOT, '.venv', 'bin', 'python') : 'python3';
+export const PYTHON = existsSync(VENV) ? VENV : 'python3';
 
 /** A line of a program's output, with when it was read. */
 export type Said = Readonly<Record<string, unknown>> & { readonly wall: number };

@@ -1,18 +1,18 @@
 // One fault's stage: servers of ours on a database of their own, each behind a proxy, with work on its way.
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CompiledDag } from '#compile/compiled.ts';
-import { compilePython } from '#compile/from-python.ts';
+import { ProjectCompiler } from '#cli/project-compiler.ts';
 import { registerDag } from '#main/register-dag.ts';
 import { monotonicMs, sleep, wallMs } from '#platform/clock.ts';
+import { readConfig } from '#platform/config.ts';
 import { killProcess } from '#platform/exec.ts';
 import { type Database, isUnavailable, openDatabase } from '#store/database.ts';
 import { childrenOf, processesOf } from '../support/processes.ts';
 import type { Cluster } from './cluster.ts';
 import { Ledger, Load, type Mix } from './load.ts';
-import { type Program, Proxy, PYTHON, startServer } from './programs.ts';
-import { BARE_REQUEST } from '../support/compile-request.ts';
+import { type Program, Proxy, PYTHON, RUNTIME, startServer } from './programs.ts';
 
 const DAGS = join(import.meta.dirname, 'dags');
 const SHAPE = join(import.meta.dirname, 'shape.json');
@@ -51,8 +51,12 @@ function forkServerNameOf(pid: number): string | null {
 /** The DAGs of the proof, compiled once. */
 async function compileDags(): Promise<readonly CompiledDag[]> {
   const dags: CompiledDag[] = [];
+  const root = mkdtempSync(join(tmpdir(), 'lc-dags-'));
+  cpSync(DAGS, root, { recursive: true });
+  writeFileSync(join(root, 'leoflow.yaml'), `runtime: ${RUNTIME}\n`);
+  const compiler = new ProjectCompiler(root, { config: readConfig({ LEOFLOW_HOME: root }, {}), python: PYTHON });
   for (const file of ['chaos.py', 'broken.py', 'exits.py']) {
-    const done = await compilePython({ root: DAGS, file, python: PYTHON, ...BARE_REQUEST });
+    const done = await compiler.compile(file);
     if (done.problems.length > 0) throw new Error(JSON.stringify(done.problems));
     dags.push(...done.dags);
   }
