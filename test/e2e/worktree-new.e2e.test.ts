@@ -300,15 +300,6 @@ describe('what is put into a tree', () => {
     for (const key of ['port', 'compose_project', 'database', 'temporary', 'dir'] as const) assert.equal(new Set(made.map((one) => one[key])).size, 3, key);
     assert.ok(made.every((one) => one.port !== null && one.port % 10 === 0));
   });
-
-  unchanged('one that is made while git is just writing the files of another waits for it', async (stage) => {
-    const { dir } = await stage.make('slow');
-    const commondir = join(readFileSync(join(dir, '.git'), 'utf8').trim().replace('gitdir: ', ''), 'commondir');
-    const whole = readFileSync(commondir);
-    writeFileSync(commondir, '');
-    setTimeout(() => writeFileSync(commondir, whole), 200);
-    assert.equal((await stage.make('beside')).branch, 'beside');
-  });
 });
 
 describe('repositories of every kind', () => {

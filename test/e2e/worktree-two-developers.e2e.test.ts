@@ -188,3 +188,12 @@ test(`two developers, ${OPERATIONS} operations, seed ${seed}`, () => onStage(asy
     throw new Error(`seed ${seed} (LEOFLOW_TEST_SEED=${seed}): ${error instanceof Error ? error.message : String(error)}\n${history.slice(-15).join('\n')}`, { cause: error });
   }
 }));
+
+test('a tree that is made while git is just writing the files of another waits for it', () => onStage(async (stage) => {
+  const { dir } = await stage.make('slow');
+  const commondir = join(readFileSync(join(dir, '.git'), 'utf8').trim().replace('gitdir: ', ''), 'commondir');
+  const whole = readFileSync(commondir);
+  writeFileSync(commondir, '');
+  setTimeout(() => writeFileSync(commondir, whole), 200);
+  assert.equal((await stage.make('beside')).branch, 'beside');
+}));

@@ -7,7 +7,7 @@ const DRAWERS = /^(utils?|helpers?|common|types?|interfaces?|index|misc|lib|shar
 const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 const SNAKE = /^(__[a-z]+__|[a-z0-9]+(_[a-z0-9]+)*)$/;
 /** What a test needs stands before `.test.ts`. */
-const NEEDS = /\.(pg|redis|container|e2e|crash)$/;
+const NEEDS = /\.(pg|redis|container|e2e|crash|sdk)$/;
 
 /** What is wrong with a path; null when nothing is. */
 export function checkName(path: string): string | null {

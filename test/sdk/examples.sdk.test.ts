@@ -34,7 +34,7 @@ describe('example DAGs under the Task SDK', { skip: withoutSdk }, () => {
 
   test('every file is parsed', () => {
     // Without the Kubernetes library these two hold no DAG under Airflow either.
-    assert.deepEqual(problems.filter((problem) => !/kubernetes_executor\.py: the file holds no DAG$/.test(problem)), []);
+    assert.deepEqual(problems.filter((problem) => !problem.endsWith('kubernetes_executor.py: the file holds no DAG')), []);
     assert.ok(dags.length >= 92, `only ${dags.length} DAGs`);
   });
 

@@ -112,5 +112,3 @@ class LeaderTransport(httpx.BaseTransport):
         if address != self._address:
             self.close()
             self._address = address
-
-

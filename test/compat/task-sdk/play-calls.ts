@@ -24,7 +24,7 @@ export async function playCalls(stage: Stage): Promise<FinalStates> {
     const { dag_run_id: run } = await call<{ dag_run_id: string }>(stage, 'POST', `/dags/${id}/dagRuns`, { logical_date: null });
     await untilOver(stage, `/dags/${id}/dagRuns/${run}`);
     const { task_instances: instances } = await call<{ task_instances: { task_id: string; map_index: number; state: string | null }[] }>(stage, 'GET', `/dags/${id}/dagRuns/${run}/taskInstances`);
-    states[id] = Object.fromEntries(instances.map((one): [string, string | null] => [`${one.task_id}[${one.map_index}]`, one.state]).sort());
+    states[id] = Object.fromEntries(instances.map((one): [string, string | null] => [`${one.task_id}[${one.map_index}]`, one.state]).sort(([a], [b]) => (a < b ? -1 : 1)));
   }));
   // Reports that come after the state (links) are part of the sequence.
   await sleep(stage.quietMs);
