@@ -6,6 +6,9 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '..');
 const NODE = process.execPath;
 const PYTHON = join(ROOT, '.venv', 'bin', 'python');
+/** The environment with Airflow's Task SDK, which bin/setup makes. */
+const AIRFLOW_PYTHON = join(ROOT, '.venv-airflow', 'bin', 'python');
+if (existsSync(AIRFLOW_PYTHON)) process.env['LEOFLOW_TEST_AIRFLOW_PYTHON'] ??= AIRFLOW_PYTHON;
 
 interface Result { readonly name: string; readonly passed: number; readonly failed: number; readonly skipped: number; readonly seconds: number }
 interface Part { readonly name: string; readonly run: () => Promise<Omit<Result, 'name' | 'seconds'>> }
@@ -67,12 +70,6 @@ async function findWheel(): Promise<Record<string, string>> {
   return { LEOFLOW_TEST_AIRFLOW_WHEEL: unpacked };
 }
 
-/** The environment with Airflow's Task SDK, which bin/setup makes. */
-function findTaskSdk(): Promise<Record<string, string>> {
-  const python = join(ROOT, '.venv-airflow', 'bin', 'python');
-  return Promise.resolve(existsSync(python) ? { LEOFLOW_TEST_AIRFLOW_PYTHON: python } : {});
-}
-
 /** Python's unittest over python/tests. */
 const pythonTests: Part = {
   name: 'python',
@@ -101,9 +98,9 @@ const ALL: readonly Part[] = [
   pythonTests,
   nodeTests('postgresql', ['src/**/*.pg.test.ts', 'test/**/*.pg.test.ts'], { together: false, seconds: 120 }),
   nodeTests('redis', ['src/**/*.redis.test.ts', 'test/**/*.redis.test.ts'], { together: false, seconds: 180 }),
-  nodeTests('airflow', ['test/compat/*.test.ts'], { together: false, seconds: 240, env: findWheel }),
+  nodeTests('airflow', ['test/compat/*.test.ts'], { together: false, seconds: 400, env: findWheel }),
   nodeTests('end to end', ['src/**/*.e2e.test.ts', 'test/e2e/*.e2e.test.ts'], { together: false, seconds: 240 }),
-  nodeTests('task SDK', ['src/**/*.sdk.test.ts', 'test/sdk/*.sdk.test.ts'], { together: false, seconds: 300, env: findTaskSdk }),
+  nodeTests('task SDK', ['src/**/*.sdk.test.ts', 'test/sdk/*.sdk.test.ts'], { together: false, seconds: 300 }),
   nodeTests('crash', ['test/crash/*.test.ts', 'test/chaos/*.test.ts'], { together: false, seconds: 300 }),
 ];
 

@@ -16,13 +16,15 @@ const DAGS = [
   { id: 'beside_mapped_200', title: '200 mapped tasks', count: 200 },
 ] as const;
 const PARALLELISM = 16;
-const FOLDER = join(import.meta.dirname, 'dags');
+/** The DAG files that both sides read. */
+export const BESIDE_FOLDER = join(import.meta.dirname, 'dags');
 
-async function openOurs(bench: Workbench): Promise<PythonEngine> {
-  const config = readConfig({ LEOFLOW_HOME: bench.folder, LEOFLOW_PARALLELISM: PARALLELISM });
-  const compiled = await compileFiles(FOLDER, { config, python: bench.python }, { deterministic: false, strict: false });
+/** An engine of ours on the DAG files of a folder, with an interpreter of the caller's choice. */
+export async function openOurs(bench: Workbench, { folder, python, parallelism }: { readonly folder: string; readonly python: string; readonly parallelism: number }): Promise<PythonEngine> {
+  const config = readConfig({ LEOFLOW_HOME: bench.folder, LEOFLOW_PARALLELISM: parallelism });
+  const compiled = await compileFiles(folder, { config, python }, { deterministic: false, strict: false });
   const home = join(bench.folder, 'home');
-  const engine = await openEngine({ config, home, store: 'throwaway', python: bench.python, writeLog: () => undefined });
+  const engine = await openEngine({ config, home, store: 'throwaway', python, writeLog: () => undefined });
   bench.defer(() => engine.stop({ endExecutions: true }));
   for (const dag of compiled.dags) await engine.register(dag, { bundle: 'beside', active: true, parseMs: null });
   return {
@@ -55,8 +57,8 @@ export async function measureBeside(bench: Workbench): Promise<Measured> {
   const installed = await installAirflow(bench);
   if (installed.kind === 'missing') return { figures: [], details: [`Not measured: ${installed.why}`] };
   mkdirSync(join(bench.folder, 'home'), { recursive: true, mode: 0o711 });
-  const airflow = await startAirflow(bench, { bin: installed.bin, dags: FOLDER, parallelism: PARALLELISM });
-  const ours = await openOurs(bench);
+  const airflow = await startAirflow(bench, { bin: installed.bin, dags: BESIDE_FOLDER, parallelism: PARALLELISM });
+  const ours = await openOurs(bench, { folder: BESIDE_FOLDER, python: bench.python, parallelism: PARALLELISM });
   for (const { id } of DAGS) await runDag(ours, id);
   // Its workers start with the first tasks: one small run warms them.
   await airflow.runDag('beside_mapped_200');

@@ -3,6 +3,7 @@ import { sleep, wallMs } from '#platform/clock.ts';
 import { isAlive, killProcess } from '#platform/exec.ts';
 import { childrenOf } from '../support/processes.ts';
 import { type Fault, MIXED, PAIR } from './fault.ts';
+import { RUNTIME } from './programs.ts';
 import type { Scene } from './scene.ts';
 
 async function killLeader(scene: Scene): Promise<number> {
@@ -23,9 +24,9 @@ async function untilWarm(scene: Scene): Promise<{ launcher: number; forkServers:
   return scene.processes;
 }
 
-/** What was lost gets its time: an execution may be lost to infrastructure three times, and not more often. */
+/** What was lost gets its time: an execution may be lost to infrastructure three times, and not more often. The Task SDK takes longer to come up again. */
 export function untilRunAgain(): Promise<void> {
-  return sleep(2500);
+  return sleep(RUNTIME === 'airflow' ? 8000 : 2500);
 }
 
 /** Children of fork servers: parked ones and tasks alike. */

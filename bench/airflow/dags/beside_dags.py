@@ -1,4 +1,4 @@
-"""What Airflow and Leoflow both run: a chain of 40, 200 independent tasks, 200 mapped ones. Bodies return when they began and ended."""
+"""What Airflow and Leoflow both run: a chain of 40, 200 independent tasks, 200 mapped ones, 32 that only wait. Bodies return when they began and ended."""
 
 import time
 from datetime import datetime
@@ -36,6 +36,18 @@ def mapped():
     step.expand(number=list(range(200)))
 
 
+@dag(dag_id="beside_wait_32", **COMMON)
+def wait():
+    @task
+    def waits(number):
+        time.sleep(25)
+        return [time.monotonic_ns(), time.monotonic_ns()]
+
+    for number in range(32):
+        waits.override(task_id=f"wait_{number:02d}")(number)
+
+
 chain()
 independent()
 mapped()
+wait()
