@@ -15,7 +15,7 @@ import { Environments } from '#platform/environments.ts';
 import { placeOf } from '#platform/place.ts';
 import { openTraces } from '#platform/traces.ts';
 import { startAgentServer } from '#api/agent/agent-server.ts';
-import { parseReport } from '#api/agent/agent-messages.ts';
+import { parseOutcome } from '#api/agent/parse-outcome.ts';
 import { createExecutionApi, type ExecutionApi } from '#api/execution/serve-execution.ts';
 import { OutcomeFiles } from '#executor/outcome-files.ts';
 import { ProcessExecutor } from '#executor/process-executor.ts';
@@ -95,7 +95,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       },
     }),
   });
-  const outcomes = new OutcomeFiles(join(home, 'outcomes'), parseReport);
+  const outcomes = new OutcomeFiles(join(home, 'outcomes'), parseOutcome);
   const scheduler = new Scheduler({
     config, home, host: hostname(), place: placeOf(home), database, values, secrets, reporter, executor, agentAddress,
     coordination: { awaitLeadership: (address, stop) => awaitLeadership(database.url, address, stop), listen: (handlers) => listen(database.url, handlers) },

@@ -5,18 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startAgentServer } from '#api/agent/agent-server.ts';
-import { createExecutionApi } from '#api/execution/serve-execution.ts';
-import { buildApi } from '#api/server.ts';
 import type { Dag } from '#contract/dag.ts';
 import type { RunUuid } from '#contract/ids.ts';
-import { createFileLogStore } from '#logs/file-log-store.ts';
-import { readConfig } from '#platform/config.ts';
-import { createReporter } from '#platform/report.ts';
-import { createSecrets } from '#secrets/look-up.ts';
-import { setConnection } from '#store/connections.ts';
 import { EngineUnderTest } from '../support/engine.ts';
-import { testKeys } from '../support/keys.ts';
+import { serveExecutions } from '../support/execution-server.ts';
 import { addInstance, addRun, addXCom, dagOf, task } from '../support/rows.ts';
 
 const PYTHON = process.env['LEOFLOW_TEST_AIRFLOW_PYTHON'];
@@ -43,27 +35,13 @@ function runDriver(home: string, plan: object): Promise<Read> {
   });
 }
 
-/** Both servers of an engine. */
-async function serve(engine: EngineUnderTest, home: string): Promise<{ url: string; socket: string; close: () => Promise<void> }> {
-  const { database } = engine;
-  const [config, keys, reporter] = [readConfig({}, {}), testKeys(), createReporter('error', () => undefined)];
-  const secrets = createSecrets({ database, keys }, null);
-  await setConnection({ database, keys }, { conn_id: 'my_conn', conn_type: 'http', description: null, host: 'h', login: 'l', password: 'pass word', schema: 'sch', port: 8080, extra: '{"a": 1}' });
-  const execution = createExecutionApi({ service: engine.scheduler, database, values: null, secrets, config, reporter });
-  const app = await buildApi({ database, config, logs: createFileLogStore(home), keys, reporter, version: '0.0.0-test', execution });
-  const socket = join(home, 'agent.sock');
-  const agents = await startAgentServer(socket, engine.scheduler, { reporter, execution });
-  const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/execution/`;
-  return { url, socket, close: async () => { await app.close(); await agents.close(); } };
-}
-
 /** An earlier run that succeeded, values of a mapped task, an event of an alias. */
 async function fill(engine: EngineUnderTest, run: RunUuid): Promise<void> {
   const { database } = engine;
   const earlier = await addRun(database, { dagId: 'conform', runId: 'earlier', logicalDate: '2026-01-02T00:00:00Z', state: 'success' });
   await addInstance(database, { run: earlier, taskId: 'reads', state: 'success' });
   for (const [mapIndex, value] of ['10', 'null', '"c"'].entries()) await addXCom(database, { run, taskId: 'mapped', key: 'return_value', value, mapIndex });
-  await database.pool.query("insert into assets (name, uri) values ('n', 's3://n') on conflict do nothing");
+  await database.pool.query("insert into assets (name, uri, active) values ('n', 's3://n', true) on conflict do nothing");
   await database.pool.query("insert into asset_events (asset_id, aliases, at) select id, array['al'], '2026-01-01' from assets where name = 'n'");
 }
 
@@ -73,7 +51,7 @@ test('the Task SDK’s client reads every answer', { skip, timeout: 120_000 }, a
   const run = await engine.trigger('conform', { logicalDate: '2026-01-03T00:00:00Z' });
   const jobs = Object.fromEntries(await Promise.all(TASKS.map(async (id) => { const spec = await engine.job(id); return [id, { id: spec.attempt_id, token: `${spec.execution_id}.${spec.token}` }] as const; })));
   await fill(engine, run);
-  const server = await serve(engine, home);
+  const server = await serveExecutions(engine, home);
   try {
     const runId = (await engine.one('select run_id from dag_runs where id = $1', [run]))?.['run_id'];
     const read = await runDriver(home, { url: server.url, socket: server.socket, run_id: runId, jobs });

@@ -8,6 +8,7 @@ import selectors
 import signal
 import sys
 from contextlib import suppress
+from datetime import datetime, timezone
 from socket import socketpair
 from typing import Any
 
@@ -23,6 +24,7 @@ from leoflow.airflow_runtime.transport import LeaderTransport
 
 #: Names nobody: requests go over the agent's socket.
 EXECUTION_API = "http://leoflow/execution/"
+WITHOUT_CALLBACKS = "leoflow-without-callbacks"
 
 
 @attrs.define(kw_only=True)
@@ -66,6 +68,13 @@ class WatchedTask(supervisor.ActivitySubprocess):
             self.kill(signal.SIGTERM, force=True)
             self._terminal_state = supervisor.SERVER_TERMINATED
         super()._send_heartbeat_if_needed()
+
+    def update_task_state_if_needed(self) -> None:
+        """Tell the state; see the SDK's own."""
+        if self._exit_code != 0 and self._terminal_state is None:
+            # Killed, or ended before it could say a word: its callbacks are for the server to ask for.
+            self.client.headers[WITHOUT_CALLBACKS] = "1"
+        super().update_task_state_if_needed()
 
 
 class _PidFile:
@@ -137,7 +146,7 @@ def leave_outcome(spec: dict, body: bytes) -> None:
     path = spec.get("outcome_file")
     if not path:
         return
-    record = {"execution_id": spec["execution_id"], "state_update": json.loads(body)}
+    record = {"execution_id": spec["execution_id"], "at": datetime.now(tz=timezone.utc).isoformat(), "state_update": body.decode("utf-8")}
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
