@@ -92,13 +92,21 @@ def post(sock: socket.socket, path: str, payload: bytes, token: str = "", has_mo
     """
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     head = f"POST {path} HTTP/1.1\r\nHost: leoflow\r\n{authorization}Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
+    status, _, body = exchange(sock, head.encode("ascii") + payload, has_moved, on_sent)
+    if status != 200:
+        raise HttpError(status, body)
+    return _decode(body or b"null")
+
+
+def exchange(sock: socket.socket, request: bytes, has_moved=None, on_sent=None) -> tuple[int, dict[str, str], bytes]:
+    """One request, whole, and its answer: status, headers by lower-case name, body. Raises OSError when the connection breaks; see `post`."""
     sock.settimeout(None if has_moved is None else PATIENCE_SECONDS)
-    rest = memoryview(head.encode("ascii") + payload)
+    rest = memoryview(request)
     while rest:
         rest = rest[_patient(sock.send, rest, has_moved):]
     if on_sent is not None:
         on_sent()
-    return _decode(_read_response(sock, has_moved) or b"null")
+    return _read_response(sock, has_moved, has_body=not request.startswith(b"HEAD "))
 
 
 def _patient(call, argument, has_moved):
@@ -111,7 +119,7 @@ def _patient(call, argument, has_moved):
                 raise ConnectionError("another server answers now") from None
 
 
-def _read_response(sock: socket.socket, has_moved) -> bytes:
+def _read_response(sock: socket.socket, has_moved, has_body: bool) -> tuple[int, dict[str, str], bytes]:
     data = b""
     while True:
         chunk = _patient(sock.recv, 65536, has_moved)
@@ -124,11 +132,11 @@ def _read_response(sock: socket.socket, has_moved) -> bytes:
         if len(data) > 65536:
             raise ConnectionError("the answer has no end of headers")
     head, body = data[:end], data[end + 4:]
-    length = 0
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            length = int(value)
+    headers = {}
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    length = int(headers.get("content-length", 0)) if has_body else 0
     if length > MAX_RESPONSE:
         raise ConnectionError("the answer is too large")
     parts = [body]
@@ -139,8 +147,4 @@ def _read_response(sock: socket.socket, has_moved) -> bytes:
             raise ConnectionError("the answer is cut short")
         parts.append(chunk)
         missing -= len(chunk)
-    body = b"".join(parts)
-    status = int(head.split(b" ", 2)[1])
-    if status != 200:
-        raise HttpError(status, body)
-    return body
+    return int(head.split(b" ", 2)[1]), headers, b"".join(parts)

@@ -1,6 +1,5 @@
 """The way of the Task SDK's HTTP client to whoever leads: over the agent's socket, again and again until somebody answers."""
 
-import http.client
 import json
 import time
 
@@ -14,23 +13,11 @@ LOOK_UP_LIMIT_SECONDS = 600
 #: Without a leader nobody can say that a task should end: its heartbeat counts as heard after this time.
 HEARTBEAT_LIMIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 1.0
-#: A server that is cut off holds its connections: after this time without an answer another is looked for.
-PATIENCE_SECONDS = 5.0
 PASSING = {429, 502, 503, 504}
 _NO_CONTENT = 204
 _CONFLICT = 409
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP/1.1 over the agent's socket, or over host:port."""
-
-    def __init__(self, address: str):
-        super().__init__("leoflow")
-        self.address = address
-
-    def connect(self) -> None:
-        self.sock = wire.connect(self.address)
-        self.sock.settimeout(PATIENCE_SECONDS)
+#: What belongs to a connection, and is ours.
+_OF_THE_CONNECTION = {"host", "connection", "accept-encoding", "content-length", "transfer-encoding"}
 
 
 class LeaderTransport(httpx.BaseTransport):
@@ -44,7 +31,7 @@ class LeaderTransport(httpx.BaseTransport):
         self._address = address
         self._address_file = address_file
         self._on_state = on_state
-        self._connection: _UnixConnection | None = None
+        self._sock = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Ask until answered, for as long as the kind of request allows."""
@@ -61,7 +48,7 @@ class LeaderTransport(httpx.BaseTransport):
                 answer = self._ask(request.method, path, request.headers, body)
                 if answer.status_code not in PASSING:
                     return self._settled(answer, kind, body) if broken else answer
-            except (OSError, http.client.HTTPException):
+            except (OSError, ValueError):
                 self.close()
                 broken = True
                 answer = None
@@ -77,20 +64,23 @@ class LeaderTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Drop the connection; the next request opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
 
     def _ask(self, method: str, path: str, headers: httpx.Headers, body: bytes) -> httpx.Response:
-        if self._connection is None:
+        if self._sock is None:
             self._follow()
-            self._connection = _UnixConnection(self._address)
-        connection = self._connection
-        sent = {name: value for name, value in headers.items() if name not in ("host", "connection", "accept-encoding", "content-length")}
-        connection.request(method, path, body or None, sent)
-        response = connection.getresponse()
-        content = response.read()
-        return httpx.Response(response.status, headers=response.getheaders(), content=content)
+            self._sock = wire.connect(self._address)
+        lines = [f"{method} {path} HTTP/1.1", "host: leoflow", f"content-length: {len(body)}", *(f"{name}: {value}" for name, value in headers.items() if name not in _OF_THE_CONNECTION)]
+        request = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+        # A server that is cut off holds its connections: while no answer comes, another may lead.
+        status, answered, content = wire.exchange(self._sock, request, self._has_moved)
+        return httpx.Response(status, headers=answered, content=content)
+
+    def _has_moved(self) -> bool:
+        asked = self._address
+        return self._current_address() != asked
 
     def _settled(self, answer: httpx.Response, kind: str, body: bytes) -> httpx.Response:
         """A state that a broken request had brought already is refused the second time: it stands."""
@@ -103,12 +93,16 @@ class LeaderTransport(httpx.BaseTransport):
         return httpx.Response(_NO_CONTENT) if stands else answer
 
     def _follow(self) -> None:
-        """Whoever leads now, by the file that servers write."""
-        try:
-            with open(self._address_file, encoding="utf-8") as file:
-                address = json.load(file)["socket"]
-        except (OSError, ValueError, KeyError):
-            return
+        """Ask whoever leads now."""
+        address = self._current_address()
         if address != self._address:
             self.close()
             self._address = address
+
+    def _current_address(self) -> str:
+        """By the file that servers write."""
+        try:
+            with open(self._address_file, encoding="utf-8") as file:
+                return json.load(file)["socket"]
+        except (OSError, ValueError, KeyError):
+            return self._address
