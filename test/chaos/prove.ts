@@ -5,7 +5,7 @@ import { sleep, wallMs } from '#platform/clock.ts';
 import type { Cluster } from './cluster.ts';
 import { exportRows, type Rows } from './export-rows.ts';
 import type { Fault } from './fault.ts';
-import { PYTHON } from './programs.ts';
+import { PYTHON, RUNTIME } from './programs.ts';
 import { Scene } from './scene.ts';
 
 /** What one fault came to. Times are milliseconds; `violations` counts by the reconciler's codes. */
@@ -109,7 +109,7 @@ interface Found { readonly starts: number; readonly counts: Readonly<Record<stri
 
 /** Asks the reconciler, a program of its own. */
 export function reconcile(scene: { readonly folder: string }, fault: Pick<Fault, 'grace'>): Promise<Found> {
-  const args = [join(import.meta.dirname, 'reconcile.py'), scene.folder, ...(fault.grace === undefined ? [] : ['--grace', String(fault.grace)])];
+  const args = [join(import.meta.dirname, 'reconcile.py'), scene.folder, ...(fault.grace === undefined ? [] : ['--grace', String(fault.grace)]), ...(RUNTIME === 'airflow' ? ['--task-sdk'] : [])];
   return new Promise((resolve, reject) => {
     execFile(PYTHON, args, { maxBuffer: 64 * 1024 * 1024, timeout: 120_000 }, (error, stdout, stderr) => {
       if (stdout.startsWith('{')) resolve(JSON.parse(stdout) as Found);

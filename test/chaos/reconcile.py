@@ -1,6 +1,6 @@
 """The reconciler: what tasks wrote down themselves against what the engine's tables say. Shares no code with the engine.
 
-    python reconcile.py SCENE [--grace SECONDS]
+    python reconcile.py SCENE [--grace SECONDS] [--task-sdk]
 
 SCENE holds `ledger` (lines of tasks), `driver` (lines of who asked for runs, changed them or killed processes), `dump.json` (rows), `shape.json` (what must come of
 each DAG) and `logs/` (files of executions). Prints one JSON object; the exit status is 1 when anything contradicts.
@@ -43,6 +43,9 @@ def digest(value):
 
 class Reconciler:
     """One scene's facts, and what contradicts."""
+
+    #: Tasks ran under the Task SDK's supervisor.
+    task_sdk = False
 
     def __init__(self, scene, grace):
         self.scene, self.grace = scene, grace
@@ -348,6 +351,9 @@ class Reconciler:
         marked = "bytes of this log are missing" in text or execution in self.gaps
         if numbers != sorted(set(numbers)):
             self.add("R8", f"the log of {execution} is out of order: {numbers}")
+        elif self.task_sdk and self.executions.get(execution, {}).get("state") == "lost":
+            # Its supervisor writes the log, and what a killed one held is gone with it.
+            return
         elif not marked and (numbers != list(range(1, len(numbers) + 1)) or (end is not None and len(numbers) != end["lines"])):
             self.add("R8", f"the log of {execution} lacks lines without saying so: {numbers} of {end and end['lines']}")
 
@@ -385,8 +391,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("scene")
     parser.add_argument("--grace", type=float, default=3.0, help="seconds that a closed execution may take to end")
+    parser.add_argument("--task-sdk", action="store_true", help="tasks ran under the Task SDK's supervisor")
     args = parser.parse_args()
     reconciler = Reconciler(args.scene, args.grace)
+    reconciler.task_sdk = args.task_sdk
     reconciler.judge()
     counts = {code: sum(one["code"] == code for one in reconciler.found) for code in CODES}
     finishes = sum(line["phase"] == "FINISH" for line in reconciler.ledger)
