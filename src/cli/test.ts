@@ -52,6 +52,9 @@ async function test(context: LocalContext, { file, task, options }: { readonly f
   const compiled = await compileFiles(file, { config, python, secrets, say: context.err }, { deterministic: false, strict: false });
   for (const warning of compiled.warnings) context.err(`warning: ${renderProblem(warning)}\n`);
   const chosen = chooseDag(compiled.dags, options.dag, compiled.problems.map(renderProblem));
+  if (chosen.dag.runtime === 'airflow') {
+    throw new AppError('unsupported', `${chosen.dag.dag_id} runs under the Task SDK (runtime airflow), which needs a server to speak to`, { hint: `Run the whole DAG on an engine that is thrown away: leoflow run ${file} --dag ${chosen.dag.dag_id}` });
+  }
   const ids = chosen.dag.tasks.map((one) => one.task_id);
   if (task !== null && !ids.includes(task)) throw new AppError('not_found', `${chosen.dag.dag_id} has no task ${task}${suggest(task, ids)}`, { hint: `It has: ${ids.slice(0, 30).join(', ')}.` });
   const strangers = [...given.xcoms.keys()].map((name) => name.split('/')[0] ?? '').filter((id) => !ids.includes(id));
