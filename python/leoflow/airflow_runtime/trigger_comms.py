@@ -7,6 +7,7 @@ import threading
 from contextvars import ContextVar
 
 import httpx
+import structlog
 from airflow.sdk.api.client import Client, ServerResponseError
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import comms
@@ -16,13 +17,18 @@ from leoflow.airflow_runtime.transport import LeaderTransport
 
 #: The bearer of the trigger whose coroutine runs.
 TOKEN: ContextVar[str] = ContextVar("leoflow_trigger_token")
+#: The SDK's desk says of each message that it came.
+_LOG = structlog.get_logger(logger_name="leoflow.triggers")
 
 
 class _OwnToken(httpx.Auth):
-    """Each request goes out under the token of the trigger that asks."""
+    """Each request goes out under the token of the trigger that asks, or of the only one that does."""
+
+    def __init__(self, token: str):
+        self._token = token
 
     def auth_flow(self, request):
-        request.headers["Authorization"] = f"Bearer {TOKEN.get()}"
+        request.headers["Authorization"] = f"Bearer {TOKEN.get(self._token)}"
         yield request
 
 
@@ -45,16 +51,20 @@ class _Desk(ActivitySubprocess):
             return self.client.hitl.get_detail_response(ti_id=msg.ti_id)
         if isinstance(msg, comms.UpdateHITLDetail):
             return self.client.hitl.update_response(ti_id=msg.ti_id, chosen_options=msg.chosen_options, params_input=msg.params_input)
-        self._handle_request(msg, None, 0)
+        self._handle_request(msg, _LOG, 0)
         return self.answer
 
 
 class TriggerComms:
-    """SUPERVISOR_COMMS of a trigger host. Blocks whoever calls `send`, and nobody else."""
+    """SUPERVISOR_COMMS of a trigger host. Blocks whoever calls `send`, and nobody else.
+
+    token: of whoever asks from outside a trigger
+    """
 
     socket = None
 
-    def __init__(self, address: str, address_file: str):
+    def __init__(self, address: str, address_file: str, token: str = ""):
+        self._token = token
         self._address = address
         self._address_file = address_file
         self._local = threading.local()
@@ -77,6 +87,6 @@ class TriggerComms:
         desk = getattr(self._local, "desk", None)
         if desk is None:
             client = Client(base_url="http://leoflow/execution/", token="", transport=LeaderTransport(self._address, self._address_file))
-            client.auth = _OwnToken()
+            client.auth = _OwnToken(self._token)
             desk = self._local.desk = _Desk(client)
         return desk

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const LIMIT_MS = 120_000;
 const POLL_MS = 200;
 
-interface Instance { readonly task_id: string; readonly state: string | null; readonly try_number: number; readonly operator: string | null; readonly rendered_fields?: Readonly<Record<string, unknown>> }
+interface Instance { readonly task_id: string; readonly state: string | null; readonly try_number: number }
 interface LogAnswer { readonly content: readonly { event?: string; level?: string }[] }
 
 /** A server with its token. */
@@ -71,8 +71,8 @@ export class Played {
   }
 
   /** Fields of a task as they were rendered. */
-  rendered(taskId: string): Readonly<Record<string, unknown>> {
-    return this.#instances.find((one) => one.task_id === taskId)?.rendered_fields ?? assert.fail(`no task ${taskId}`);
+  async rendered(taskId: string): Promise<Readonly<Record<string, unknown>>> {
+    return (await this.#api.ask<{ rendered_fields: Readonly<Record<string, unknown>> }>('GET', `${this.#path}/taskInstances/${taskId}`)).rendered_fields;
   }
 
   /** An XCom as it is stored. */

@@ -22,7 +22,7 @@ with DAG("databases", schedule=None, params={"item": "chair"}):
     check_columns = SQLColumnCheckOperator(
         task_id="check_columns", conn_id="warehouse", table="orders",
         column_mapping={"id": {"unique_check": {"equal_to": 0}, "min": {"geq_to": 1}}, "paid": {"max": {"leq_to": 20}}})
-    check_table = SQLTableCheckOperator(task_id="check_table", conn_id="warehouse", table="orders", checks={"three rows": {"check_statement": "count(*) = 3"}})
+    check_table = SQLTableCheckOperator(task_id="check_table", conn_id="warehouse", table="orders", checks={"three_rows": {"check_statement": "count(*) = 3"}})
     wait_row = SqlSensor(task_id="wait_row", conn_id="warehouse", sql="select count(*) >= 3 from orders", poke_interval=0.2, mode="reschedule", timeout=60)
     select = SQLExecuteQueryOperator(task_id="select", conn_id="warehouse", sql="select id, item from orders where paid > %(least)s order by id", parameters={"least": 8})
     choose = BranchSQLOperator(task_id="choose", conn_id="warehouse", sql="select count(*) = 3 from orders", follow_task_ids_if_true=["hook"], follow_task_ids_if_false=["never"])
@@ -39,7 +39,7 @@ with DAG("databases", schedule=None, params={"item": "chair"}):
     make_copy = SQLExecuteQueryOperator(task_id="make_copy", conn_id="shelf", sql="create table copied (id int, item text)")
     transfer = GenericTransfer(
         task_id="transfer", source_conn_id="warehouse", destination_conn_id="shelf", destination_table="copied",
-        sql="select id, item from orders order by id", page_size=2, paginated_sql_statement_clause="{} limit {} offset {}")
+        sql="select id, item from orders order by id", page_size=2, deferrable=True, paginated_sql_statement_clause="{} limit {} offset {}")
     count_copy = SQLExecuteQueryOperator(task_id="count_copy", conn_id="shelf", sql="select count(*) from copied")
 
     create >> insert >> wait_row >> [check_columns, check_table, select] >> choose >> [hook(), never]

@@ -4,8 +4,11 @@ import os
 from datetime import timedelta
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowSkipException
+
+from waiting import TellingOperator
 
 FOLDER = os.environ["PROVIDERS_FOLDER"]
 
@@ -73,3 +76,5 @@ with DAG("backend", schedule=None):
         return hook.get_first("select 6 * 7")[0]
 
     ask()
+    TellingOperator(task_id="tell", conn_ids=["hidden", "shop"], variable="from_api")
+    BashOperator(task_id="template", bash_command="echo shown: {{ conn.shop.password }}", do_xcom_push=False)

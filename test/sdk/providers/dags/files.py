@@ -13,6 +13,8 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import DAG, ObjectStoragePath, task
 
+from waiting import is_deferred
+
 FOLDER = os.environ["PROVIDERS_FOLDER"]
 
 
@@ -26,7 +28,7 @@ def write(name: str):
 
 with DAG("ftp", schedule=None):
     put = FTPFileTransmitOperator(
-        task_id="put", ftp_conn_id="dropbox", operation="put", local_filepath=FOLDER + "/by_ftp.txt", remote_filepath="/in/{{ ds_nodash | default('today') }}/by_ftp.txt",
+        task_id="put", ftp_conn_id="dropbox", operation="put", local_filepath=FOLDER + "/by_ftp.txt", remote_filepath="/in_{{ dag.dag_id }}/by_ftp.txt",
         create_intermediate_dirs=True)
     wait = FTPSensor(task_id="wait", ftp_conn_id="dropbox", path="{{ ti.xcom_pull(task_ids='name') }}", poke_interval=0.2, timeout=60)
 
@@ -34,8 +36,8 @@ with DAG("ftp", schedule=None):
     def name():
         """Where the file is now, by the hook."""
         with FTPHook("dropbox") as hook:
-            [folder] = hook.list_directory("/in")
-            return f"/in/{folder}/by_ftp.txt"
+            [file] = hook.list_directory("/in_ftp")
+            return f"/in_ftp/{os.path.basename(file)}"
 
     write("by_ftp.txt") >> put >> name() >> wait
 
@@ -50,7 +52,7 @@ with DAG("sftp", schedule=None):
         """By the hook."""
         return SFTPHook("vault").list_directory("/out")
 
-    write("by_sftp.txt") >> send
+    [write("by_sftp.txt"), is_deferred("later")] >> send
     later >> [fetch, listing()]
 
 with DAG("local_files", schedule=None):
@@ -68,4 +70,5 @@ with DAG("local_files", schedule=None):
         """A path as a value."""
         return ObjectStoragePath(f"file://{FOLDER}/copied.txt")
 
+    is_deferred("arrives") >> drop
     arrives >> copy >> size(locate())

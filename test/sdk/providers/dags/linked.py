@@ -1,6 +1,7 @@
 """An operator of the project with a link to what it made."""
 
-from airflow.sdk import BaseOperator, BaseOperatorLink, XCom
+from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk.execution_time.xcom import XCom
 
 
 class PageLink(BaseOperatorLink):

@@ -12,6 +12,8 @@ from airflow.providers.amazon.aws.transfers.local_to_s3 import LocalFilesystemTo
 from airflow.providers.amazon.aws.transfers.s3_to_ftp import S3ToFTPOperator
 from airflow.sdk import DAG, task
 
+from waiting import is_deferred
+
 FOLDER = os.environ["PROVIDERS_FOLDER"]
 
 with DAG("s3", schedule=None, default_args={"aws_conn_id": "lake"}):
@@ -31,7 +33,7 @@ with DAG("s3", schedule=None, default_args={"aws_conn_id": "lake"}):
         """A hook in a task of one's own."""
         return sorted(S3Hook("lake").list_keys("lake"))
 
-    bucket >> [arrives, web, upload, create]
-    create >> copy >> to_ftp
+    bucket >> [arrives, web, upload]
+    is_deferred("arrives") >> create >> copy >> to_ftp
     [arrives, copy, upload, web] >> listing >> delete >> by_hook()
     arrives >> read >> delete
