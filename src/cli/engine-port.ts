@@ -43,6 +43,8 @@ export interface OpenEngine {
   serve(where: { host: string; port: number }): Promise<ServedUrl>;
   /** Running executions that this server decides on. */
   countExecutions(): number;
+  /** Waits until the callbacks of runs that have ended are made, until their time or patience is over. */
+  untilCalledBack(hurry: AbortSignal): Promise<void>;
   /** Starts nothing any more and waits: for what runs, for another server of this home folder, or until time or patience is over. `stop` has to follow. */
   drain(how: { readonly seconds: number; readonly hurry: AbortSignal }): Promise<{ readonly how: DrainEnd; readonly left: number }>;
   /** Ends it; with `endExecutions` everything that runs is ended too. */

@@ -1,7 +1,9 @@
 // `leoflow run PATH`: one DAG once, without a server. Exit code 0 only when the run succeeded.
 import { Command } from 'commander';
 import { rmSync } from 'node:fs';
+import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
+import { conditionOf } from '#core/asset-condition.ts';
 import { msOf, wallMs } from '#platform/clock.ts';
 import { suggest } from '#platform/config.ts';
 import { ensureHome, makeOwnFolder } from './home-folder.ts';
@@ -37,6 +39,7 @@ async function run(context: LocalContext, path: string, options: Options): Promi
   const own = makeOwnFolder(home);
   const engine = await context.openEngine({ config, home: own, store: 'throwaway', followsSchedules: false, python, writeLog: () => undefined, livePath: () => [compiled.root] });
   try {
+    for (const other of compiled.dags) if (other !== chosen && namesAssets(other.dag)) await engine.register(other, { bundle: 'run', active: true, parseMs: null });
     await execute(context, engine, { chosen, conf, logicalDate, json: options.json === true });
   } finally {
     await engine.stop({ endExecutions: true });
@@ -50,7 +53,13 @@ async function execute(context: LocalContext, engine: OpenEngine, what: { chosen
   const outcome = await runOnce(engine, { dag: what.chosen.dag, conf: what.conf, logicalDate: what.logicalDate, signal: context.stop }, screen);
   if (what.json) context.out(`${JSON.stringify({ dag_id: outcome.dag.dag_id, run_id: outcome.runId, state: outcome.view.state, start_ms: outcome.view.startMs, end_ms: outcome.view.endMs, task_instances: outcome.view.instances, xcoms: await listRunXComs(engine.database, outcome.run, 10_000) }, null, 2)}\n`);
   else await printOutcome(engine, outcome, screen);
+  await engine.untilCalledBack(context.stop);
   if (outcome.view.state !== 'success') throw new AppError('run_failed', `the run of ${outcome.dag.dag_id} ${outcome.view.state}`);
+}
+
+/** Tasks of one DAG may look at the assets of another in the same file. */
+function namesAssets({ tasks, timetable }: Dag): boolean {
+  return conditionOf(timetable) !== null || tasks.some((task) => task.inlets !== undefined || task.outlets !== undefined);
 }
 
 /** The one DAG that is meant. A file with problems is refused only when the DAG asked for is not there. Throws `usage`, `invalid_dag` or `not_found`. */

@@ -63,6 +63,7 @@ export function taskOf(encoded: Json, place: TaskPlace): Task {
     inlets: filled(listOf(read('inlets')).map(assetOf)),
     outlets: filled(listOf(read('outlets')).map(assetOf)),
     extra_links: filled(Object.keys(objectOf(encoded['_operator_extra_links']))),
+    emails: isFilled(read('email')) ? filled((['failure', 'retry'] as const).filter((name) => read(`email_on_${name}`) !== false)) : undefined,
     callbacks: filled(CALLBACKS.filter((name) => read(`has_on_${name}_callback`) === true)),
     start_trigger: facts.start_trigger,
     ui_color: encoded['ui_color'] === '#fff' ? undefined : textOf(encoded['ui_color']),
@@ -150,6 +151,11 @@ function assetOf(encoded: unknown): AssetRef {
     case 'asset_ref': return named;
     default: throw new NotExpressible(`an inlet or outlet is of the type ${encoded.__type}`);
   }
+}
+
+/** An address, or a list of some. */
+function isFilled(email: unknown): boolean {
+  return typeof email === 'string' ? email !== '' : listOf(email).length > 0;
 }
 
 function filled<V>(values: readonly V[]): V[] | undefined {

@@ -1,6 +1,7 @@
 // A DAG as Airflow's own serialization (version 3) says it, as dag.json: our graph, and beside it what the Task SDK wrote.
 import type { Dag, Task, TaskGroup } from '#contract/dag.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
+import { readDeadline } from '#core/deadlines.ts';
 import { flagOf, instantOf, isObject, type Json, listOf, NotExpressible, numberUnless, objectOf, plainOf, secondsOf, textOf, withoutUndefined, zoneOf } from './airflow-encoding.ts';
 import { expandOf } from './airflow-expand.ts';
 import { paramsOf } from './airflow-params.ts';
@@ -44,6 +45,8 @@ export function mapAirflowDag({ serialization, facts, sources }: SerializedDag, 
     const id = String(operator['task_id']);
     return tryTo(`task ${JSON.stringify(id)}`, () => taskOf(operator, { file, dates: encoded, dependsOn: upstream.get(id) ?? [], group: groups.ofTask.get(id), facts: facts[id] ?? {}, defaults }));
   }).filter((task): task is Task => task !== null);
+  // Airflow asks a reference of the project's own with a session of its database, which is not there.
+  for (const deadline of listOf(encoded['deadline'])) if (readDeadline(deadline) === null) problems.push(`deadline: the reference ${JSON.stringify(objectOf(objectOf(deadline)['reference'])['reference_type'])} is none of the Task SDK’s own`);
   if (problems.length > 0) return { kind: 'refused', dagId, problems };
   return { kind: 'mapped', dag: dagOf(encoded, { file, sources, tasks, groups: groups.groups, serialization }) };
 }

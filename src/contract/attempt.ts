@@ -85,6 +85,8 @@ export interface ExecutionReport {
   readonly outcome: 'success' | 'failed' | 'skipped' | 'up_for_reschedule' | 'deferred' | 'removed' | 'upstream_failed';
   /** With `failed`: the cause; default `user_error`. */
   readonly cause?: Cause;
+  /** With `failed`: its process has ended before it could make its callbacks, so the server asks for them. */
+  readonly without_callbacks?: boolean;
   /** With `failed`: no retry, whatever is left (AirflowFailException, a sensor's time-out). */
   readonly no_retry?: boolean;
   readonly error?: ReportedError;

@@ -117,14 +117,18 @@ export const LIMITS = {
   /** Arguments of one trigger, and of what follows it; events of assets in one report. */
   maxDeferralBytes: 4 * 1024 * 1024,
   maxAssetEvents: 1_000,
+  /** Events that are written down as those of one run, the newest; watchers of all DAGs. */
+  maxConsumedEvents: 10_000,
+  maxWatchers: 10_000,
   /** Triggers that a host is told of in one answer, and characters of their arguments; the rest follows. */
   maxTriggerOrders: 1_000,
   maxTriggerOrderBytes: 8 * 1024 * 1024,
   /** Triggers that one host runs at once, and events that it tells in one call. */
   maxHostTriggers: 50_000,
   maxTriggerEventsAtOnce: 1_000,
-  /** Callbacks made at once, and deadlines looked at in one pass; the rest waits. */
-  maxCallbacksAtOnce: 8,
+  /** Callbacks made at once, of them those of one DAG version (whose environment may be long in coming), and deadlines looked at in one pass; the rest waits. */
+  maxCallbacksAtOnce: 16,
+  maxCallbacksPerVersion: 4,
   maxDeadlinesPerPass: 100,
   maxParseOutputBytes: 32 * 1024 * 1024,
   /** A dag.yaml. */

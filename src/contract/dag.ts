@@ -137,6 +137,8 @@ export const Task = T.Object({
   outlets: opt(T.Array(AssetRef)),
   extra_links: opt(T.Array(T.String())),
   callbacks: opt(T.Array(literals(['execute', 'success', 'failure', 'retry', 'skipped']))),
+  /** When its author is written an e-mail (Airflow's `email`, `email_on_failure`, `email_on_retry`). */
+  emails: opt(T.Array(literals(['failure', 'retry']))),
   /** The task defers before it starts a process: its trigger, and what is called when that fires. JSON texts are in the Task SDK's serialization. */
   start_trigger: opt(T.Object({ classpath: T.String(), kwargs: T.String(), next_method: T.String(), next_kwargs: T.String(), timeout_seconds: opt(seconds) }, strict)),
   ui_color: opt(T.String()),

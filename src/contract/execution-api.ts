@@ -4,9 +4,9 @@ import type { CallAnswer, ExecutionReport, ExecutionSpec, ReportAnswer } from '.
 import type { AttemptId, ExecutionId, RunUuid, TriggerId, VersionId } from './ids.ts';
 import type { TaskState } from './states.ts';
 
-/** Who a bearer `<id>.<token>` names: an execution, or a trigger that acts for the execution which deferred. */
+/** Who a bearer `<id>.<token>` names: an execution, a trigger that acts for the execution which deferred, or a callback with the rights of its DAG. */
 export interface TaskCaller {
-  readonly kind: 'execution' | 'trigger';
+  readonly kind: 'execution' | 'trigger' | 'callback';
   readonly executionId: ExecutionId;
   readonly attemptId: AttemptId;
   readonly run: RunUuid;
@@ -110,6 +110,17 @@ export interface TriggerOrder {
   readonly log_file?: string;
 }
 
+/** A trigger that watches for something outside for as long as a DAG wants it: it ends and fails as it likes, and is begun again. `watches` names the asset. */
+export interface WatchOrder {
+  readonly id: TriggerId;
+  readonly classpath: string;
+  /** JSON text in Airflow's serialization of DAGs. */
+  readonly kwargs: string;
+  readonly token: string;
+  readonly dag_id: string;
+  readonly watches: string;
+}
+
 /** A host says which triggers it runs; the answer comes when that differs from what it should run, at the latest after `waitMs`. */
 export interface TriggerWatch {
   readonly fork_server: string;
@@ -119,14 +130,14 @@ export interface TriggerWatch {
 
 /** `stop`: nothing waits any more, the host ends. */
 export interface TriggerOrders {
-  readonly create: readonly TriggerOrder[];
+  readonly create: readonly (TriggerOrder | WatchOrder)[];
   readonly cancel: readonly TriggerId[];
   readonly stop: boolean;
 }
 
-/** What became of a trigger. JSON texts are in the Task SDK's own serialization. `ended` sets the task's state without running it again. */
+/** What became of a trigger. JSON texts are in the Task SDK's own serialization. `ended` sets the task's state without running it again. `told_id` names one event of a trigger that has many. */
 export type TriggerEvent =
-  | { readonly trigger_id: TriggerId; readonly kind: 'event'; readonly payload: string }
+  | { readonly trigger_id: TriggerId; readonly kind: 'event'; readonly payload: string; readonly told_id?: string }
   | { readonly trigger_id: TriggerId; readonly kind: 'failed'; readonly error: string; readonly traceback: readonly string[] }
   | { readonly trigger_id: TriggerId; readonly kind: 'ended'; readonly state: 'success' | 'failed' | 'skipped'; readonly xcoms: readonly { readonly key: string; readonly value: string }[] };
 
@@ -142,5 +153,5 @@ export interface TriggerService {
   /** Each event is recorded exactly once, in one commit with what follows from it. */
   takeTriggerEvents(forkServerId: string, events: readonly TriggerEvent[]): Promise<readonly TriggerEventAnswer[]>;
   /** What a call came to that the executor was asked for. */
-  answerCall(id: string, answer: CallAnswer): void;
+  answerCall(id: string, answer: CallAnswer): Promise<void>;
 }

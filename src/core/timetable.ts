@@ -11,6 +11,8 @@ export interface RunInfo {
   readonly intervalEnd: number | null;
   /** The run does not start before. */
   readonly runAfter: number;
+  /** The partition that it is for, where the timetable names one. */
+  readonly partitionKey?: string;
 }
 
 /** What bounds the next run; times are epoch ms. */

@@ -70,8 +70,8 @@ export interface Executor {
   versionOf(forkServerId: string): VersionId | null;
   /** Makes a call in the version's environment. @returns its answer, JSON text. Rejects with `call_failed`, `not_leading`. */
   call(versionId: VersionId, call: VersionCall): Promise<string>;
-  /** A child tells what its call came to. */
-  answerCall(id: string, answer: CallAnswer): void;
+  /** A child tells what its call came to. @returns false when nobody here waits for it */
+  answerCall(id: string, answer: CallAnswer): boolean;
   /** Why a version's executions cannot start now, null when they can. */
   explain(versionId: VersionId): string | null;
   /** Stops leading. Running executions go on. */

@@ -173,8 +173,8 @@ export class ProcessExecutor implements Executor {
     return answer;
   }
 
-  answerCall(id: string, answer: CallAnswer): void {
-    this.#calls.answer(id, answer);
+  answerCall(id: string, answer: CallAnswer): boolean {
+    return this.#calls.answer(id, answer);
   }
 
   versionOf(forkServerId: string): VersionId | null {

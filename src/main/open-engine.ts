@@ -6,7 +6,9 @@ import { AppError } from '#contract/errors.ts';
 import { createFileLogStore } from '#logs/file-log-store.ts';
 import { LOG_START, type LogPortion, type LogStore } from '#logs/log-store.ts';
 import { LIMITS } from '#contract/config.ts';
+import { monotonicMs, sleep } from '#platform/clock.ts';
 import { createReporter } from '#platform/report.ts';
+import { findNextCallback } from '#store/callbacks.ts';
 import { startEmbeddedPostgres, startThrowawayPostgres } from '#store/embedded-postgres.ts';
 import { listExecutionsOf } from '#store/executions.ts';
 import { startEngine } from './engine.ts';
@@ -14,6 +16,8 @@ import { registerDag } from './register-dag.ts';
 import { serveApi } from './serve-api.ts';
 import { VERSION } from './version.ts';
 
+/** Whoever waits for callbacks looks this often. */
+const LOOK_MS = 50;
 /** As much as a terminal is shown of one log. */
 const KEPT_MESSAGES = 200;
 
@@ -56,6 +60,10 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
         return api;
       },
       countExecutions: () => engine.scheduler.counts?.executions ?? 0,
+      async untilCalledBack(hurry) {
+        const end = monotonicMs() + request.config.LEOFLOW_CALLBACK_TIMEOUT_SECONDS * 1000;
+        while (monotonicMs() < end && !hurry.aborted && (await findNextCallback(database.pool)) !== null) await sleep(LOOK_MS, hurry);
+      },
       drain: (how) => engine.drain(how),
       async stop(how) {
         for (const close of closers) await close();

@@ -1,5 +1,6 @@
 // What follows from what happened to a run: it is planned, its changes are queued for the next commit, and who may start is told.
 import { makeUuidV7 } from '#contract/ids.ts';
+import type { CallbackWrite, DeadlineWrite } from '#store/rare-parts.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import { isFinished } from '#contract/states.ts';
 import { beginPlan, type Origin, type Plan } from '#core/plan.ts';
@@ -10,6 +11,7 @@ import type { CommitQueue } from './commit-queue.ts';
 import { keyOfCandidate } from './ending-executions.ts';
 import type { EngineMemory, Entry } from './engine-memory.ts';
 import { absorb } from './pending-run.ts';
+import { callbacksOfRun } from './requested-callbacks.ts';
 import { waitingTriggerOf } from './waiting-triggers.ts';
 
 /** Who hears of what a plan brings. */
@@ -18,6 +20,8 @@ interface AdvanceHandlers {
   readonly onReady: () => void;
   /** A task at which the DAG's next run looks has ended, and it is written down. */
   readonly onPastMoved: (run: RunSnapshot) => void;
+  /** Callbacks or deadlines are written down. */
+  readonly onCallbacks: () => void;
 }
 
 /** One per term of leadership. */
@@ -49,7 +53,7 @@ export class AdvanceRuns {
     for (const [instance, origin] of plan.changes) this.#follow(entry, instance, origin);
     this.#report(entry, plan);
     this.#tellNextRun(run, plan);
-    if (plan.runFrom !== null && (run.state === 'success' || run.state === 'failed')) this.#finishRun(entry);
+    if (plan.runFrom !== null && (run.state === 'success' || run.state === 'failed')) this.#finishRun(entry, plan);
     if (plan.ready.length > 0 || admission.waiting > 0) this.#handlers.onReady();
   }
 
@@ -144,8 +148,9 @@ export class AdvanceRuns {
     });
   }
 
-  #finishRun(entry: Entry): void {
+  #finishRun(entry: Entry, plan: Plan): void {
     const { run } = entry;
+    this.#followEnd(run, plan);
     this.#memory.spans?.endRun(this.#queue.pendingOf(run), entry.row);
     this.#queue.pendingOf(run).waiters.push((result) => {
       if (result.kind !== 'moved' || this.#memory.entryOf(run) !== entry) return;
@@ -154,6 +159,28 @@ export class AdvanceRuns {
       this.startQueued(run.dagId);
       this.#memory.options.onRunFinished(run);
     });
+  }
+
+  /** What its DAG wants to be told at its end, and what it need not be told any more. */
+  #followEnd(run: RunSnapshot, { runEnd, now }: Plan): void {
+    if (runEnd === null) return;
+    this.requestCallbacks(run, callbacksOfRun(run, runEnd, { at: now, makeId: () => makeUuidV7(now) }));
+    if (runEnd.reason === 'success' && run.graph.dag.deadlines !== undefined) this.#queue.pendingOf(run).deadlinesMet.push({ run: run.id, at: run.endDate ?? now });
+  }
+
+  /** Callbacks go with the run's next commit, and are made as soon as they are written down. */
+  requestCallbacks(run: RunSnapshot, callbacks: readonly CallbackWrite[]): void {
+    if (callbacks.length === 0) return;
+    const pending = this.#queue.pendingOf(run);
+    pending.callbacks.push(...callbacks);
+    pending.waiters.push((result) => void (result.kind === 'moved' && this.#handlers.onCallbacks()));
+  }
+
+  /** The deadlines of a run that is new, written with its task instances. */
+  addDeadlines(run: RunSnapshot, deadlines: readonly DeadlineWrite[]): void {
+    const pending = this.#queue.pendingOf(run);
+    pending.deadlines.push(...deadlines);
+    pending.waiters.push((result) => void (result.kind === 'moved' && this.#handlers.onCallbacks()));
   }
 
   /** The next run may go on before this one has ended. */

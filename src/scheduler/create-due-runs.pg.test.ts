@@ -60,6 +60,8 @@ describe('versions', () => {
 /** No timetable of a project is asked here. */
 const findNextRun: FindNextRun = ({ dag }, query) => Promise.resolve(nextRun(dag.timetable, query));
 
+const NO_ASSETS = { createAssetRuns: () => Promise.resolve(0), syncWatchers: () => Promise.resolve() };
+
 /** A schedule on a clock of its own. */
 function scheduleOf(database: Database, dag: Dag, more: { now: number; slots?: number; epoch?: number }) {
   const created: string[] = [];
@@ -67,7 +69,7 @@ function scheduleOf(database: Database, dag: Dag, more: { now: number; slots?: n
   const schedule = new Schedule({
     clock: { nowMs: () => now }, reporter: createReporter('error', () => undefined), slotsPerPass: more.slots ?? 100,
     listDue: (limit) => listDueDags(database.pool, limit), createDue: (due) => createDueRun(database.pool, more.epoch ?? 0, due), findNextDue: (after) => findNextDue(database.pool, after),
-    dagOf: () => Promise.resolve(buildGraph(dag).dag), findNextRun, onCreated: (run) => created.push(run),
+    dagOf: () => Promise.resolve(buildGraph(dag).dag), findNextRun, onCreated: (run) => created.push(run), ...NO_ASSETS,
   });
   return { schedule, created, moveTo: (ms: number) => void (now = ms) };
 }
@@ -137,7 +139,7 @@ describe('due runs', () => {
     await database.pool.query("update dags set next_run_after = '2026-01-01'");
     const schedule = new Schedule({
       clock: { nowMs: () => start }, reporter: createReporter('error', () => undefined), slotsPerPass: 1, listDue: (limit) => listDueDags(database.pool, limit),
-      createDue: () => assert.fail(), findNextDue: () => Promise.resolve(null), dagOf: () => Promise.resolve(null), findNextRun, onCreated: () => assert.fail(),
+      createDue: () => assert.fail(), findNextDue: () => Promise.resolve(null), dagOf: () => Promise.resolve(null), findNextRun, onCreated: () => assert.fail(), ...NO_ASSETS,
     });
     await schedule.poke();
     schedule.close();
@@ -178,7 +180,7 @@ describe('many DAGs', () => {
         await meanwhile();
         return due;
       },
-      createDue: (due) => createDueRun(database.pool, 0, due), findNextDue: (after) => findNextDue(database.pool, after), dagOf: () => Promise.resolve(buildGraph(dag).dag), findNextRun, onCreated: created.resolve,
+      createDue: (due) => createDueRun(database.pool, 0, due), findNextDue: (after) => findNextDue(database.pool, after), dagOf: () => Promise.resolve(buildGraph(dag).dag), findNextRun, onCreated: created.resolve, ...NO_ASSETS,
     });
     await schedule.poke();
     await created.promise;

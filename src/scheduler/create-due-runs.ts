@@ -1,6 +1,6 @@
 // The schedule: makes runs when they are due, driven by a timer at the next due date.
 import { LIMITS } from '#contract/config.ts';
-import type { RunUuid, VersionId } from '#contract/ids.ts';
+import { makeUuidV7, type RunUuid, type VersionId } from '#contract/ids.ts';
 import { makeRunId, type RunInfo } from '#core/timetable.ts';
 import type { Dag } from '#contract/dag.ts';
 import { callLater, type Clock, monotonicMs, msOf } from '#platform/clock.ts';
@@ -9,6 +9,7 @@ import { type DueDag, type DueResult, findPlan, planNext } from '#store/schedule
 import type { Database } from '#store/database.ts';
 import { findLastScheduled, type NextRun } from '#store/dag-versions.ts';
 import type { FindNextRun } from './ask-timetable.ts';
+import type { AssetPass } from './create-asset-runs.ts';
 import type { Graphs } from './graphs.ts';
 
 /** `slotsPerPass` bounds the runs made per DAG and pass. `listDue` names DAGs that may have a run now, of `only` when it is not null. `findNextDue` and `nowMs` are epoch milliseconds; `dagOf` is null when the version is gone. */
@@ -21,6 +22,10 @@ interface ScheduleOptions {
   readonly findNextDue: (afterMs: number) => Promise<number | null>;
   readonly dagOf: (version: VersionId) => Promise<Dag | null>;
   readonly findNextRun: FindNextRun;
+  /** Runs that assets trigger. */
+  readonly createAssetRuns: AssetPass;
+  /** Looks again for what all DAGs want to have watched. */
+  readonly syncWatchers: () => Promise<void>;
   readonly onCreated: (run: RunUuid) => void;
 }
 
@@ -50,7 +55,7 @@ export class Schedule {
     this.#callOff();
   }
 
-  /** Looks now: a DAG was registered or unpaused, or a run of it finished. */
+  /** Looks now: a DAG was registered or unpaused, or assets were updated. */
   poke(): Promise<void> {
     this.#all = true;
     return this.#look();
@@ -88,6 +93,8 @@ export class Schedule {
       const due = await this.#options.listDue(LIMITS.maxRunsPerPass, only);
       let made = 0;
       for (const dag of due) made += await this.#createRuns(dag);
+      made += await this.#options.createAssetRuns(only);
+      if (only === null) await this.#options.syncWatchers();
       if (made > 0 && due.length >= LIMITS.maxRunsPerPass) this.#all = this.#again = true;
       const next = await this.#options.findNextDue(clock.nowMs());
       this.#wakeIn(Math.min(next === null ? BACKSTOP_MS : next - clock.nowMs(), this.#allBy - monotonicMs()));
@@ -113,7 +120,7 @@ export class Schedule {
       const nowMs = this.#options.clock.nowMs();
       const after = await this.#findAfter({ id: due.versionId, dag }, { now: nowMs, last: lastOf(next) });
       if (after === 'unknown') return made;
-      const runId = makeRunId({ runType: 'scheduled', runAfter: next.runAfter, logicalDate: next.logicalDate, suffix: '' });
+      const runId = makeRunId({ runType: 'scheduled', runAfter: next.runAfter, logicalDate: next.logicalDate, suffix: suffixOf(next, nowMs) });
       const result = await this.#options.createDue({ dag: { ...due, next }, runId, after, nowMs });
       if (result.kind === 'stale') return made;
       if (result.kind === 'created') {
@@ -141,6 +148,12 @@ export class Schedule {
       return 'unknown';
     }
   }
+}
+
+/** What sets runs without logical date apart. Source: Airflow 3.2.1 `CronPartitionTimetable.generate_run_id`. */
+function suffixOf({ partitionKey }: NextRun, nowMs: number): string {
+  const own = makeUuidV7(nowMs).slice(-8);
+  return partitionKey === undefined ? own : `_${partitionKey}__${own}`;
 }
 
 function lastOf(run: NextRun): Pick<RunInfo, 'intervalStart' | 'intervalEnd' | 'runAfter'> {

@@ -20,6 +20,7 @@ import { EndingExecutions, type InstanceKey, keyOfCandidate } from './ending-exe
 import type { PendingRun } from './pending-run.ts';
 import { QueuedRuns } from './queued-runs.ts';
 import type { RecentValues } from './recent-values.ts';
+import type { ReadAverage } from './run-deadlines.ts';
 import { Spans } from './spans.ts';
 import { tokenFits } from './tokens.ts';
 import { WaitingTriggers } from './waiting-triggers.ts';
@@ -50,6 +51,10 @@ export interface RunEngineOptions {
   /** Where bytes of XComs go before their commit, and under which epoch; null: into the commit itself. */
   readonly values: { readonly store: ValueStore; readonly epoch: number } | null;
   readonly onRunFinished: (run: RunSnapshot) => void;
+  /** Events of assets were recorded: schedules may wait for them. */
+  readonly onAssetEvents: () => void;
+  /** How long a DAG's last runs took, for deadlines. */
+  readonly readAverage: ReadAverage;
   /** A run's row says something else about its DAG's pause switch than memory: one of them is old. */
   readonly onSwitchDiffers: (dagId: string) => void;
   /** Who wants to hear of ends for traces; null: nothing is made. */

@@ -4,7 +4,7 @@ import type { RunState } from '#contract/states.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import type { Origin, Plan } from '#core/plan.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
-import type { AssetEventWrite } from '#store/rare-parts.ts';
+import type { AssetEventWrite, CallbackWrite, DeadlinesMet, DeadlineWrite } from '#store/rare-parts.ts';
 import type { AttemptEvent, AttemptWrite, ExecutionEnd, ExecutionStart, MoveBatch, XComWrite } from '#store/task-attempts.ts';
 import { instanceState } from './snapshots.ts';
 
@@ -23,6 +23,9 @@ export interface PendingRun {
   readonly xcoms: XComWrite[];
   readonly purge: Instance[];
   readonly assetEvents: AssetEventWrite[];
+  readonly callbacks: CallbackWrite[];
+  readonly deadlines: DeadlineWrite[];
+  readonly deadlinesMet: DeadlinesMet[];
   /** Rows as they were at the first sending. */
   rows: Rows | null;
   /** Called first after the commit: jobs go out before anything else. */
@@ -35,7 +38,7 @@ export interface PendingRun {
 
 /** An empty one. */
 export function newPending(run: RunSnapshot): PendingRun {
-  return { run, changes: new Map(), runFrom: null, attempts: new Map(), started: [], ended: [], events: [], xcoms: [], purge: [], assetEvents: [], rows: null, launches: [], releases: [], waiters: [] };
+  return { run, changes: new Map(), runFrom: null, attempts: new Map(), started: [], ended: [], events: [], xcoms: [], purge: [], assetEvents: [], callbacks: [], deadlines: [], deadlinesMet: [], rows: null, launches: [], releases: [], waiters: [] };
 }
 
 /** Takes a plan's changes over: the first origin of an instance and its last content go into the commit. */
@@ -96,6 +99,9 @@ export function fillBatch(batch: MoveBatch, pending: PendingRun): void {
   batch.resumed.push(...rows.resumed);
   batch.dropped.push(...rows.dropped);
   batch.assetEvents.push(...pending.assetEvents);
+  batch.callbacks.push(...pending.callbacks);
+  batch.deadlines.push(...pending.deadlines);
+  batch.deadlinesMet.push(...pending.deadlinesMet);
 }
 
 type Rows = Pick<MoveBatch, 'runs' | 'newInstances' | 'instances' | 'purge' | 'waits' | 'resumed' | 'dropped'>;

@@ -15,6 +15,7 @@ import type { LaunchTasks } from './launch-tasks.ts';
 import type { PastRuns } from './past-runs.ts';
 import type { CommitResult } from './pending-run.ts';
 import { RecentValues } from './recent-values.ts';
+import { deadlinesOf } from './run-deadlines.ts';
 import { buildSnapshot } from './snapshots.ts';
 import { waitingTriggerOf } from './waiting-triggers.ts';
 
@@ -161,6 +162,8 @@ export class ReadRuns {
   async #adopt(rows: RunForPlanning, graph: Graph): Promise<void> {
     const run = buildSnapshot(graph, rows);
     run.pastBlocked = await this.#past.read(run);
+    const { readAverage } = this.#memory.options;
+    const deadlines = rows.instances.length > 0 ? [] : await deadlinesOf(graph.dag, rows.run, { nowMs: this.#memory.nowMs, readAverage });
     if (this.#memory.isClosed) return;
     this.#compareSwitch(run.dagId, rows.run.isPaused);
     const wanted = executionsOf(run);
@@ -176,6 +179,7 @@ export class ReadRuns {
     createInstances(plan);
     const wakeAt = run.state === 'running' ? this.#resume(entry, plan) : null;
     this.#advance.conclude(entry, plan);
+    if (deadlines.length > 0) this.#advance.addDeadlines(run, deadlines);
     if (wakeAt !== null) this.#advance.wakeAt(entry, wakeAt);
     // Its own place in the queue, or the one that it had and somebody else may have now.
     this.#advance.startQueued(run.dagId);

@@ -1,15 +1,17 @@
 // One term of deciding: events come in here and reach whoever reads, advances, launches or ends. None of them waits for another.
 import type { ExecutionReport, ExitedChild, ReportAnswer, ReportedError } from '#contract/attempt.ts';
-import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
+import type { ExecutionId, RunUuid, TriggerId, VersionId } from '#contract/ids.ts';
 import type { RunSnapshot } from '#core/run-snapshot.ts';
 import { monotonicMs } from '#platform/clock.ts';
 import type { Database } from '#store/database.ts';
 import type { LiveExecution } from '#store/executions.ts';
 import { AdvanceRuns } from './advance-runs.ts';
+import { AssetWatchers } from './asset-watchers.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { InstanceKey } from './ending-executions.ts';
 import { EngineMemory, type Live, type RunEngineOptions } from './engine-memory.ts';
 import { LaunchTasks } from './launch-tasks.ts';
+import { MakeCallbacks } from './make-callbacks.ts';
 import { PastRuns } from './past-runs.ts';
 import type { CommitResult } from './pending-run.ts';
 import { ReadRuns } from './read-runs.ts';
@@ -29,16 +31,23 @@ export class RunEngine {
   /** For executions that speak Airflow's API. */
   readonly calls: TaskCalls;
   readonly triggerEvents: TakeTriggerEvents;
+  /** Triggers that make events of assets. */
+  readonly watchers: AssetWatchers;
+  /** Of DAGs, of tasks whose process is gone, of missed deadlines. */
+  readonly callbacks: MakeCallbacks;
 
   constructor(options: RunEngineOptions, queue: CommitQueue, term: { readonly database: Database; readonly epoch: number }) {
     this.#memory = new EngineMemory(options);
-    this.#advance = new AdvanceRuns(this.#memory, queue, { onReady: () => this.#launch.launch(), onPastMoved: (run) => past.onMoved(run) });
+    this.#advance = new AdvanceRuns(this.#memory, queue, { onReady: () => this.#launch.launch(), onPastMoved: (run) => past.onMoved(run), onCallbacks: () => this.callbacks.poke() });
+    const { config, reporter, executor, folders, triggerToken } = options;
+    this.callbacks = new MakeCallbacks({ ...term, config, reporter, executor, logFile: folders.logFile, tokenOf: (id) => triggerToken(id as TriggerId) });
     const past = new PastRuns(this.#memory, this.#advance, (run) => void this.#reads.load(run));
     this.#launch = new LaunchTasks(this.#memory, queue, this.#advance);
     this.#reads = new ReadRuns(this.#memory, queue, { advance: this.#advance, launch: this.#launch, past });
     this.#reports = new TakeReports(this.#memory, queue, { advance: this.#advance, reads: this.#reads });
     this.triggerEvents = new TakeTriggerEvents(this.#memory, queue, { advance: this.#advance, reads: this.#reads });
-    this.calls = new TaskCalls(this.#memory, queue, { ...term, advance: this.#advance, reads: this.#reads, reports: this.#reports });
+    this.watchers = new AssetWatchers({ ...term, reporter, waiting: this.#memory.waiting, onEvents: options.onAssetEvents });
+    this.calls = new TaskCalls(this.#memory, queue, { ...term, advance: this.#advance, reads: this.#reads, reports: this.#reports, watchers: this.watchers });
   }
 
   /** Triggers that are waited for, and their hosts. */
@@ -51,19 +60,21 @@ export class RunEngine {
     return { runs: this.#memory.entries.size, executions: this.#memory.live.size, waiting: this.#memory.admission.waiting };
   }
 
-  /** Executions that are not closed, and those that were told to end and still run. */
+  /** Executions that are not closed, those that were told to end and still run, and callbacks that are being made. */
   get unfinished(): number {
-    return this.#memory.live.size + this.#memory.orphans.size + this.#memory.ending.count;
+    return this.#memory.live.size + this.#memory.orphans.size + this.#memory.ending.count + this.callbacks.count;
   }
 
   /** Nothing is started any more; everything else goes on. */
   holdStarts(): void {
     this.#memory.isHolding = true;
+    this.callbacks.close();
   }
 
   /** Ends this term: timers stop, waiting reports are refused by the queue. */
   close(): void {
     this.#memory.close();
+    this.callbacks.close();
   }
 
   /** True when the run is in memory or being read. */
@@ -176,6 +187,7 @@ export class RunEngine {
     this.#memory.isComplete = true;
     for (const dagId of [...this.#memory.dags.keys()]) this.#advance.startQueued(dagId);
     this.#launch.plan();
+    this.callbacks.poke();
     return this.#reports.completeTakeOver();
   }
 

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { AttemptService, ExecutionSpec } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import type { DrainEnd } from '#contract/events.ts';
-import type { ExecutionId, RunUuid } from '#contract/ids.ts';
+import type { Dag } from '#contract/dag.ts';
+import type { ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
 import type { PoolLimit } from '#core/admission.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { callEvery, isoOf, monotonicMs, settledWithin, sleep, untilAborted, wallMs } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import { isUnavailable, probeDatabase } from '#store/database.ts';
+import { averageRuntime } from '#store/deadlines.ts';
 import { findPastRun, findRunForPlanning, listUnfinishedRuns } from '#store/dag-runs.ts';
 import { listInstancesOf, listLiveExecutions, recordHeartbeats } from '#store/executions.ts';
 import { type Leadership, probeEpoch, probeLeadership, readEpoch } from '#store/leader.ts';
@@ -18,6 +20,8 @@ import { noteHost } from '#store/triggers.ts';
 import { AgentCalls } from './agent-calls.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { createFindNextRun, type FindNextRun } from './ask-timetable.ts';
+import { createAssetPass } from './create-asset-runs.ts';
+import { createPartitionPass } from './create-partition-runs.ts';
 import { planAnew, Schedule } from './create-due-runs.ts';
 import { drain, hasSuccessor, type Work } from './drain.ts';
 import { FollowNotices } from './follow-notices.ts';
@@ -208,23 +212,29 @@ export class Scheduler extends AgentCalls {
       readRun: (id, want) => findRunForPlanning(pool, id, want),
       readPrevious: (run) => (run.logicalDate === null ? Promise.resolve(null) : findPastRun(pool, { dagId: run.dagId, logicalDate: run.logicalDate, anyType: run.graph.dag.catchup !== true, taskIds: [...run.graph.pastSources] })),
       poolOf: (name) => this.#pools.get(name) ?? null,
+      readAverage: (dagId, maxRuns) => averageRuntime(pool, dagId, maxRuns),
       onSwitchDiffers: (dagId) => notices.lookAtDag(dagId),
       onSpan: this.options.onSpan ?? null,
       triggerToken: (id) => this.triggerToken(id),
+      onAssetEvents: () => void schedule.poke(),
       onHosted: (ids, pid) => this.#watch('note trigger host', noteHost(pool, ids, pid)),
       onRunFinished: (run) => {
         schedule.onRunFinished(run.dagId);
         this.options.onRunFinished?.({ id: run.id, dagId: run.dagId, runId: run.runId });
       },
     }, queue, { database, epoch: leadership.epoch });
+    const dagOf = async (version: VersionId): Promise<Dag | null> => (await this.#graphs.get(version))?.dag ?? null;
+    const onCreated = (run: RunUuid): void => void engine.loadRun(run);
+    const assets = { database, epoch: leadership.epoch, clock, reporter, executor, dagOf, onCreated };
+    const [assetPass, partitionPass] = [createAssetPass(assets), createPartitionPass(assets)];
     const schedule: Schedule = new Schedule({
       clock, reporter, slotsPerPass: config.LEOFLOW_CATCHUP_SLOTS,
       listDue: (limit, only) => (this.options.followsSchedules === false ? Promise.resolve([]) : listDueDags(pool, limit, only)),
       createDue: (due) => createDueRun(pool, leadership.epoch, due),
       findNextDue: (after) => (this.options.followsSchedules === false ? Promise.resolve(null) : findNextDue(pool, after)),
-      dagOf: async (version) => (await this.#graphs.get(version))?.dag ?? null,
-      findNextRun: this.#findNextRun,
-      onCreated: (run) => void engine.loadRun(run),
+      dagOf, findNextRun: this.#findNextRun, onCreated,
+      createAssetRuns: this.options.followsSchedules === false ? () => Promise.resolve(0) : async (only) => (await assetPass(only)) + (await partitionPass(only)),
+      syncWatchers: () => this.#syncWatchers(engine),
     });
     if (this.#isDraining) engine.holdStarts();
     const notices: FollowNotices = new FollowNotices({
@@ -232,6 +242,10 @@ export class Scheduler extends AgentCalls {
       planAnew: (dagId) => planAnew(database, { graphs: this.#graphs, epoch: leadership.epoch, dagId, findNextRun: this.#findNextRun }), onPools: (pools) => void (this.#pools = pools),
     });
     return { leadership, engine, schedule, queue, notices, end, complete: false, isPublished: false };
+  }
+
+  async #syncWatchers(engine: RunEngine): Promise<void> {
+    if (this.options.followsSchedules !== false) await engine.watchers.sync();
   }
 
   async #send(leadership: Leadership, batch: Parameters<typeof moveTask>[2], end: () => void): ReturnType<typeof moveTask> {
@@ -267,6 +281,8 @@ export class Scheduler extends AgentCalls {
     // The run of an open execution may be over: its reading says so, and stops what is left of it.
     const runs = [...new Set([...(await listUnfinishedRuns(database.pool)), ...live.map((one) => one.run)])];
     for (let at = 0; at < runs.length; at += 8) await Promise.all(runs.slice(at, at + 8).filter((run) => !engine.knows(run)).map((run) => engine.loadWholeRun(run)));
+    // What a host of a watcher tells from here on is known to be wanted.
+    await this.#syncWatchers(engine);
     term.complete = true;
     reporter.report({ event: 'leader.ready', epoch: leadership.epoch, runs: runs.length, ms: monotonicMs() - started });
     const gone: ExecutionId[] = [];

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import type { ExecutionReport, ExitedChild, ReportAnswer } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
-import type { ExecutionId } from '#contract/ids.ts';
+import { type ExecutionId, makeUuidV7 } from '#contract/ids.ts';
 import { recordOutcome } from '#core/plan-run.ts';
 import { executionStateOf, outcomeOf } from '#core/report-outcome.ts';
 import type { Instance } from '#core/run-snapshot.ts';
@@ -16,6 +16,7 @@ import { type CommitResult, recordMove } from './pending-run.ts';
 import { assetEventsOf } from './asset-events.ts';
 import { commitXComs, inlineXComs, isTrusted, type Placed, type PlacedXCom, placeXComs } from './place-xcoms.ts';
 import type { ReadRuns } from './read-runs.ts';
+import { callbacksOfTask } from './requested-callbacks.ts';
 import { ENDED_WITHOUT_REPORT } from './spans.ts';
 
 interface Ending { readonly cause: 'oom' | 'lost' | 'timeout' | 'user_error'; readonly message: string }
@@ -123,7 +124,9 @@ export class TakeReports {
     this.#memory.closeLive(executionId, pending);
     instance.renderedMapIndex = report.rendered_map_index ?? instance.renderedMapIndex;
     commitXComs(entry, pending, { instance, xcoms: placed?.xcoms ?? inlineXComs(report.xcoms ?? []) });
-    pending.assetEvents.push(...assetEventsOf(report, { run: entry.run, instance, at: plan.now }));
+    const assetEvents = assetEventsOf(report, { run: entry.run, instance, at: plan.now });
+    pending.assetEvents.push(...assetEvents);
+    if (assetEvents.length > 0) pending.waiters.push((result) => void (result.kind === 'moved' && this.#memory.options.onAssetEvents()));
     recordOutcome(plan, instance, { outcome: outcomeOf(report), limits: this.#memory.limits });
     const state = instance.state === 'scheduled' ? 'lost' : executionStateOf(report);
     this.#memory.spans?.endExecution(pending, instance, { open: live.open, id: executionId, state, report });
@@ -136,11 +139,19 @@ export class TakeReports {
       from: instance.state, at: plan.now, error: report.error === undefined ? null : JSON.stringify(report.error),
       renderedFields: report.rendered_fields === undefined ? null : JSON.stringify(report.rendered_fields),
     });
-    if (report.log_gap !== undefined) this.#noteLogGap(entry, instance, { executionId, ...report.log_gap });
+    this.#takeRest(entry, instance, { report, at: plan.now });
     if (placed !== null) pending.waiters.push((result) => void (result.kind === 'moved' && this.#confirm(placed.xcoms)));
     const done = new Promise<CommitResult>((resolve) => pending.waiters.push(resolve));
     this.#advance.conclude(entry, plan);
     return done;
+  }
+
+  /** What few reports bring. */
+  #takeRest(entry: Entry, instance: Instance, { report, at }: { readonly report: ExecutionReport; readonly at: number }): void {
+    const { run } = entry;
+    const message = report.error?.message ?? null;
+    if (report.without_callbacks === true) this.#advance.requestCallbacks(run, callbacksOfTask(run, instance, { at, message, makeId: () => makeUuidV7(at), withEmail: true }));
+    if (report.log_gap !== undefined) this.#noteLogGap(entry, instance, { executionId: report.execution_id, ...report.log_gap });
   }
 
   /** Lost log lines are never silent: the history of the instance says how many and why. */
@@ -243,7 +254,7 @@ export class TakeReports {
 
   #failureOf(executionId: ExecutionId, { cause, message }: Ending): ExecutionReport {
     const at = new Date(this.#memory.nowMs).toISOString();
-    return { execution_id: executionId, outcome: 'failed', cause, error: { type: ENDED_WITHOUT_REPORT, message }, started_at: at, ended_at: at };
+    return { execution_id: executionId, outcome: 'failed', cause, without_callbacks: true, error: { type: ENDED_WITHOUT_REPORT, message }, started_at: at, ended_at: at };
   }
 
   /** A take-over is complete: every unfinished run was read, and who is still unknown is closed. */

@@ -2,7 +2,7 @@
 import type { ReportedXCom } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import type { TriggerEvent, TriggerEventAnswer } from '#contract/execution-api.ts';
-import type { TriggerId } from '#contract/ids.ts';
+import { makeUuidV7, type TriggerId } from '#contract/ids.ts';
 import { callAfter, resume } from '#core/deferral.ts';
 import { type Outcome, recordOutcome } from '#core/plan-run.ts';
 import type { Instance, TriggerWait } from '#core/run-snapshot.ts';
@@ -14,6 +14,7 @@ import type { EngineMemory, Entry } from './engine-memory.ts';
 import type { CommitResult } from './pending-run.ts';
 import { commitXComs, inlineXComs, isTrusted, type Placed, placeXComs } from './place-xcoms.ts';
 import type { ReadRuns } from './read-runs.ts';
+import { callbacksOfTask } from './requested-callbacks.ts';
 import type { WaitingTrigger } from './waiting-triggers.ts';
 
 type Ended = Extract<TriggerEvent, { kind: 'ended' }>;
@@ -129,6 +130,7 @@ export class TakeTriggerEvents {
       const xcoms = placed?.xcoms ?? inlineXComs(reportedXComs(event));
       commitXComs(entry, pending, { instance, xcoms });
       recordOutcome(plan, instance, { outcome: outcomeOf(event), limits: this.#memory.limits });
+      this.#advance.requestCallbacks(entry.run, callbacksOfTask(entry.run, instance, { at: plan.now, makeId: () => makeUuidV7(plan.now), message: instance.reason, withEmail: false }));
       pending.waiters.push((result) => {
         const locations = xcoms.flatMap(({ location }) => location ?? []);
         if (result.kind === 'moved' && locations.length > 0) this.#memory.options.values?.store.confirmValues(locations).catch(() => undefined);

@@ -189,7 +189,8 @@ describe('what it changes', () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { start_trigger: { classpath: 'm.S', kwargs: '{}', next_method: 'n', next_kwargs: '{}' } })])]);
     const run = await engine.trigger('d');
     await engine.untilInstance(run, 'a', 'deferred');
-    const { create: [order = assert.fail()] } = await engine.scheduler.watchTriggers({ fork_server: engine.versions.get('d') ?? '', pid: 1, running: [] }, new AbortController().signal);
+    const { create } = await engine.scheduler.watchTriggers({ fork_server: engine.versions.get('d') ?? '', pid: 1, running: [] }, new AbortController().signal);
+    const order = create.find((one) => 'task_id' in one) ?? assert.fail();
     const caller = await engine.scheduler.identify(`${order.id}.${order.token}`);
     assert.deepEqual([caller.kind, caller.taskId, caller.attemptId, caller.isOpen], ['trigger', 'a', order.attempt_id, true]);
     await engine.scheduler.pushXCom(caller, xcom('k', 1));

@@ -1,17 +1,20 @@
 // What the leader does for executions that speak Airflow's Task Execution API, besides taking their reports.
 import { AppError } from '#contract/errors.ts';
 import type { ExecutionReport, ReportAnswer, SkipDecision } from '#contract/attempt.ts';
+import type { Dag } from '#contract/dag.ts';
 import type { BeginRefusal, BegunExecution, ExecutionService, HeartbeatAnswer, PushedXCom, SkippedTask, TaskCaller, TaskProcess } from '#contract/execution-api.ts';
 import { type ExecutionId, isUuid, type TriggerId } from '#contract/ids.ts';
 import { finish, type Plan, touch } from '#core/plan.ts';
 import { isRetryEligible } from '#core/retry.ts';
 import { forgetLength, type Instance } from '#core/run-snapshot.ts';
 import { monotonicMs } from '#platform/clock.ts';
+import { findCallbackCaller } from '#store/callbacks.ts';
 import type { Database } from '#store/database.ts';
 import { recordLateReport } from '#store/executions.ts';
 import { deletePushedXCom, pushXCom, type PushResult } from '#store/pushed-xcoms.ts';
 import { beginExecution, findKnownExecution, findStanding, setRenderedFields, type Standing } from '#store/task-calls.ts';
 import type { AdvanceRuns } from './advance-runs.ts';
+import type { AssetWatchers } from './asset-watchers.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { EngineMemory, Entry, Live } from './engine-memory.ts';
 import type { CommitResult } from './pending-run.ts';
@@ -39,8 +42,9 @@ export class TaskCalls implements ExecutionService {
   readonly #advance: AdvanceRuns;
   readonly #reads: ReadRuns;
   readonly #reports: TakeReports;
+  readonly #watchers: AssetWatchers;
 
-  constructor(memory: EngineMemory, queue: CommitQueue, parts: { database: Database; epoch: number; advance: AdvanceRuns; reads: ReadRuns; reports: TakeReports }) {
+  constructor(memory: EngineMemory, queue: CommitQueue, parts: { database: Database; epoch: number; advance: AdvanceRuns; reads: ReadRuns; reports: TakeReports; watchers: AssetWatchers }) {
     this.#memory = memory;
     this.#queue = queue;
     this.#database = parts.database;
@@ -48,6 +52,7 @@ export class TaskCalls implements ExecutionService {
     this.#advance = parts.advance;
     this.#reads = parts.reads;
     this.#reports = parts.reports;
+    this.#watchers = parts.watchers;
   }
 
   async identify(bearer: string): Promise<TaskCaller> {
@@ -74,11 +79,28 @@ export class TaskCalls implements ExecutionService {
 
   async #formerCaller(id: ExecutionId, token: string): Promise<TaskCaller> {
     const known = await findKnownExecution(this.#database.pool, id);
-    if (known === null || !tokenFits(token, known.tokenHash)) throw unknown();
+    if (known === null) return this.#callerWithoutTask(id, token);
+    if (!tokenFits(token, known.tokenHash)) throw unknown();
     const { tokenHash: _, endedMsAgo, ...caller } = known;
     if (endedMsAgo === null) throw new AppError('not_leading', 'the run of this execution is not in memory yet');
     if (endedMsAgo > AFTERWARDS_MS) throw unknown();
     return { ...caller, kind: 'execution', isOpen: false };
+  }
+
+  /** It has the rights of its DAG while it is made. */
+  async #callerWithoutTask(id: string, token: string): Promise<TaskCaller> {
+    const watcher = this.#watchers.callerOf(id as TriggerId);
+    const caller = watcher ?? (await findCallbackCaller(this.#database.pool, id));
+    if (caller === null || !tokenFits(token, hashOf(await this.#memory.options.triggerToken(id as TriggerId)))) throw unknown();
+    return { ...caller, kind: 'callback', isOpen: true };
+  }
+
+  /** A callback that is made under our own runtime, with its DAG. Throws `unauthenticated`. */
+  async findCallback(id: string, token: string): Promise<{ readonly caller: TaskCaller; readonly dag: Dag }> {
+    const caller = await this.#callerWithoutTask(id, token);
+    const graph = await this.#memory.options.graphOf(caller.versionId);
+    if (graph === null) throw unknown();
+    return { caller, dag: graph.dag };
   }
 
   async #liveOf({ kind, executionId }: TaskCaller): Promise<Live | null> {

@@ -1,7 +1,7 @@
 // Triggers that tasks wait for, as far as that is written down, and what their hosts are told to run.
 import { LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
-import type { TriggerOrder, TriggerOrders, TriggerWatch } from '#contract/execution-api.ts';
+import type { TriggerOrder, TriggerOrders, TriggerWatch, WatchOrder } from '#contract/execution-api.ts';
 import type { ExecutionId, RunUuid, TriggerId, VersionId } from '#contract/ids.ts';
 import { partsOf } from '#core/parts-of.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
@@ -20,7 +20,10 @@ export interface WaitingTrigger {
 /** What a host said last. */
 interface Host { readonly pid: number; readonly heardMs: number; readonly running: ReadonlySet<TriggerId> }
 
-interface Version { readonly waiting: Map<TriggerId, WaitingTrigger>; readonly watchers: Set<() => void>; stopLinger: (() => void) | null }
+/** What a host is to run. */
+type Order = Omit<TriggerOrder, 'token'> | Omit<WatchOrder, 'token'>;
+
+interface Version { readonly orders: Map<TriggerId, Order>; readonly watchers: Set<() => void>; stopLinger: (() => void) | null }
 
 /** A host that asks is answered at the latest after this time. */
 const WATCH_MS = 20_000;
@@ -36,6 +39,8 @@ export class WaitingTriggers {
   readonly #onHosted: (ids: readonly TriggerId[], pid: number) => void;
   readonly #byId = new Map<TriggerId, WaitingTrigger>();
   readonly #byRun = new Map<RunUuid, Set<TriggerId>>();
+  /** Triggers that no task waits for, with their versions. */
+  readonly #watchers = new Map<TriggerId, VersionId>();
   readonly #versions = new Map<VersionId, Version>();
   readonly #hosts = new Map<VersionId, Host>();
   #isClosed = false;
@@ -56,11 +61,35 @@ export class WaitingTriggers {
     this.remove(trigger.id);
     this.#byId.set(trigger.id, trigger);
     this.#byRun.set(trigger.run, (this.#byRun.get(trigger.run) ?? new Set()).add(trigger.id));
-    const version = this.#versionOf(trigger.versionId);
-    if (version.waiting.size === 0) this.#executor.hostTriggers(trigger.versionId, true);
+    this.#place(trigger.versionId, trigger.order);
+  }
+
+  /** From here on a host of this version runs it, until it is removed. */
+  addWatcher(versionId: VersionId, order: Omit<WatchOrder, 'token'>): void {
+    this.removeWatcher(order.id);
+    this.#watchers.set(order.id, versionId);
+    this.#place(versionId, order);
+  }
+
+  removeWatcher(id: TriggerId): void {
+    const versionId = this.#watchers.get(id);
+    this.#watchers.delete(id);
+    if (versionId !== undefined) this.#displace(versionId, id);
+  }
+
+  #place(versionId: VersionId, order: Order): void {
+    const version = this.#versionOf(versionId);
+    if (version.orders.size === 0) this.#executor.hostTriggers(versionId, true);
     version.stopLinger?.();
     version.stopLinger = null;
-    version.waiting.set(trigger.id, trigger);
+    version.orders.set(order.id, order);
+    wake(version);
+  }
+
+  #displace(versionId: VersionId, id: TriggerId): void {
+    const version = this.#versionOf(versionId);
+    version.orders.delete(id);
+    if (version.orders.size === 0) version.stopLinger = callLater(LINGER_MS, () => this.#forget(versionId));
     wake(version);
   }
 
@@ -72,10 +101,7 @@ export class WaitingTriggers {
     const ofRun = this.#byRun.get(trigger.run);
     ofRun?.delete(id);
     if (ofRun?.size === 0) this.#byRun.delete(trigger.run);
-    const version = this.#versionOf(trigger.versionId);
-    version.waiting.delete(id);
-    if (version.waiting.size === 0) version.stopLinger = callLater(LINGER_MS, () => this.#forget(trigger.versionId));
-    wake(version);
+    this.#displace(trigger.versionId, id);
   }
 
   /** A run was read: of what it waited for only this is left. */
@@ -128,19 +154,19 @@ export class WaitingTriggers {
   #versionOf(id: VersionId): Version {
     const found = this.#versions.get(id);
     if (found !== undefined) return found;
-    const made = { waiting: new Map(), watchers: new Set<() => void>(), stopLinger: null };
+    const made = { orders: new Map<TriggerId, Order>(), watchers: new Set<() => void>(), stopLinger: null };
     this.#versions.set(id, made);
     return made;
   }
 
   async #ordersFor(versionId: VersionId, running: ReadonlySet<TriggerId>): Promise<TriggerOrders> {
-    const { waiting, stopLinger } = this.#versionOf(versionId);
-    const cancel = [...running].filter((id) => !waiting.has(id));
-    const missing = [...waiting.values()].filter(({ id }) => !running.has(id)).map(({ order }) => order);
-    const bytesOf = ({ kwargs }: Omit<TriggerOrder, 'token'>): number => kwargs.length;
+    const { orders, stopLinger } = this.#versionOf(versionId);
+    const cancel = [...running].filter((id) => !orders.has(id));
+    const missing = [...orders.values()].filter(({ id }) => !running.has(id));
+    const bytesOf = ({ kwargs }: Order): number => kwargs.length;
     const [first = []] = partsOf(missing, { maxItems: LIMITS.maxTriggerOrders, maxBytes: LIMITS.maxTriggerOrderBytes, bytesOf });
     const create = await Promise.all(first.map(async (order) => ({ ...order, token: await this.#tokenOf(order.id) })));
-    return { create, cancel, stop: waiting.size === 0 && stopLinger === null };
+    return { create, cancel, stop: orders.size === 0 && stopLinger === null };
   }
 
   #untilChanged(version: Version, ms: number, gone: AbortSignal): Promise<void> {

@@ -4,7 +4,7 @@ import { LIMITS } from '#contract/config.ts';
 import type { Database } from './database.ts';
 import { type Condition, TENANT } from './list-query.ts';
 
-/** An asset by what makes it this one; a name or a URI alone names the oldest that has it. */
+/** An asset by what makes it this one; a name or a URI alone names the active one that has it. */
 export type AssetNames = { readonly name: string; readonly uri: string } | { readonly name: string } | { readonly uri: string };
 
 /** An asset. `extra` is JSON text. */
@@ -14,19 +14,19 @@ function conditionsOf(names: AssetNames): Condition[] {
   return [...('name' in names ? [sql<SqlBool>`a.name = ${names.name}`] : []), ...('uri' in names ? [sql<SqlBool>`a.uri = ${names.uri}`] : [])];
 }
 
-/** An asset; null when there is none. */
+/** An active asset; null when there is none. */
 export async function findAsset(database: Database, names: AssetNames): Promise<AssetRow | null> {
   const row = await database.kysely.selectFrom('assets as a').select(['a.id', 'a.name', 'a.uri', 'a.asset_group', sql<string>`a.extra::text`.as('extra')])
-    .where('a.tenant', '=', TENANT).where((eb) => eb.and(conditionsOf(names))).orderBy('a.id').limit(1).executeTakeFirst();
+    .where('a.tenant', '=', TENANT).where('a.active', '=', true).where((eb) => eb.and(conditionsOf(names))).limit(1).executeTakeFirst();
   return row === undefined ? null : { id: row.id, name: row.name, uri: row.uri, group: row.asset_group, extra: row.extra };
 }
 
-/** Of some assets those that an older asset stands in the way of: it has the same name with another URI, or the other way round. */
+/** Of some assets those that are not active because another one is that has the same name or the same URI. */
 export async function listConflicting(database: Database, assets: readonly { readonly name: string; readonly uri: string }[]): Promise<readonly { readonly name: string; readonly uri: string }[]> {
   const { rows } = await sql<{ name: string; uri: string }>`/* store/asset-reads.listConflicting */
     select x.name, x.uri from json_to_recordset(${JSON.stringify(assets)}::json) as x(name text, uri text)
-    where exists (select 1 from assets o where o.tenant = ${TENANT} and (o.name = x.name) <> (o.uri = x.uri)
-      and not exists (select 1 from assets own where own.tenant = o.tenant and own.name = x.name and own.uri = x.uri and own.id < o.id))
+    where exists (select 1 from assets o where o.tenant = ${TENANT} and o.active and (o.name = x.name) <> (o.uri = x.uri))
+      and not exists (select 1 from assets own where own.tenant = ${TENANT} and own.active and own.name = x.name and own.uri = x.uri)
     order by x.name, x.uri limit ${LIMITS.maxDagTasks}`.execute(database.kysely);
   return rows;
 }

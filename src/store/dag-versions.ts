@@ -5,6 +5,7 @@ import type { Dag } from '#contract/dag.ts';
 import { makeUuidV7, type VersionId } from '#contract/ids.ts';
 import { contentHash } from '#core/digest.ts';
 import { isoOf } from '#platform/clock.ts';
+import { forgetAssetsOf, registerAssets } from './asset-registration.ts';
 import { type Database, translateDatabaseError } from './database.ts';
 
 /** A file of a version. Stored once per content, whichever versions hold it. */
@@ -33,6 +34,7 @@ export interface NextRun {
   readonly intervalStart: number | null;
   readonly intervalEnd: number | null;
   readonly runAfter: number;
+  readonly partitionKey?: string;
 }
 
 /** Outcome of a registration; `number` counts versions of the DAG from 1. */
@@ -73,6 +75,7 @@ export async function registerVersion(database: Database, registration: Registra
         select id, number, false from dag_versions where tenant = 'default' and dag_id = ${dag.dag_id} and hash = ${hash} limit 1`.execute(trx);
       const version = rows[0];
       if (version === undefined) throw new Error('a version was neither made nor found');
+      await registerAssets(trx, dag, database.clock.nowMs());
       await setCurrent(trx, { dagId: dag.dag_id, versionId: version.id, next: registration.next, changed: before.version_id !== version.id });
       return { versionId: version.id, number: version.number, created: version.created, changed: before.version_id !== version.id };
     });
@@ -106,7 +109,8 @@ async function setCurrent(trx: Executor, current: { dagId: string; versionId: Ve
       next_logical_date = case when ${current.changed} then ${iso(next?.logicalDate)}::timestamptz else next_logical_date end,
       next_interval_start = case when ${current.changed} then ${iso(next?.intervalStart)}::timestamptz else next_interval_start end,
       next_interval_end = case when ${current.changed} then ${iso(next?.intervalEnd)}::timestamptz else next_interval_end end,
-      next_run_after = case when ${current.changed} then ${iso(next?.runAfter)}::timestamptz else next_run_after end
+      next_run_after = case when ${current.changed} then ${iso(next?.runAfter)}::timestamptz else next_run_after end,
+      next_partition_key = case when ${current.changed} then ${next?.partitionKey ?? null} else next_partition_key end
     where tenant = 'default' and dag_id = ${current.dagId}`.execute(trx);
   await sql`/* store/dag-versions.tell */ select pg_notify('leoflow_dag', ${current.dagId})`.execute(trx);
 }
@@ -144,5 +148,8 @@ export async function findLastScheduled(database: Database, dagId: string): Prom
 /** DAGs whose file is gone: no new runs, hidden from lists; what runs goes on and history stays. */
 export async function markStale(database: Database, dagIds: readonly string[]): Promise<void> {
   if (dagIds.length === 0) return;
-  await database.kysely.updateTable('dags').set({ is_stale: true }).where('tenant', '=', 'default').where('dag_id', 'in', [...dagIds]).execute();
+  await database.kysely.transaction().execute(async (trx) => {
+    await trx.updateTable('dags').set({ is_stale: true }).where('tenant', '=', 'default').where('dag_id', 'in', [...dagIds]).execute();
+    await forgetAssetsOf(trx, dagIds);
+  });
 }

@@ -1,6 +1,7 @@
 // The table dags: lists, one DAG, pausing and deleting. Registration is in dag-versions.ts.
 import { sql, type SqlBool } from 'kysely';
 import type { RunState } from '#contract/states.ts';
+import { forgetAssetsOf } from './asset-registration.ts';
 import { type Database, translateDatabaseError } from './database.ts';
 import { cappedLimit, type Column, type Condition, inRange, isAnyOf, isEqual, isLike, type Listed, type OrderKeys, orderTerms, type Page, type Range, TENANT } from './list-query.ts';
 import { BELOW_RUN } from './run-deletion.ts';
@@ -153,6 +154,7 @@ export async function deleteDag(database: Database, dagId: string): Promise<Dele
         await sql`/* store/dags.deleteBelow */ delete from ${sql.table(table)} where run in ${runs}`.execute(trx);
       }
       await trx.deleteFrom('dag_runs').where('tenant', '=', TENANT).where('dag_id', '=', dagId).execute();
+      await forgetAssetsOf(trx, [dagId]);
       await trx.updateTable('dags').set({ version_id: null }).where('tenant', '=', TENANT).where('dag_id', '=', dagId).execute();
       await trx.deleteFrom('dag_versions').where('tenant', '=', TENANT).where('dag_id', '=', dagId).execute();
       await trx.deleteFrom('dags').where('tenant', '=', TENANT).where('dag_id', '=', dagId).execute();

@@ -17,6 +17,9 @@ export interface TaskRun {
   readonly runAfter: Date;
   readonly startDate: Date | null;
   readonly endDate: Date | null;
+  readonly queuedAt: Date | null;
+  readonly lastDecision: Date | null;
+  readonly triggeredBy: string | null;
   readonly clearNumber: number;
   /** JSON text. */
   readonly conf: string;
@@ -71,7 +74,7 @@ export async function countTaskRuns(database: Database, runs: RunsOfDag, states:
 function selectRuns(database: Database) {
   return database.kysely.selectFrom('dag_runs as r').select([
     'r.id', 'r.dag_id', 'r.run_id', 'r.run_type', 'r.state', 'r.logical_date', 'r.data_interval_start', 'r.data_interval_end', 'r.run_after', 'r.start_date', 'r.end_date', 'r.clear_number',
-    'r.triggering_user', 'r.partition_key', 'r.note', sql<string>`r.conf::text`.as('conf'),
+    'r.triggering_user', 'r.triggered_by', 'r.queued_at', 'r.last_decision', 'r.partition_key', 'r.note', sql<string>`r.conf::text`.as('conf'),
   ]).where('r.tenant', '=', TENANT);
 }
 
@@ -80,7 +83,7 @@ type RawRun = Awaited<ReturnType<ReturnType<typeof selectRuns>['executeTakeFirst
 function fromRow(row: RawRun): TaskRun {
   return {
     id: row.id, dagId: row.dag_id, runId: row.run_id, runType: row.run_type as RunType, state: row.state as RunState, logicalDate: row.logical_date, intervalStart: row.data_interval_start,
-    intervalEnd: row.data_interval_end, runAfter: row.run_after, startDate: row.start_date, endDate: row.end_date, clearNumber: row.clear_number, conf: row.conf, user: row.triggering_user,
+    intervalEnd: row.data_interval_end, runAfter: row.run_after, startDate: row.start_date, endDate: row.end_date, clearNumber: row.clear_number, queuedAt: row.queued_at, lastDecision: row.last_decision, triggeredBy: row.triggered_by, conf: row.conf, user: row.triggering_user,
     partitionKey: row.partition_key, note: row.note,
   };
 }

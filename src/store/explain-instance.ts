@@ -1,6 +1,7 @@
 // Why a task instance is where it is, in sentences for `tasks explain`; of a mapped task a summary of its instances.
 import type { TaskState } from '#contract/states.ts';
 import { isoOf } from '#platform/clock.ts';
+import { listCallbacksOf } from './callbacks.ts';
 import type { Database } from './database.ts';
 import { type Blocker, findBlockers, findRunSnapshot } from './instance-blockers.ts';
 import { findInstanceRow, type InstanceKey, type InstanceListRow } from './task-instances.ts';
@@ -41,7 +42,16 @@ async function explainEnded(database: Database, row: InstanceListRow): Promise<s
     .orderBy('id', 'desc').limit(1).executeTakeFirst();
   const cause = last?.cause ?? null;
   const known = [await findCulprits(database, row), row.reason, cause === null ? null : `cause: ${cause}`, last?.detail ?? null].flatMap((reason) => (reason === null || reason === '' ? [] : [reason]));
-  return known.length > 0 ? [...new Set(known)] : [`the task ended as ${row.state ?? 'none'}`];
+  return [...(known.length > 0 ? [...new Set(known)] : [`the task ended as ${row.state ?? 'none'}`]), ...(await tellCallbacks(database, row))];
+}
+
+/** What became of callbacks that the server was to have made. */
+async function tellCallbacks(database: Database, row: InstanceListRow): Promise<string[]> {
+  const words = { pending: 'is about to be made', begun: 'is being made', done: 'was made', failed: 'failed' };
+  return (await listCallbacksOf(database.pool, row)).map(({ kind, state, attempts, error }) => {
+    const what = kind === 'dag' ? 'the callback of its DAG' : kind === 'email' ? 'the e-mail about it' : 'its callback';
+    return `${what} ${words[state]}${attempts > 1 ? ` (attempt ${attempts})` : ''}${error === null ? '' : `: ${error}`}`;
+  });
 }
 
 /** `upstream_failed: X failed`, for one that its trigger rule ended; null for others. */

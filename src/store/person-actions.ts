@@ -6,6 +6,7 @@ import { AppError } from '#contract/errors.ts';
 import { isFinished, type RunState, type TaskState } from '#contract/states.ts';
 import { type Database, isCoded, translateDatabaseError } from './database.ts';
 import { readSpecsOn } from './dag-specs.ts';
+import { moveQueuedDeadlines } from './deadlines.ts';
 import { addVersionSwitch } from './person-version-switch.ts';
 import { emptyBatch, type InstanceState, type MoveBatch, moveTask } from './task-attempts.ts';
 import { dropWaits, MAY_WAIT } from './triggers.ts';
@@ -111,6 +112,7 @@ async function applyOnce(database: Database, client: pg.PoolClient, action: Pers
   const ended = [...action.clear, ...action.mark, ...ends.marks].filter((ref) => MAY_WAIT.has(scene.instances.get(keyOf(ref))?.state ?? ''));
   if (ended.length > 0) await dropWaits(client, ended);
   await client.query(AFTER, [[...scene.runs.values()].map((run) => run.id), [...scene.runs.values()].map((run) => run.epoch), action.resetRuns ? [...touched] : [], queuedRuns(scene)]);
+  if (action.resetRuns) await moveQueuedDeadlines(client, [...touched, ...queuedRuns(scene)]);
   await client.query('/* store/person-actions.tell */ select pg_notify(\'leoflow_run\', id::text) from unnest($1::uuid[]) as id', [[...scene.runs.keys()]]);
   return { kind: 'done' };
 }

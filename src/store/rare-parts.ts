@@ -67,6 +67,21 @@ export interface DeadlinesMet {
   readonly at: number;
 }
 
+/**
+ * Queues the events `ae` of the assets `an` for every DAG whose schedule refers to them and that is not paused; those of a partition for DAGs that
+ * are scheduled by partitions, all others for all others. Source: Airflow 3.2.1 `AssetManager.register_asset_change`.
+ */
+export const QUEUE_EVENTS = `/* store/rare-parts.queueEvents */
+  insert into queued_asset_events (dag_id, asset_id, event_id, at)
+  select d.dag_id, ae.asset_id, ae.id, ae.at from ae join an on an.id = ae.asset_id cross join lateral (
+    select r.dag_id, r.partitioned from dag_asset_references r where r.asset_id = ae.asset_id
+    union select r.dag_id, r.partitioned from dag_asset_references r where r.tenant = 'default' and r.kind = 'alias' and r.name = any(ae.aliases)
+    union select r.dag_id, r.partitioned from dag_asset_references r where r.tenant = 'default' and r.kind = 'name' and r.name = an.name
+    union select r.dag_id, r.partitioned from dag_asset_references r where r.tenant = 'default' and r.kind = 'uri' and r.uri = an.uri
+  ) r join dags d on d.tenant = 'default' and d.dag_id = r.dag_id and not d.is_paused and not d.is_stale
+  where r.partitioned = (ae.partition_key is not null)
+  on conflict do nothing`;
+
 /** As the parts of `task-attempts.ts`, which puts them together. */
 export const RARE_PARTS = {
   wb: `/* store/rare-parts.moveTask */
@@ -100,7 +115,8 @@ export const RARE_PARTS = {
   select an.id, x.extra, x.aliases, d.dag_id, d.run_id, x.task_id, x.map_index, x.try_number, d.partition_key, to_timestamp(x.at / 1000)
   from json_to_recordset(@assetEvents) as x(name text, uri text, extra json, aliases text[], run uuid, task_id text, map_index int, try_number int, at float8)
   join an on an.name = x.name and an.uri = x.uri join dag_runs d on d.id = x.run
-  returning 1`,
+  returning id, asset_id, aliases, partition_key, at`,
+  aq: QUEUE_EVENTS,
   cb: `/* store/rare-parts.moveTask */
   insert into callbacks (id, run, version_id, kind, task_id, map_index, attempt_id, execution_id, try_number, max_tries, request, due_at, created_at)
   select x.id, x.run, x.version_id, x.kind, x.task_id, x.map_index, x.attempt_id, x.execution_id, x.try_number, x.max_tries, x.request, clock_timestamp(), to_timestamp(x.at / 1000)

@@ -18,7 +18,7 @@ export interface DueDag {
 
 // DAGs at their max_active_runs are always the ones that are due for longest: were they not left out here, 500 of them would hide all others.
 const LIST_DUE = `/* store/schedule.listDue */
-select d.dag_id, d.version_id, d.next_logical_date, d.next_interval_start, d.next_interval_end, d.next_run_after, d.max_active_runs, own.active
+select d.dag_id, d.version_id, d.next_logical_date, d.next_interval_start, d.next_interval_end, d.next_run_after, d.next_partition_key, d.max_active_runs, own.active
 from dags d cross join lateral (
   select count(*)::int as active from (select 1 from dag_runs r where r.tenant = d.tenant and r.dag_id = d.dag_id and not r.finished and r.run_type <> 'backfill' limit d.max_active_runs) unfinished
 ) own
@@ -32,7 +32,9 @@ export async function listDueDags(client: Query, limit: number, only: readonly s
   const ms = (date: unknown): number | null => (date instanceof Date ? date.getTime() : null);
   return (rows as Record<string, unknown>[]).map((row) => ({
     dagId: String(row['dag_id']), versionId: String(row['version_id']) as VersionId, activeRuns: Number(row['active']), maxActiveRuns: Number(row['max_active_runs']),
-    next: { logicalDate: ms(row['next_logical_date']), intervalStart: ms(row['next_interval_start']), intervalEnd: ms(row['next_interval_end']), runAfter: ms(row['next_run_after']) ?? 0 },
+    next: {
+      ...(typeof row['next_partition_key'] === 'string' ? { partitionKey: row['next_partition_key'] } : {}), logicalDate: ms(row['next_logical_date']), intervalStart: ms(row['next_interval_start']), intervalEnd: ms(row['next_interval_end']), runAfter: ms(row['next_run_after']) ?? 0,
+    },
   }));
 }
 
@@ -40,11 +42,11 @@ export async function listDueDags(client: Query, limit: number, only: readonly s
 const CREATE_DUE = `/* store/schedule.createDueRun */
 with fence as (select 1 from leader where epoch = $1 for share),
 moved as (
-  update dags d set next_logical_date = $4, next_interval_start = $5, next_interval_end = $6, next_run_after = $7 from fence
+  update dags d set next_logical_date = $4, next_interval_start = $5, next_interval_end = $6, next_run_after = $7, next_partition_key = $13 from fence
   where d.tenant = 'default' and d.dag_id = $2 and d.next_run_after = $3 and not d.is_paused returning d.version_id
 ), made as (
-  insert into dag_runs (id, dag_id, run_id, run_type, state, version_id, logical_date, data_interval_start, data_interval_end, run_after, triggered_by)
-  select $8, $2, $9, 'scheduled', 'queued', moved.version_id, $10, $11, $12, $3, 'timetable' from moved
+  insert into dag_runs (id, dag_id, run_id, run_type, state, version_id, logical_date, data_interval_start, data_interval_end, run_after, partition_key, triggered_by)
+  select $8, $2, $9, 'scheduled', 'queued', moved.version_id, $10, $11, $12, $3, $14, 'timetable' from moved
   on conflict do nothing returning id
 ), told as (select id, pg_notify('leoflow_run', id::text) from made)
 select (select count(*)::int from moved) as moved, (select id from told) as id`;
@@ -59,6 +61,7 @@ export async function createDueRun(client: Query, epoch: number, due: { dag: Due
   const { rows } = await client.query({ name: 'createDueRun', text: CREATE_DUE, values: [
     epoch, dag.dagId, isoOf(dag.next.runAfter), iso(after?.logicalDate), iso(after?.intervalStart), iso(after?.intervalEnd), iso(after?.runAfter),
     makeUuidV7<RunUuid>(due.nowMs), due.runId, iso(dag.next.logicalDate), iso(dag.next.intervalStart), iso(dag.next.intervalEnd),
+    after?.partitionKey ?? null, dag.next.partitionKey ?? null,
   ] });
   const row = (rows as { moved: number; id: RunUuid | null }[])[0];
   if (row === undefined || row.moved === 0) return { kind: 'stale' };
@@ -106,9 +109,9 @@ export async function findPlan(client: Query, dagId: string): Promise<{ versionI
 /** Plans the next run of a DAG anew, e.g. when it is unpaused after a long time. */
 export async function planNext(client: Query, epoch: number, plan: { dagId: string; next: NextRun | null }): Promise<void> {
   const iso = (ms: number | null | undefined): string | null => (ms === null || ms === undefined ? null : isoOf(ms));
-  await client.query(`/* store/schedule.planNext */ update dags set next_logical_date = $3, next_interval_start = $4, next_interval_end = $5, next_run_after = $6
+  await client.query(`/* store/schedule.planNext */ update dags set next_logical_date = $3, next_interval_start = $4, next_interval_end = $5, next_run_after = $6, next_partition_key = $7
     where tenant = 'default' and dag_id = $2 and exists (select 1 from leader where epoch = $1)`,
-  [epoch, plan.dagId, iso(plan.next?.logicalDate), iso(plan.next?.intervalStart), iso(plan.next?.intervalEnd), iso(plan.next?.runAfter)]);
+  [epoch, plan.dagId, iso(plan.next?.logicalDate), iso(plan.next?.intervalStart), iso(plan.next?.intervalEnd), iso(plan.next?.runAfter), plan.next?.partitionKey ?? null]);
 }
 
 /** Every pool by name. */

@@ -18,7 +18,7 @@ export interface Tables {
     owners: Defaulted<string[]>; tags: Defaulted<string[]>; is_paused: Defaulted<boolean>; is_stale: Defaulted<boolean>; version_id: string | null;
     timetable_summary: string | null; timetable_description: string | null; max_active_runs: Defaulted<number>; max_active_tasks: Defaulted<number>;
     max_consecutive_failed_runs: Defaulted<number>; next_logical_date: TimeOrNull; next_interval_start: TimeOrNull; next_interval_end: TimeOrNull;
-    next_run_after: TimeOrNull; last_registered: Defaulted<Time>; parse_ms: number | null; created_at: Defaulted<Time>;
+    next_run_after: TimeOrNull; next_partition_key: string | null; last_registered: Defaulted<Time>; parse_ms: number | null; created_at: Defaulted<Time>;
   };
   dag_versions: {
     id: string; tenant: Defaulted<string>; dag_id: string; number: number; hash: string; spec: NeededJson; runtime: string; image: string | null; created_at: Defaulted<Time>;
@@ -51,17 +51,29 @@ export interface Tables {
     id: string; run: string; task_id: string; map_index: number; attempt_id: string; execution_id: string | null; classpath: string; kwargs: string; next_method: string;
     next_kwargs: string; queue: string | null; resumed: Defaulted<boolean>; timeout_at: TimeOrNull; created_at: Time; host_pid: number | null;
   };
+  callbacks: {
+    id: string; run: string; version_id: string; kind: string; task_id: string | null; map_index: Defaulted<number>; attempt_id: string | null; execution_id: string | null;
+    try_number: Defaulted<number>; max_tries: Defaulted<number>; request: NeededJson; state: Defaulted<string>; attempts: Defaulted<number>; due_at: TimeOrNull; error: string | null;
+    created_at: Time; ended_at: TimeOrNull;
+  };
+  deadlines: {
+    id: string; run: string; reference: string; interval_seconds: number; callback: NeededJson; deadline_at: Time; missed: Defaulted<boolean>; created_at: Time;
+  };
   assets: {
     id: Generated<number>; tenant: Defaulted<string>; name: string; uri: string; asset_group: Defaulted<string>; extra: Json; created_at: Defaulted<Time>; updated_at: Defaulted<Time>;
+    active: Defaulted<boolean>;
   };
   asset_aliases: { id: Generated<number>; tenant: Defaulted<string>; name: string; alias_group: Defaulted<string>; updated_at: Defaulted<Time> };
   asset_alias_assets: { alias_id: number; asset_id: number };
   asset_events: {
     id: Generated<number>; asset_id: number; extra: Json; aliases: Defaulted<string[]>; source_dag_id: string | null; source_run_id: string | null; source_task_id: string | null;
-    source_map_index: Defaulted<number>; source_try: number | null; partition_key: string | null; at: Time;
+    source_map_index: Defaulted<number>; source_try: number | null; partition_key: string | null; at: Time; told_id: string | null;
   };
-  dag_asset_references: { tenant: Defaulted<string>; dag_id: string; kind: string; name: Defaulted<string>; uri: Defaulted<string>; asset_id: number | null };
-  queued_asset_events: { tenant: Defaulted<string>; dag_id: string; asset_id: number; created_at: Defaulted<Time> };
+  dag_asset_references: { tenant: Defaulted<string>; dag_id: string; kind: string; name: Defaulted<string>; uri: Defaulted<string>; asset_id: number | null; partitioned: Defaulted<boolean> };
+  task_asset_references: { tenant: Defaulted<string>; dag_id: string; task_id: string; direction: string; asset_id: number };
+  queued_asset_events: { tenant: Defaulted<string>; dag_id: string; asset_id: number; event_id: number; at: Time };
+  partition_events: { tenant: Defaulted<string>; dag_id: string; partition_key: string; asset_id: number; event_id: number };
+  asset_watchers: { id: string; tenant: Defaulted<string>; dag_id: string; asset_id: number; name: string; classpath: string; kwargs: string; digest: string };
   consumed_asset_events: { run: string; event_id: number };
   hitl_details: {
     attempt_id: string; run: string; task_id: string; map_index: number; options: NeededJson; subject: string; body: string | null; defaults: JsonOrNull; multiple: Defaulted<boolean>;

@@ -23,8 +23,8 @@ const OPTIONS = [
   'auto_explain.log_format=json', 'auto_explain.log_level=notice', 'auto_explain.log_parameter_max_length=0', 'client_min_messages=notice',
 ].map((option) => ` -c ${option}`).join('');
 
-/** From now on every new connection reports its plans here. Needs a superuser, which the embedded cluster's user is. `end` undoes it. */
-export function capturePlans(): { take(): CapturedPlan[]; end(): void } {
+/** From now on every new connection reports its plans here. Needs a superuser, which the embedded cluster's user is. `end` undoes it. @param growing the tables whose rows are counted */
+export function capturePlans(growing: readonly string[] = GROWING): { take(): CapturedPlan[]; end(): void } {
   let plans: CapturedPlan[] = [];
   const { prototype } = pg.Client as unknown as { prototype: { connect(this: unknown, ...args: unknown[]): unknown } };
   // oxlint-disable-next-line unbound-method -- put back by `end`
@@ -34,7 +34,7 @@ export function capturePlans(): { take(): CapturedPlan[]; end(): void } {
     client.connectionParameters.options = `${client.connectionParameters.options ?? ''}${OPTIONS}`;
     client.on('notice', (notice) => {
       const json = /^duration: [\d.]+ ms {2}plan:\n(\{.*)$/s.exec(notice.message ?? '')?.[1];
-      if (json !== undefined) plans.push(readPlan(json));
+      if (json !== undefined) plans.push(readPlan(json, growing));
     });
     return connect.apply(this, args);
   };
@@ -48,11 +48,11 @@ export function capturePlans(): { take(): CapturedPlan[]; end(): void } {
   };
 }
 
-function readPlan(json: string): CapturedPlan {
+function readPlan(json: string, growing: readonly string[]): CapturedPlan {
   const whole = JSON.parse(json) as { 'Query Text': string; Plan: Node };
   const nodes = flatten(whole.Plan);
   const text = whole['Query Text'];
-  const relations = nodes.filter((node) => GROWING.includes(String(node['Relation Name'])) && !isModify(node));
+  const relations = nodes.filter((node) => growing.includes(String(node['Relation Name'])) && !isModify(node));
   return {
     name: /\/\* (store\/[\w.-]+) \*\//.exec(text)?.[1] ?? text.replaceAll(/\s+/g, ' ').slice(0, 90),
     rowsRead: relations.reduce((sum, node) => sum + rowsOf(node), 0),

@@ -327,8 +327,9 @@ export class SimExecutor implements Executor {
     return Promise.reject(new AppError('call_failed', 'nobody answers here'));
   }
 
-  answerCall(): void {
-    // Nobody asked.
+  /** Nobody asked. */
+  answerCall(): boolean {
+    return false;
   }
 
   explain(versionId: VersionId): string | null {

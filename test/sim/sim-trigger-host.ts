@@ -36,7 +36,7 @@ export class SimTriggerHost {
     }
   }
 
-  #start(order: TriggerOrder): void {
+  #start(order: Pick<TriggerOrder, 'id' | 'kwargs'>): void {
     const { fate, afterMs } = fateOf(order.kwargs);
     const wait = fate === 'silent' ? () => undefined : this.#machine.world.after(afterMs, () => void this.#tell(order.id, fate).catch((error: unknown) => this.#machine.ledger.accuse('crash', `a trigger's event: ${String(error)}`)));
     this.#running.set(order.id, wait);

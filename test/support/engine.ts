@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { ExecutionReport, ExecutionSpec, ReportAnswer, ReportedError, ReportedXCom } from '#contract/attempt.ts';
+import type { ExecutionReport, ExecutionSpec, ReportAnswer, ReportedError, ReportedXCom, VersionCall } from '#contract/attempt.ts';
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import type { Event } from '#contract/events.ts';
@@ -32,6 +32,8 @@ export class FakeMachine {
   /** Every job that was ever handed out, in order. */
   readonly jobs: ExecutionSpec[] = [];
   readonly cancelled: ExecutionId[] = [];
+  /** Every call that was asked for, in order. */
+  readonly calls: { readonly versionId: VersionId; readonly call: VersionCall; readonly answer: (value: string) => void; readonly fail: (message: string) => void }[] = [];
   /** Versions whose processes are not up. */
   readonly cold = new Set<VersionId>();
   readonly reserved: VersionId[] = [];
@@ -95,12 +97,18 @@ export class FakeExecutor implements Executor {
     return this.machine.gone.has(forkServerId) ? null : (forkServerId as VersionId);
   }
 
-  call(): Promise<string> {
-    return Promise.reject(new AppError('call_failed', 'nobody answers here'));
+  call(versionId: VersionId, call: VersionCall): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.machine.calls.push({ versionId, call, answer: resolve, fail: (message) => reject(new AppError('call_failed', message)) });
+      this.#leave = [...this.#leave, () => reject(new AppError('not_leading', 'this server does not lead any more'))];
+      this.machine.changed();
+    });
   }
 
-  answerCall(): void {
-    // Nobody asked.
+  #leave: readonly (() => void)[] = [];
+
+  answerCall(): boolean {
+    return false;
   }
 
   explain(versionId: VersionId): string | null {
@@ -109,6 +117,7 @@ export class FakeExecutor implements Executor {
 
   stepDown(): void {
     this.events = null;
+    for (const leave of this.#leave) leave();
   }
 
   shutdown(): Promise<boolean> {

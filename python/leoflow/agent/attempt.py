@@ -219,12 +219,16 @@ def _prepare(spec: dict) -> None:
         os.environ.update(spec["env"])
     os.environ[EXECUTION_MARKER] = spec["execution_id"]
     name_execution(spec["execution_id"])
-    path = spec.get("log_file")
+    begin_log(spec.get("log_file"))
+    set_handler(TERM, _cancel)
+    set_handler(INT, IGNORE)
+
+
+def begin_log(path: str | None) -> None:
+    """What this process says from here on goes there; without a path to where its output goes."""
     if path:
         _redirect(path)
     logs.install(1)
-    set_handler(TERM, _cancel)
-    set_handler(INT, IGNORE)
 
 
 def _redirect(path: str) -> None:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from leoflow.agent import attempt, node_child, processes, wire
+from leoflow.agent import attempt, calls, node_child, processes, wire
 from leoflow.agent.side_children import SideChildren
 
 #: Without a leader and without work for this long, it ends itself.
@@ -234,7 +234,12 @@ class ForkServer:
         return {"op": "begun", "execution_id": execution, "pid": pid}
 
     def _fork_call(self, call: dict) -> None:
-        self.side.fork_call(call, lambda: self.dag.make_call(self.agent_socket, call))
+        def make() -> None:
+            if self.spec.get("runtime") == "airflow":
+                return self.dag.make_call(self.agent_socket, call)
+            return calls.make_call(self.dag, self.spec, self.agent_socket, call)
+
+        self.side.fork_call(call, make)
 
     def _in_child(self, sock, spec: dict | None, runtime: str) -> None:
         """Never returns: whatever happens, the child must not run the fork server's loop."""

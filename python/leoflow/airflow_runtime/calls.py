@@ -35,27 +35,9 @@ def _ask(project, _address: str, call: dict):
 
 
 def _callbacks(project, address: str, call: dict):
-    """Airflow's own callback requests, made as its DAG processor makes them."""
-    from types import SimpleNamespace
+    from leoflow.airflow_runtime.callbacks import make_callbacks
 
-    import structlog
-    from airflow.callbacks.callback_requests import DagCallbackRequest, EmailRequest, TaskCallbackRequest
-    from airflow.dag_processing import processor
-    from airflow.sdk.execution_time import task_runner
-
-    from leoflow.airflow_runtime.trigger_comms import TOKEN, TriggerComms
-    from leoflow.airflow_runtime.trigger_log import TriggerLogs
-
-    TOKEN.set(call.get("token") or "")
-    task_runner.SUPERVISOR_COMMS = TriggerComms(address, project.spec["address_file"])
-    logs = TriggerLogs()
-    logs.install()
-    logs.bind(call["id"], call.get("log_file"))
-    kinds = {"DagCallbackRequest": DagCallbackRequest, "TaskCallbackRequest": TaskCallbackRequest, "EmailRequest": EmailRequest}
-    bag = SimpleNamespace(dags={project.dag.dag_id: project.dag})
-    requests = json.loads(call["body"])
-    processor._execute_callbacks(bag, [kinds[one["type"]].model_validate(one) for one in requests], structlog.get_logger(logger_name="task"))
-    return len(requests)
+    return make_callbacks(project, address, call)
 
 
 _MAKERS = {"ask": _ask, "callbacks": _callbacks}

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from leoflow.agent import wire
+from leoflow.agent.processes import name_process
 from leoflow.airflow_runtime.trigger_log import TriggerLogs
 
 WATCH = "/agent/v1/triggers/watch"
 EVENTS = "/agent/v1/triggers/events"
 #: Events in one request.
 EVENTS_AT_ONCE = 500
+#: Events that wait to be told; who brings more waits.
+MOST_EVENTS = 5000
+#: A watcher that has ended is begun again after this time; one that keeps failing after ever longer ones.
+AGAIN_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 1.0
 #: Whoever holds the loop for longer holds up every other trigger, and is told so in the log.
 BLOCKED_SECONDS = 0.5
@@ -32,8 +40,10 @@ class Host:
         self.project = project
         self.address = address
         self.running: dict[str, asyncio.Task] = {}
+        #: Those of them that go on after an event.
+        self.watchers: set[str] = set()
         self.logs = TriggerLogs()
-        self.events: asyncio.Queue[dict] = asyncio.Queue()
+        self.events: asyncio.Queue[dict] = asyncio.Queue(MOST_EVENTS)
         self._classes: dict[str, type] = {}
 
     async def run(self) -> None:
@@ -49,7 +59,7 @@ class Host:
                     self._cancel(identifier)
                 for order in orders["create"]:
                     if order["id"] not in self.running:
-                        self.running[order["id"]] = asyncio.create_task(self._live(order), name=f"{order['dag_id']}/{order['run_id']}/{order['task_id']}/{order['map_index']}")
+                        self.running[order["id"]] = self._begin(order)
                 if orders["stop"] and not self.running:
                     break
         teller.cancel()
@@ -68,6 +78,37 @@ class Host:
 
     # ── one trigger ───────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _begin(self, order: dict) -> asyncio.Task:
+        if "watches" in order:
+            self.watchers.add(order["id"])
+            return asyncio.create_task(self._watch(order), name=f"{order['dag_id']}/{order['watches']}")
+        return asyncio.create_task(self._live(order), name=f"{order['dag_id']}/{order['run_id']}/{order['task_id']}/{order['map_index']}")
+
+    async def _watch(self, order: dict) -> None:
+        """Events of an asset, until the trigger is called off: one that has ended or failed is begun again."""
+        from leoflow.airflow_runtime.trigger_comms import TOKEN
+
+        identifier = order["id"]
+        TOKEN.set(f"{identifier}.{order['token']}")
+        self.logs.bind(identifier, None)
+        delay = AGAIN_SECONDS
+        try:
+            while True:
+                try:
+                    async with contextlib.aclosing(self._events_of(self._make(order))) as events:
+                        async for event in events:
+                            await self.events.put({**_told(identifier, event), "told_id": str(uuid4())})
+                    delay = AGAIN_SECONDS
+                except asyncio.CancelledError:
+                    raise
+                except BaseException as error:  # noqa: B902 - a trigger's code may raise anything
+                    await self.events.put(_failed(identifier, error))
+                    delay = min(delay * 2, LONGEST_PAUSE_SECONDS)
+                await asyncio.sleep(delay)
+        finally:
+            self.watchers.discard(identifier)
+            self.running.pop(identifier, None)
+
     async def _live(self, order: dict) -> None:
         """From the order to the event; what goes wrong is an event as well."""
         from leoflow.airflow_runtime.trigger_comms import TOKEN
@@ -84,9 +125,9 @@ class Host:
             self.logs.drop(identifier)
             raise
         except BaseException as error:  # noqa: B902 - a trigger's code may raise anything, and its task must hear of it
-            lines = traceback.format_exception(type(error), error, error.__traceback__)
-            self.logs.note(identifier, "error", f"Trigger failed: {lines[-1].strip()}")
-            await self.events.put({"trigger_id": identifier, "kind": "failed", "error": "Trigger failure", "traceback": lines})
+            failure = _failed(identifier, error)
+            self.logs.note(identifier, "error", f"Trigger failed: {failure['traceback'][-1].strip()}")
+            await self.events.put(failure)
 
     def _make(self, order: dict) -> Any:
         from airflow.sdk.module_loading import import_string
@@ -96,11 +137,13 @@ class Host:
         classpath = order["classpath"]
         if classpath not in self._classes:
             self._classes[classpath] = import_string(classpath)
-        given = deserialize(json.loads(order["kwargs"])) or {}
+        given = json.loads(order["kwargs"])
+        # A watcher's arguments come from the DAG as Airflow serialized it.
+        given = given if "watches" in order else deserialize(given) or {}
         trigger = self._classes[classpath](**{name: smart_decode_trigger_kwargs(value) for name, value in given.items()})
         trigger.trigger_id = order["id"]
         trigger.triggerer_job_id = None
-        trigger.task_instance = self._task_instance(order)
+        trigger.task_instance = None if "watches" in order else self._task_instance(order)
         trigger.timeout_after = None
         return trigger
 
@@ -112,14 +155,19 @@ class Host:
             run_id=order["run_id"], try_number=order["try_number"], map_index=order["map_index"], pool_slots=1, queue="default", priority_weight=1)
 
     async def _first_event(self, trigger: Any) -> Any:
+        async with contextlib.aclosing(self._events_of(trigger)) as events:
+            async for event in events:
+                return event
+        raise RuntimeError("the trigger ended without an event")
+
+    async def _events_of(self, trigger: Any) -> AsyncIterator[Any]:
         if os.environ.get("AIRFLOW_DISABLE_GREENBACK_PORTAL", "").lower() != "true":
             import greenback
 
             await greenback.ensure_portal()
         try:
             async for event in trigger.run():
-                return event
-            raise RuntimeError("the trigger ended without an event")
+                yield event
         finally:
             try:
                 await trigger.cleanup()
@@ -146,8 +194,10 @@ class Host:
                     events.append(self.events.get_nowait())
                 await asyncio.get_running_loop().run_in_executor(thread, self._call, EVENTS, {**self._name(), "events": events})
                 for event in events:
-                    self.running.pop(event["trigger_id"], None)
-                    self.logs.drop(event["trigger_id"])
+                    # A trigger that a task waits for is over with its event, and has ended by itself; a watcher goes on.
+                    if event["trigger_id"] not in self.watchers:
+                        self.running.pop(event["trigger_id"], None)
+                        self.logs.drop(event["trigger_id"])
 
     def _call(self, path: str, body: dict) -> dict:
         """Ask until somebody answers: a server that is away comes back, or another leads."""
@@ -187,6 +237,10 @@ class Host:
                 print(f"leoflow: a trigger held up all others of {self.project.spec['dag_id']} for {held:.1f} s", file=sys.stderr)
 
 
+def _failed(identifier: str, error: BaseException) -> dict:
+    return {"trigger_id": identifier, "kind": "failed", "error": "Trigger failure", "traceback": traceback.format_exception(type(error), error, error.__traceback__)}
+
+
 def _told(identifier: str, event: Any) -> dict:
     from airflow.sdk.serde import serialize
     from airflow.triggers.base import BaseTaskEndEvent
@@ -201,4 +255,5 @@ def host(project, address: str) -> None:
     """Run a trigger host in this process, to its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    name_process("lf-triggers")
     asyncio.run(Host(project, address).run())

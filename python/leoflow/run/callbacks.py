@@ -9,11 +9,14 @@ from typing import Any
 log = logging.getLogger("task")
 
 
-def call_back(callbacks: Iterable[Any], context: Any) -> None:
-    """Call each with the context."""
+def call_back(callbacks: Iterable[Any], context: Any) -> list[Exception]:
+    """Call each with the context; the answer is what they raised."""
+    raised: list[Exception] = []
     for callback in callbacks:
         try:
             callback(context)
         except Exception as error:
             name = getattr(callback, "__qualname__", type(callback).__name__)
             log.error("Error when executing callback %s", name, exc_info=error)
+            raised.append(error)
+    return raised

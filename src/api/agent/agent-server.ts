@@ -50,10 +50,10 @@ const HOST_CALLS: Readonly<Record<string, (hosts: TriggerService, body: unknown,
     const { forkServerId, events } = parseTriggerEvents(body);
     return { answers: await hosts.takeTriggerEvents(forkServerId, events) };
   },
-  '/agent/v1/call': (hosts, body) => {
+  '/agent/v1/call': async (hosts, body) => {
     const { id, answer } = parseCallAnswer(body);
-    hosts.answerCall(id, answer);
-    return Promise.resolve({});
+    await hosts.answerCall(id, answer);
+    return {};
   },
 };
 

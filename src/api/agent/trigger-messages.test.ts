@@ -13,15 +13,15 @@ describe('trigger messages', () => {
 
   test('events keep the text of their JSON', () => {
     const payload = '{"at":1.10,"n":12345678901234567890}';
-    const { events } = parseTriggerEvents({ fork_server: 'f', events: [{ trigger_id: ID, kind: 'event', payload }, { trigger_id: ID, kind: 'ended', state: 'skipped', xcoms: [{ key: 'k', value: '1' }] }, { trigger_id: ID, kind: 'failed', error: 'Trigger failure', traceback: ['a\u0000b'] }] });
+    const { events } = parseTriggerEvents({ fork_server: 'f', events: [{ trigger_id: ID, kind: 'event', payload }, { trigger_id: ID, kind: 'ended', state: 'skipped', xcoms: [{ key: 'k', value: '1' }] }, { trigger_id: ID, kind: 'failed', error: 'Trigger failure', traceback: ['a\u0000b'] }, { trigger_id: ID, kind: 'event', payload: '1', told_id: ID }] });
     assert.deepEqual(events, [
       { trigger_id: ID, kind: 'event', payload }, { trigger_id: ID, kind: 'ended', state: 'skipped', xcoms: [{ key: 'k', value: '1' }] },
-      { trigger_id: ID, kind: 'failed', error: 'Trigger failure', traceback: ['a\uFFFDb'] },
+      { trigger_id: ID, kind: 'failed', error: 'Trigger failure', traceback: ['a\uFFFDb'] }, { trigger_id: ID, kind: 'event', payload: '1', told_id: ID },
     ]);
   });
 
   test('what is no event is refused', () => {
-    for (const event of [{}, { trigger_id: ID, kind: 'other' }, { trigger_id: ID, kind: 'event', payload: '{' }, { trigger_id: ID, kind: 'event', payload: { a: 1 } }, { trigger_id: ID, kind: 'ended', state: 'running' }]) {
+    for (const event of [{}, { trigger_id: ID, kind: 'other' }, { trigger_id: ID, kind: 'event', payload: '{' }, { trigger_id: ID, kind: 'event', payload: '1', told_id: 'x' }, { trigger_id: ID, kind: 'event', payload: { a: 1 } }, { trigger_id: ID, kind: 'ended', state: 'running' }]) {
       assert.throws(() => parseTriggerEvents({ fork_server: 'f', events: [event] }), /the agent sent/);
     }
   });

@@ -40,7 +40,7 @@ function eventOf(value: unknown): TriggerEvent {
   const fields = fieldsOf(value, 'an event');
   const trigger_id = triggerIdOf(fields['trigger_id']);
   switch (fields['kind']) {
-    case 'event': return { trigger_id, kind: 'event', payload: jsonOf(fields['payload'], 'a payload') };
+    case 'event': return { trigger_id, kind: 'event', payload: jsonOf(fields['payload'], 'a payload'), ...(fields['told_id'] === undefined ? {} : { told_id: triggerIdOf(fields['told_id']) }) };
     case 'failed': {
       const lines = Array.isArray(fields['traceback']) ? fields['traceback'] : [];
       return { trigger_id, kind: 'failed', error: textOf(fields['error'] ?? 'Trigger failure', 'an error', 500), traceback: lines.slice(-200).map((line) => textOf(line, 'a traceback', 4000)) };

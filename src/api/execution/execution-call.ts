@@ -46,6 +46,7 @@ export interface ExecutionCall<P, Q, B> {
   /** The body as it came. */
   readonly bodyText: string;
   readonly version: ApiVersion;
+  readonly headers: ExecutionRequest['headers'];
 }
 
 /** What an operation answers: a value to be written as JSON, JSON text as it stands, or nothing. */

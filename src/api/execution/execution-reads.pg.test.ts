@@ -175,7 +175,9 @@ describe('reads of the Task Execution API', () => {
   });
 
   test('assets, their events, and the runs that these made', async () => {
-    await database.pool.query("insert into assets (name, uri, asset_group, extra) values ('n', 's3://n', 'g', '{\"k\": 1.0}'), ('x', 's3://other', 'asset', '{}')");
+    // Another DAG's asset of the name x is the active one.
+    await database.pool.query("update assets set active = false where uri = 's3://x'");
+    await database.pool.query("insert into assets (name, uri, asset_group, extra, active) values ('n', 's3://n', 'g', '{\"k\": 1.0}', true), ('x', 's3://other', 'asset', '{}', true)");
     assert.equal((await ask('GET /assets/by-name?name=n')).text, '{"name":"n","uri":"s3://n","group":"g","extra":{"k":1.0}}');
     assert.equal(((await answer('GET /assets/by-uri?uri=s3://n')) as { name: string }).name, 'n');
     assert.deepEqual(await refused('GET /assets/by-name?name=no'), [404, { reason: 'not_found', message: 'Asset with name no not found' }]);

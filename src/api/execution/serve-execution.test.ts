@@ -19,6 +19,7 @@ function start() {
   const service = new StandInService();
   service.callers.set('e.token', callerOf());
   service.callers.set('t.token', callerOf({ kind: 'trigger' }));
+  service.callers.set('c.token', callerOf({ kind: 'callback' }));
   service.callers.set('ended.token', callerOf({ isOpen: false }));
   const events: Event[] = [];
   const reporter = createReporter('error', () => undefined);
@@ -80,6 +81,10 @@ test('tokens: none, wrong, of another task instance, of a trigger, of an executi
   assert.deepEqual(await tell(`PATCH /task-instances/${TI}/run`, { bearer: 't.token', body: ENTER }), [403, { detail: "Token type 'trigger' not allowed for this endpoint. Allowed types: execution" }]);
   const ended = [409, { detail: { reason: 'invalid_state', message: 'The execution that this token names has ended, so it changes nothing any more' } }];
   for (const line of ['PUT /variables/x', 'DELETE /variables/x', 'POST /dag-runs/d/r', 'POST /dag-runs/d/r/clear', `POST /hitlDetails/${TI}`, `PATCH /task-instances/${TI}/skip-downstream`]) assert.deepEqual(await tell(line, { bearer: 'ended.token' }), ended, line);
+  const forbidden = (id: string): unknown => [403, { detail: `A callback may not call ${id}` }];
+  assert.deepEqual(await tell('POST /xcoms/d/r/t/k', { bearer: 'c.token', raw: '1' }), forbidden('set_xcom'));
+  assert.deepEqual(await tell('POST /dag-runs/d/r', { bearer: 'c.token', body: {} }), forbidden('trigger_dag_run'));
+  assert.notEqual((await ask('GET /variables/x', { bearer: 'c.token' })).status, 403);
   const pushed = await tell('POST /xcoms/d/r/t/_link_A', { bearer: 'ended.token', raw: '"http://x"' });
   assert.deepEqual(pushed, [201, { message: 'XCom successfully set' }]);
   assert.deepEqual(service.calls, [['push', { taskId: 't', mapIndex: -1, key: '_link_A', value: '"http://x"', mappedLength: null }]]);

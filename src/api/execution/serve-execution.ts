@@ -71,9 +71,15 @@ async function admit(services: ExecutionServices, request: ExecutionRequest, to:
   if (bearer === undefined) throw new HttpProblem(401, 'Missing auth token');
   const caller = await services.service.identify(bearer);
   if (access === 'execution' && caller.kind !== 'execution') throw new HttpProblem(403, `Token type '${caller.kind}' not allowed for this endpoint. Allowed types: execution`);
+  if (caller.kind === 'callback' && !isForCallbacks(to.route)) throw new HttpProblem(403, `A callback may not call ${to.route.id}`);
   if (access !== 'token' && to.params['task_instance_id']?.toLowerCase() !== caller.attemptId) throw new HttpProblem(403, 'Token subject does not match task instance ID');
   if (operation.needsOpen && !caller.isOpen) throw refusal(409, { reason: 'invalid_state', message: 'The execution that this token names has ended, so it changes nothing any more' });
   return caller;
+}
+
+/** As Airflow's processor of DAG files: reads, and variables. */
+function isForCallbacks({ method, tag }: ExecutionRoute): boolean {
+  return method === 'GET' || method === 'HEAD' || tag === 'Variables';
 }
 
 interface Known {
@@ -100,7 +106,7 @@ function read(operation: ExecutionOperation, request: ExecutionRequest, known: K
   if (operation.body !== null && given === undefined) problems.push({ type: 'missing', loc: ['body'], msg: 'Field required', input: null });
   else if (operation.body !== null) body = checked(operation.body, given, 'body');
   if (problems.length > 0) throw invalid(problems.map((problem) => (operation.isSecret ? { ...problem, input: MASK } : withoutSecrets(problem))));
-  return { services: known.services, caller: known.caller, version: known.version, params, query, body, bodyText };
+  return { services: known.services, caller: known.caller, version: known.version, headers: request.headers, params, query, body, bodyText };
 }
 
 function textOf(body: Buffer): string {

@@ -11,16 +11,19 @@ import { TIHeartbeatInfo, TISkippedDownstreamTasksStatePayload, TIStateUpdate } 
 import { Message } from './response-models.ts';
 import { TI_PARAMS } from './ti-params.ts';
 
+/** Our supervisor says that the task's process ended without a word: nobody has made its callbacks. */
+const WITHOUT_CALLBACKS = 'leoflow-without-callbacks';
+
 /** Airflow's `ti_update_state`. */
 export const tiUpdateState = executionOperation({
   params: TI_PARAMS, body: TIStateUpdate, response: null,
-  async run({ caller, body, bodyText, services }) {
+  async run({ caller, body, bodyText, headers, services }) {
     const { database, service } = services;
     const nowMs = database.clock.nowMs();
     const startedAt = ((await findExecutionStart(database, caller.executionId)) ?? new Date(nowMs)).toISOString();
     const references = body.state === 'success' ? await findReferences(services, body.task_outlets) : new Map<string, AssetKey>();
     const report = reportOfState(body, { executionId: caller.executionId, startedAt, nowMs, bodyText, assetOf: (reference) => references.get(idOf(reference)) ?? null });
-    const answer = await service.reportState(caller, report);
+    const answer = await service.reportState(caller, headers[WITHOUT_CALLBACKS] === undefined ? report : { ...report, without_callbacks: true });
     if (answer.kind === 'stale') throw refusal(409, { reason: 'invalid_state', message: 'TI was not in the running state so it cannot be updated', previous_state: answer.state });
     return NOTHING;
   },

@@ -63,8 +63,9 @@ function note(calls: Call[], request: IncomingMessage, seen: { status: number; b
 /** What of a body two servers have in common and a reader wants to see. */
 function detailOf(path: string, body: Buffer): string[] {
   if (!/\/(state|skip-downstream)$/.test(path) || body.length === 0) return [];
-  const given = JSON.parse(body.toString()) as { state?: string; tasks?: unknown };
-  return [given.state ?? JSON.stringify(given.tasks)];
+  const given = JSON.parse(body.toString()) as { state?: string; tasks?: unknown[] };
+  // Which of several comes first is up to Python's sets.
+  return [given.state ?? `[${(given.tasks ?? []).map((one) => JSON.stringify(one)).sort((a, b) => (a < b ? -1 : 1)).join(',')}]`];
 }
 
 /** Airflow's token is a JWT whose subject is the task instance; ours begins with the execution. */

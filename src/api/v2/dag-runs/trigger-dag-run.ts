@@ -32,7 +32,7 @@ export const triggerDagRun = operation({
     if (faults.length > 0) throw badRequest(faults.join('\n'));
     const created = await createRun(services.database, {
       dagId: params.dag_id, runId, runType: 'manual', logicalDate, interval: logicalDate === null ? null : intervalOf(spec, logicalDate, body), runAfter, conf: body.conf ?? {},
-      triggeredBy: call.headers.referer === undefined ? 'rest_api' : 'ui', user: call.person.name, note: body.note,
+      triggeredBy: call.headers.referer === undefined ? 'rest_api' : 'ui', user: call.person.name, note: body.note, partitionKey: body.partition_key,
     });
     if (created.kind === 'no_dag') throw unknownDag(params.dag_id);
     if (created.kind === 'duplicate') throw uniqueViolation();

@@ -35,7 +35,7 @@ with DAG("badly", on_success_callback=notes.on_dag, on_failure_callback=notes.on
 
 with DAG("killed"):
 
-    @task(retries=1, retry_delay=QUICKLY, on_retry_callback=notes.on_retry, on_failure_callback=notes.on_failure)
+    @task(retries=1, retry_delay=QUICKLY, on_retry_callback=notes.on_retry, on_failure_callback=notes.on_failure, email=["oncall@example.com"], email_on_retry=False)
     def kills_itself():
         os.kill(os.getpid(), signal.SIGKILL)
 
