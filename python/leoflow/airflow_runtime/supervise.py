@@ -13,11 +13,12 @@ from socket import socketpair
 from typing import Any
 
 import attrs
+import setproctitle
 from airflow.sdk.api.client import Client
 from airflow.sdk.api.datamodels._generated import BundleInfo, TaskInstance
 from airflow.sdk.execution_time import supervisor, task_runner
 
-from leoflow.agent.processes import EXECUTION_MARKER, name_execution
+from leoflow.agent.processes import EXECUTION_MARKER, die_with_parent, name_execution
 from leoflow.airflow_runtime import settings
 from leoflow.airflow_runtime.load import Project
 from leoflow.airflow_runtime.transport import LeaderTransport
@@ -96,6 +97,7 @@ def live(project: Project, address: str, spec: dict) -> None:
     os.environ[EXECUTION_MARKER] = spec["execution_id"]
     name_execution(spec["execution_id"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _bind_task()
     token = f"{spec['execution_id']}.{spec['token']}"
     client = open_client(address, project.spec["address_file"], token, lambda body: leave_outcome(spec, body))
     supervisor.ActivitySubprocess = WatchedTask
@@ -107,6 +109,22 @@ def live(project: Project, address: str, spec: dict) -> None:
             token=token, server=EXECUTION_API, log_path=spec.get("log_file"), client=client)
     finally:
         client.close()
+
+
+def _bind_task() -> None:
+    """The task does not outlive its supervisor, and is found by the marker in its environment when both were left behind."""
+    supervisor_pid = os.getpid()
+    is_own = [True]
+
+    def in_child() -> None:
+        # What the task forks itself is found by its marker.
+        if is_own[0]:
+            is_own[0] = False
+            die_with_parent(supervisor_pid)
+
+    os.register_at_fork(after_in_child=in_child)
+    # It writes its title over the environment, by which leftovers are found.
+    setproctitle.setproctitle = lambda _title: None
 
 
 def open_client(address: str, address_file: str, token: str = "", on_state=None) -> Client:
@@ -124,8 +142,6 @@ def task_instance(spec: dict) -> TaskInstance:
 
 def _loaded(project: Project, spec: dict, what) -> task_runner.RuntimeTaskInstance:
     """The task of the DAG that this process was forked with, in place of a second import of its file."""
-    # The SDK has just called this process something else.
-    name_execution(spec["execution_id"])
     _draw_anew()
     task = project.dag.task_dict[what.ti.task_id]
     return task_runner.RuntimeTaskInstance.model_construct(
