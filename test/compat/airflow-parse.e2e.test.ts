@@ -158,7 +158,7 @@ describe('runtime airflow', { skip, concurrency: false }, () => {
     });
     assert.deepEqual(problems, []);
     assert.deepEqual(dags[0]?.dag.sources.map(({ path }) => path), ['dags/d.py', 'lib/names.py', 'plugins/days.py', 'dags/say.sh']);
-    assert.deepEqual(read, ['lib/names.py', 'plugins/days.py']);
+    assert.deepEqual(read, ['lib/names.py', 'plugins/days.py', 'dags/say.sh']);
     assert.deepEqual(dags[0]?.dag.timetable, { kind: 'custom', class: 'days.Days', data: {} });
     const mapped = await compile({ 'd.py': 'from airflow.sdk import DAG\nfrom airflow.providers.standard.operators.bash import BashOperator\nwith DAG("d"):\n    BashOperator.partial(task_id="m", cwd="/").expand(bash_command=["a.sh", "b.sh"])\n    BashOperator.partial(task_id="n", bash_command="c.sh").expand(env=[{"A": "1"}])\n', 'a.sh': '', 'b.sh': '', 'c.sh': '' });
     assert.deepEqual(mapped.dags[0]?.dag.sources.map(({ path }) => path), ['d.py', 'a.sh', 'b.sh', 'c.sh']);

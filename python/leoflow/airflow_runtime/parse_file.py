@@ -25,7 +25,7 @@ from leoflow.dagmodel import masking
 from leoflow.dagmodel.notices import Notice, take_notices
 from leoflow.parse.faults import Fault
 from leoflow.parse.planted import warn_of_secrets
-from leoflow.parse.sources import digests, is_local, local_modules, relative_path
+from leoflow.parse.sources import ReadFiles, digests, is_local, local_modules, relative_path
 from leoflow.parse.template_files import template_files
 
 _WARNING = re.compile(r"^(?P<file>.*?):(?P<line>\d+): (?P<kind>[\w.]+): (?P<message>.*)$", re.DOTALL)
@@ -62,6 +62,7 @@ def parse_file(file: str, root: str) -> dict[str, Any]:
     relative = relative_path(file, root)
     document: dict[str, Any] = {"dags": [], "errors": [], "warnings": [], "modules": [], "python": platform.python_version(), "airflow": AIRFLOW_VERSION}
     before = set(sys.modules)
+    read = ReadFiles(root)
     take_notices()
     comms = task_runner.SUPERVISOR_COMMS = ParseComms(root, relative)
     calls = Calls(root)
@@ -71,7 +72,7 @@ def parse_file(file: str, root: str) -> dict[str, Any]:
     bag = _Bag(root, relative)
     parse_plugins.add_imported()
     faults = [*(_duplicate_fault(dag, calls) for dag in bag.duplicates()), *(fault_of(text, root, relative) for text in bag.import_errors.values())]
-    modules = local_modules(root, relative, before)
+    modules = [*local_modules(root, relative, before), *read.take()]
     for dag_id in sorted(bag.dags):
         try:
             document["dags"].append(_describe(bag.dags[dag_id], bag, calls))

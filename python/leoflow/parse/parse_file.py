@@ -20,7 +20,7 @@ from leoflow.parse.emit import emit_dag
 from leoflow.parse.given import given_of
 from leoflow.parse.faults import Fault, fault_of
 from leoflow.parse.planted import warn_of_secrets
-from leoflow.parse.sources import digests, local_modules, relative_path
+from leoflow.parse.sources import ReadFiles, digests, local_modules, relative_path
 from leoflow.parse.template_files import template_files
 from leoflow.run.load import dags_of, execute_file, prepare
 
@@ -34,6 +34,7 @@ def parse_file(file: str, root: str, dag_id: str | None = None, path: list[str] 
     relative = relative_path(file, root)
     document: dict[str, Any] = {"dags": [], "errors": [], "warnings": [], "python": platform.python_version(), "modules": []}
     before = set(sys.modules)
+    read = ReadFiles(root)
     take_notices()
     stack.set_parsing_context(dag_id, None)
     try:
@@ -43,7 +44,7 @@ def parse_file(file: str, root: str, dag_id: str | None = None, path: list[str] 
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         faults = [fault_of(error, root, relative)]
         document["dags"], document["_drawn"] = [], []
-    _finish(document, root, relative, local_modules(root, relative, before))
+    _finish(document, root, relative, [*local_modules(root, relative, before), *read.take()])
     document["errors"] = [fault.to_json(root) for fault in faults]
     document["warnings"] = [_warning(notice).to_json(root) for notice in take_notices()]
     return _closed(document)

@@ -9,6 +9,12 @@ import sys
 from leoflow.dagmodel.notices import PACKAGE_ROOT
 
 _FOREIGN = {"site-packages", "dist-packages", "node_modules", "__pycache__"}
+#: A package with more files than this travels with those of its modules only that were imported.
+_MAX_PACKAGE_FILES = 1_000
+#: Files that were read while the DAG file was: as many, and each at most so large.
+_MAX_READ_FILES = 500
+_MAX_READ_BYTES = 1_000_000
+_WRITING = os.O_WRONLY | os.O_RDWR
 
 
 def relative_path(file: str, root: str) -> str:
@@ -26,20 +32,67 @@ def is_local(path: str, root: str) -> bool:
 
 
 def local_modules(root: str, dag_file: str, before: set[str]) -> list[str]:
-    """Paths of the project's modules that were imported, without the DAG file, sorted.
+    """Paths of the project's modules that were imported, and of what else is in their packages: a task may import that later. Without the DAG file, sorted.
 
     before: names of modules that were there before it was read
     """
-    found = set()
+    found: set[str] = set()
+    packages: set[str] = set()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name in before or not isinstance(file, str) or file.startswith(PACKAGE_ROOT):
             continue
-        path = os.path.relpath(os.path.realpath(file), root).replace(os.sep, "/")
-        parts = path.split("/")
-        if parts[0] != ".." and path.endswith(".py") and not _FOREIGN.intersection(parts) and not path.startswith("."):
+        path = _own_path(file, root)
+        if path is not None and path.endswith(".py"):
             found.add(path)
+            # A module in a package: the folder below the root that its outermost package is.
+            depth = name.count(".") + (os.path.basename(path) == "__init__.py")
+            if depth > 0:
+                packages.add("/".join(path.split("/")[:-depth]))
+    for package in packages:
+        found.update(_files_of(package, root))
     return sorted(found - {dag_file})
+
+
+def _own_path(file: str, root: str) -> str | None:
+    """A file's path from the root, with /; None when it is not of the project."""
+    path = os.path.relpath(os.path.realpath(file), root).replace(os.sep, "/")
+    parts = path.split("/")
+    return None if parts[0] == ".." or _FOREIGN.intersection(parts) or path.startswith(".") else path
+
+
+def _files_of(package: str, root: str) -> list[str]:
+    found: list[str] = []
+    for folder, folders, names in os.walk(os.path.join(root, *package.split("/"))):
+        folders[:] = sorted(name for name in folders if name not in _FOREIGN and not name.startswith("."))
+        found.extend(path for name in sorted(names) if name.endswith(".py") and (path := _own_path(os.path.join(folder, name), root)) is not None)
+        if len(found) > _MAX_PACKAGE_FILES:
+            return []
+    return found
+
+
+class ReadFiles:
+    """What a DAG file reads of its project while it is imported, besides code: its tasks find it where it did."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._opened: set[str] = set()
+        self._is_over = False
+        # It cannot be taken out again; a process parses one file.
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple) -> None:
+        if event != "open" or self._is_over or len(self._opened) > 20 * _MAX_READ_FILES:
+            return
+        path, _, flags = arguments
+        if isinstance(path, str) and not path.endswith((".py", ".pyc", "airflow.cfg")) and not (isinstance(flags, int) and flags & _WRITING):
+            self._opened.add(os.path.abspath(path))
+
+    def take(self) -> list[str]:
+        """Their paths from the root, sorted. From here on nothing is heard."""
+        self._is_over = True
+        own = {_own_path(path, self._root) for path in list(self._opened) if path.startswith(self._root + os.sep) and os.path.isfile(path) and os.path.getsize(path) <= _MAX_READ_BYTES}
+        return sorted(own - {None})[:_MAX_READ_FILES]
 
 
 def digests(root: str, paths: list[str]) -> list[dict[str, str]]:
