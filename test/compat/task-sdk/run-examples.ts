@@ -60,7 +60,9 @@ export async function compileExamples(place: string, { config, python }: { reado
 
 /** Runs each DAG once, a few at a time, the slow ones first; one that is still waiting after `limitMs` is compared as far as it came. */
 export async function runExamples(engine: OpenEngine, dags: readonly CompiledDag[], limitMs: number): Promise<ExampleRow[]> {
-  for (const one of dags) await engine.register(one, { bundle: 'examples', active: true, parseMs: null });
+  // Two files give one URI two names; whose comes first is the asset, also in Airflow, where it was this one's.
+  const comesFirst = ({ dag }: CompiledDag): number => (dag.fileloc === 'example_outlet_event_extra.py' ? 0 : 1);
+  for (const one of [...dags].sort((a, b) => comesFirst(a) - comesFirst(b))) await engine.register(one, { bundle: 'examples', active: true, parseMs: null });
   const rows: ExampleRow[] = [];
   const isSlow = ({ dag }: CompiledDag): number => (recorded[dag.dag_id]?.run === 'unfinished' ? 0 : 1);
   const left = [...dags].sort((a, b) => isSlow(a) - isSlow(b));
