@@ -70,7 +70,8 @@ interface Entry { readonly event: string; readonly extra: string }
 describe('callbacks under our own runtime', () => {
   const place = temporaryFolder();
   const home = join(place.path, 'home');
-  const notesOf = (dagId: string): unknown[] => (existsSync(join(place.path, dagId)) ? readFileSync(join(place.path, dagId), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as unknown) : []);
+  /** The whole lines of the file; the last one may be under way. */
+  const notesOf = (dagId: string): unknown[] => (existsSync(join(place.path, dagId)) ? readFileSync(join(place.path, dagId), 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line) as unknown) : []);
   let lite: Running;
   let url = '';
 

@@ -70,7 +70,7 @@ describe('callbacks', { skip: withoutSdk }, () => {
     const { event_logs: entries } = await call<{ event_logs: Entry[] }>('GET', `/eventLogs?dag_id=${dagId}&event=${encodeURIComponent(event)}&limit=50`);
     return entries.length >= count ? entries : null;
   });
-  const notes = (name: string): Record<string, unknown>[] => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>) : []);
+  const notes = (name: string): Record<string, unknown>[] => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>) : []);
   const logOf = async (dagId: string, taskId: string, tryNumber = 1): Promise<LogLine[]> => (await call<{ content: LogLine[] }>('GET', `${pathOf(dagId)}/taskInstances/${taskId}/logs/${tryNumber}?full_content=true`)).content;
 
   before(async () => {
