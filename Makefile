@@ -1,7 +1,7 @@
 # Thin targets: each is one line of another program.
 SHELL := /bin/sh
 NODE := sh bin/node
-.PHONY: setup check test site prove prove-sim prove-mutants prove-chaos prove-timetables prove-assess prove-xcom-reader prove-kubernetes bench demo docs
+.PHONY: setup check test site prove prove-sim prove-mutants prove-chaos prove-chaos-task-sdk prove-timetables prove-assess prove-xcom-reader prove-kubernetes prove-older-sdk bench demo docs
 
 setup: ## install what npm and pip bring; quick when there is nothing to do
 	@sh bin/setup
@@ -16,7 +16,7 @@ check: setup ## lint, types, unit tests, house rules (under 10 s)
 test: setup ## everything that a change must pass (under 15 minutes)
 	@$(NODE) test/run.ts all
 
-prove: test prove-sim prove-mutants prove-chaos prove-timetables prove-assess prove-xcom-reader prove-kubernetes bench ## the long proofs, in parts
+prove: test prove-sim prove-mutants prove-chaos prove-chaos-task-sdk prove-timetables prove-assess prove-xcom-reader prove-kubernetes prove-older-sdk bench ## the long proofs, in parts
 
 prove-sim: setup ## 1,000 simulated worlds with faults on a virtual clock; SEED=n plays one and tells everything
 	@$(NODE) test/sim/main.ts $(if $(SEED),--replay $(SEED),--seeds $(or $(SEEDS),1000))
@@ -27,6 +27,9 @@ prove-mutants: setup ## breaks the engine in known ways; the simulation must fin
 prove-chaos: setup ## kills, partitions and outages under load: at least 10,000 task starts, judged by a reconciler of its own, in docs/chaos.md
 	@$(NODE) test/chaos/main.ts --markdown docs/chaos.md
 
+prove-chaos-task-sdk: setup ## the same faults of processes and of the database with tasks under Airflow's Task SDK, in docs/chaos-task-sdk.md
+	@CHAOS_RUNTIME=airflow $(NODE) test/chaos/main.ts --starts 200 --markdown docs/chaos-task-sdk.md
+
 prove-timetables: setup ## random timetables beside Airflow's own classes, random crons beside a search; SEED=n repeats one
 	@$(NODE) test/compat/timetables/prove.ts $(if $(SEED),--seed $(SEED))
 
@@ -36,8 +39,11 @@ prove-assess: setup ## verdicts of `leoflow assess` beside what Airflow and the 
 prove-xcom-reader: setup ## `leoflow xcom pull` beside what real Airflows 3.2.1 and 2.11 read after running DAGs; AIRFLOW="2.2 1.10" for others
 	@$(NODE) test/compat/xcom-reader/prove.ts $(AIRFLOW)
 
-prove-kubernetes: setup ## a real single-node Kubernetes, and the XCom reader in it; needs root, says what else
+prove-kubernetes: setup ## a real single-node Kubernetes, the XCom reader in it and KubernetesPodOperator on it; needs root, says what else
 	@$(NODE) test/kubernetes/prove.ts
+
+prove-older-sdk: setup ## Airflow's own supervisor with the Task SDK of Airflow 3.1 against the engine; older ones are refused
+	@$(NODE) test/compat/older-sdk/prove.ts
 
 bench: setup ## figures beside targets, floors and Airflow, in docs/benchmarks.md (under 15 minutes)
 	@$(NODE) bench/main.ts --write

@@ -80,13 +80,13 @@ function figuresOf({ runs, launches, memory }: Seen): Figure[] {
     name, unit, target: null, rounds: (runs.ours.get(id) ?? []).map(of), base: base((runs.airflow.get(id) ?? []).map(of)),
   });
   return [
-    { name: 'from launch to user code, p50', unit: 'ms', target: { of: 'value', atMost: 100 }, rounds: [median(launches)], base: null },
-    { name: 'from launch to user code, p99', unit: 'ms', target: null, rounds: [quantile(launches, 0.99)], base: null },
-    compare('hop, p50', CHAIN, (run) => median(hopsOf(run)), 'ms'),
-    compare('hop, p99', CHAIN, (run) => quantile(hopsOf(run), 0.99), 'ms'),
-    compare('trigger → first user code', CHAIN, (run) => run.firstMs, 'ms'),
-    compare('200 independent tasks', INDEPENDENT, (run) => 200 / run.seconds, 'tasks/s'),
-    { name: 'memory with 32 tasks running', unit: 'MB', target: null, rounds: [memory.ours], base: base([memory.airflow]) },
+    { name: 'Task SDK: from launch to user code, p50', unit: 'ms', target: { of: 'value', atMost: 100 }, rounds: [median(launches)], base: null },
+    { name: 'Task SDK: from launch to user code, p99', unit: 'ms', target: null, rounds: [quantile(launches, 0.99)], base: null },
+    compare('Task SDK: hop, p50', CHAIN, (run) => median(hopsOf(run)), 'ms'),
+    compare('Task SDK: hop, p99', CHAIN, (run) => quantile(hopsOf(run), 0.99), 'ms'),
+    compare('Task SDK: trigger → first user code', CHAIN, (run) => run.firstMs, 'ms'),
+    compare('Task SDK: 200 independent tasks', INDEPENDENT, (run) => 200 / run.seconds, 'tasks/s'),
+    { name: 'Task SDK: memory with 32 tasks running', unit: 'MB', target: null, rounds: [memory.ours], base: base([memory.airflow]) },
   ];
 }
 

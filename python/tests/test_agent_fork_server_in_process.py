@@ -18,7 +18,7 @@ class ForkServerInProcessTest(unittest.TestCase):
     def setUp(self) -> None:
         self.home = tempfile.mkdtemp(prefix="lf-")
         self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
-        self.server = fork_server.ForkServer({"id": "f1", "socket": os.path.join(self.home, "f.sock"), "address_file": os.path.join(self.home, "agent.json")}, None)
+        self.server = fork_server.ForkServer({"id": "f1", "root": self.home, "socket": os.path.join(self.home, "f.sock"), "address_file": os.path.join(self.home, "agent.json")}, None)
         for fd in (self.server.wake_read, self.server.wake_write, self.server.begun_read, self.server.begun_write):
             self.addCleanup(os.close, fd)
         self.addCleanup(self.server.listener.close)

@@ -19,7 +19,7 @@ export async function reviveAll(scene: Scene): Promise<void> {
 }
 
 /** Waits for a launcher with fork servers: there may be none just after the last one died. */
-async function untilWarm(scene: Scene): Promise<{ launcher: number; forkServers: number[] }> {
+async function untilWarm(scene: Scene): Promise<Scene['processes']> {
   await scene.until(() => scene.processes.forkServers.length > 0, 'a fork server');
   return scene.processes;
 }
@@ -83,6 +83,15 @@ export const FAULTS_OF_PROCESSES: readonly Fault[] = [
     inject: async (scene, round) => {
       const { forkServers } = await untilWarm(scene);
       return stopForGood(scene, forkServers[round % forkServers.length] ?? 0);
+    },
+    heal: untilRunAgain,
+  },
+  {
+    name: 'base-stop', about: 'SIGSTOP of the base process, for good, and SIGKILL of a fork server that is to be born of it again', scene: PAIR, times: 3, recovered: 'start',
+    inject: async (scene, round) => {
+      const { bases, forkServers } = await untilWarm(scene);
+      for (const pid of bases) killProcess(pid, 'SIGSTOP');
+      return scene.kill(forkServers[round % forkServers.length] ?? 0);
     },
     heal: untilRunAgain,
   },

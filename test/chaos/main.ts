@@ -1,4 +1,4 @@
-// The chaos proof: `make prove-chaos` (CHAOS_RUNTIME=airflow: under the real Task SDK), or `node test/chaos/main.ts --faults a,b --starts N --times N --seed S --json FILE --markdown FILE --keep`.
+// The chaos proof: `make prove-chaos` (`make prove-chaos-task-sdk`: CHAOS_RUNTIME=airflow), or `node test/chaos/main.ts --faults a,b --starts N --times N --seed S --json FILE --markdown FILE --keep`.
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -17,8 +17,9 @@ import { countViolations, HEADING, renderLine, renderMarkdown, renderTotal } fro
  * it reports, so that a task which is killed while the database is away has nothing to leave behind.
  */
 const OF_OUR_RUNTIME = new Set([...FAULTS_OF_WORK.map((fault) => fault.name), 'kill-in-outage', 'one-after-the-other']);
+const OF_THE_TASK_SDK = new Set(['base-stop']);
 const ALL_FAULTS: readonly Fault[] = [...FAULTS_OF_PROCESSES, ...FAULTS_OF_THE_DATABASE, ...FAULTS_OF_WORK, ...FAULTS_AT_RANDOM];
-const FAULTS = ALL_FAULTS.filter((fault) => RUNTIME === 'leoflow' || !OF_OUR_RUNTIME.has(fault.name));
+const FAULTS = ALL_FAULTS.filter(({ name }) => !(RUNTIME === 'leoflow' ? OF_THE_TASK_SDK : OF_OUR_RUNTIME).has(name));
 const { values } = parseArgs({
   options: {
     faults: { type: 'string' }, starts: { type: 'string', default: '450' }, times: { type: 'string' }, seed: { type: 'string', default: '1' }, json: { type: 'string' }, markdown: { type: 'string' },

@@ -168,7 +168,8 @@ class Reconciler:
     def met(self, kill, row, start, left):
         """Whether a kill met an execution."""
         if start is not None:
-            is_own = start["pid"] in kill["pids"] or start["parent"] in kill["pids"]
+            # With a fork server die those of its children, too, that were forked after the stage had looked: it is stopped first, and killed later.
+            is_own = start["pid"] in kill["pids"] or start["parent"] in kill["pids"] or any(row["handle"].endswith(name) for name in kill["fork_servers"])
             return is_own and start["wall"] <= kill["at"] + SLACK and (left is None or kill["at"] <= left["wall"] + LEAVES_OUTCOME)
         if kill["at"] < row["started_at"] - UNNOTICED:
             return False

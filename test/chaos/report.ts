@@ -1,4 +1,5 @@
 // The proof as people read it: a line per fault, a total, and the same as a table in Markdown.
+import { RUNTIME } from './programs.ts';
 import type { Proof } from './prove.ts';
 
 const COLUMNS = ['injected', 'starts', 'p50 ms', 'p99 ms', 'max ms', 'seconds'] as const;
@@ -45,13 +46,19 @@ const UNTIL: Readonly<Record<Proof['recovered'], string>> = { 'next epoch': 'fir
 /** What was not proved: faults that cannot be made here with the reason, and how many scenes were broken off. */
 export interface Unproved { readonly notInjected: readonly { readonly name: string; readonly reason: string }[]; readonly broken: number }
 
+/** By what ran the tasks. */
+const HEADS = {
+  leoflow: ['# Chaos', 'Written by `make prove-chaos`.'],
+  airflow: ['# Chaos under the Task SDK', 'Written by `make prove-chaos-task-sdk`: every task runs under the supervisor and the task runner of Airflow’s own Task SDK. `task-kill` kills supervisors; the launcher and fork servers are those of [the other proof](chaos.md).'],
+} as const;
+
 /** The whole document. @param machine where it was measured, in a sentence */
 export function renderMarkdown(proofs: readonly Proof[], { notInjected, broken }: Unproved, machine: string): string {
   const columns = ['fault', 'what is done', ...COLUMNS.slice(0, 5), 'recovered by', 'violations'];
   const row = (cellsOfRow: readonly string[]): string => `| ${cellsOfRow.join(' | ')} |`;
   const rows = proofs.map((proof) => row([`\`${proof.name}\``, proof.about, ...cells(proof).slice(0, 5), UNTIL[proof.recovered], violationsOf(proof)]));
   return [
-    '# Chaos', 'Written by `make prove-chaos`: real servers, a real PostgreSQL and real kills under load, then what tasks wrote down themselves is held against the tables ([how](guides/proofs.md#chaos)).', machine,
+    ...HEADS[RUNTIME], 'Real servers, a real PostgreSQL and real kills under load, then what tasks wrote down themselves is held against the tables ([how](guides/proofs.md#chaos)).', machine,
     'Times are milliseconds from the fault to what the column before the last names, over all injections of the fault. What is lost, doubled or false would be counted in the last column.',
     [row(columns), `|${columns.map(() => '---').join('|')}|`, ...rows].join('\n'), `${renderTotal(proofs, broken)}.`, ...notInjected.map(({ name, reason }) => `\`${name}\` was not injected: ${reason}.`),
   ].join('\n\n') + '\n';

@@ -174,7 +174,7 @@ export class Scene {
     }
   }
 
-  get processes(): { launcher: number; forkServers: number[] } {
+  get processes(): ReturnType<typeof processesOf> {
     return processesOf(this.home);
   }
 

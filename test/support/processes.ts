@@ -1,7 +1,7 @@
 // The real process executor with an agent API that only writes down: launcher, fork servers and tasks are real processes.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgentServer, type AgentServer } from '#api/agent/agent-server.ts';
@@ -234,10 +234,21 @@ export class ProcessesUnderTest implements AsyncDisposable {
   }
 }
 
-/** Pid of the launcher of a home folder, and of its fork servers. */
-export function processesOf(home: string): { launcher: number; forkServers: number[] } {
+/** Pid of the launcher of a home folder, of its fork servers, and of the base processes of which those of the Task SDK are copies. */
+export function processesOf(home: string): { launcher: number; forkServers: number[]; bases: number[] } {
   const launcher = listPids().find((pid) => commandOf(pid).endsWith(`leoflow.agent.launcher ${home} `)) ?? 0;
-  return { launcher, forkServers: childrenOf(launcher) };
+  const children = childrenOf(launcher);
+  const bases = children.filter(isBase);
+  return { launcher, forkServers: children.filter((pid) => !bases.includes(pid)), bases };
+}
+
+/** A copy has the command of its base, and its output in a log. */
+function isBase(pid: number): boolean {
+  try {
+    return commandOf(pid).includes('leoflow.airflow_runtime.base') && readlinkSync(`/proc/${pid}/fd/1`) === '/dev/null';
+  } catch {
+    return false;
+  }
 }
 
 /** Pids of a process's children. */

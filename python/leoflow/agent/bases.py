@@ -10,6 +10,10 @@ import time
 
 #: One that nobody began from in this time is ended.
 IDLE_SECONDS = 600
+#: One that makes no copy in this time is stuck: it is ended, and whoever waits begins by itself.
+BIRTH_SECONDS = 15
+#: It takes what it is told at once, unless it is stuck.
+SEND_SECONDS = 1
 #: What a project may bring that Airflow reads while it is imported: such a project has processes of its own from the beginning.
 OWN_SETTINGS = ("airflow.cfg", "airflow_local_settings.py", "config")
 
@@ -32,10 +36,13 @@ class Adopted:
         #: Unknown until it says so.
         self.pid: int | None = None
         self.returncode: int | None = None
+        self._begun_at = time.monotonic()
 
-    @property
-    def is_stillborn(self) -> bool:
-        """Its base ended before it was there."""
+    def never_comes(self) -> bool:
+        """Whether its base ended before it was there. A base that takes too long is ended for it."""
+        if self.pid is None and time.monotonic() - self._begun_at > BIRTH_SECONDS:
+            self._base.process.kill()
+            self._base.process.wait()
         return self.pid is None and self._base.process.poll() is not None
 
     def poll(self) -> int | None:
@@ -88,6 +95,7 @@ class Bases:
             base.control.sendall(payload)
         except OSError:
             os.close(read)
+            base.process.kill()
             return None
         finally:
             os.close(write)
@@ -123,6 +131,7 @@ class Bases:
 
 def _start(spec: dict, environment: dict, cwd: str) -> Base:
     ours, theirs = socket.socketpair()
+    ours.settimeout(SEND_SECONDS)
     with theirs:
         arguments = [spec["python"], "-m", "leoflow.airflow_runtime.base", os.path.dirname(spec["address_file"]), str(os.getpid())]
         process = subprocess.Popen(arguments, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, cwd=cwd, start_new_session=True)

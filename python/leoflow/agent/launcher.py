@@ -37,10 +37,15 @@ class Warm:
     def __init__(self, spec: dict, environment: dict, process: subprocess.Popen | Adopted):
         self.spec = spec
         self.environment = environment
-        self.process = process
-        self.deadline = time.monotonic() + spec.get("import_timeout_seconds", 30)
         self.ready = False
         self.output = b""
+        self.begin_with(process)
+
+    def begin_with(self, process: subprocess.Popen | Adopted) -> None:
+        """It is this process, which has all of its time to import the file."""
+        self.process = process
+        self.deadline = time.monotonic() + self.spec.get("import_timeout_seconds", 30)
+        os.set_blocking(process.stdout.fileno(), False)
 
     def describe(self) -> dict:
         """Its RunningForkServer."""
@@ -143,14 +148,25 @@ class Launcher:
         try:
             process = (self.bases.begin(full, environment, _own_path()) if spec.get("runtime") == "airflow" else None) or _spawn(full, environment)
         except OSError as error:
-            if error.errno in PASSING:
-                print(f"a fork server could not be started: {error}", file=sys.stderr, flush=True)
-                self._tell({"op": "exited", "id": spec["id"], "status": error.errno, "signal": None})
-                return
-            self._tell({"op": "failed", "id": spec["id"], "error": {"type": type(error).__name__, "message": str(error)}})
+            self._tell_unstarted(spec["id"], error)
             return
-        os.set_blocking(process.stdout.fileno(), False)
         self.warm[spec["id"]] = Warm(full, environment, process)
+
+    def _begin_alone(self, warm: Warm) -> None:
+        """Without a base. What is wrong with its environment it says itself then."""
+        warm.process.stdout.close()
+        try:
+            warm.begin_with(_spawn(warm.spec, warm.environment))
+        except OSError as error:
+            del self.warm[warm.spec["id"]]
+            self._tell_unstarted(warm.spec["id"], error)
+
+    def _tell_unstarted(self, identifier: str, error: OSError) -> None:
+        if error.errno in PASSING:
+            print(f"a fork server could not be started: {error}", file=sys.stderr, flush=True)
+            self._tell({"op": "exited", "id": identifier, "status": error.errno, "signal": None})
+        else:
+            self._tell({"op": "failed", "id": identifier, "error": {"type": type(error).__name__, "message": str(error)}})
 
     def _read_output(self, warm: Warm) -> None:
         data = warm.process.stdout.read()
@@ -193,11 +209,8 @@ class Launcher:
 
     def _reap(self) -> None:
         for warm in list(self.warm.values()):
-            if isinstance(warm.process, Adopted) and warm.process.is_stillborn:
-                # What is wrong with its environment it says itself when it begins by itself.
-                warm.process.stdout.close()
-                warm.process = _spawn(warm.spec, warm.environment)
-                os.set_blocking(warm.process.stdout.fileno(), False)
+            if isinstance(warm.process, Adopted) and warm.process.never_comes():
+                self._begin_alone(warm)
             status = warm.process.poll()
             if status is None:
                 continue

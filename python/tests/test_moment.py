@@ -1,0 +1,71 @@
+"""Tests of leoflow.run.moment: which code looks at the moment while it is imported."""
+
+import os
+import tempfile
+import unittest
+
+from leoflow.run.moment import looks_at_the_moment
+
+HEAD = "from datetime import datetime, date\nimport pendulum, random, time\nfrom airflow.sdk import DAG, Variable, dag, task\n"
+LOOKS = {
+    "a constant": "TODAY = datetime.now()",
+    "in default_args": "ARGS = {'start_date': pendulum.today().subtract(days=1)}",
+    "in an f-string": "NAME = f'{date.today():%Y}'",
+    "in a with": "with DAG('x') as d:\n    x = time.time()",
+    "in a condition": "if random.random() > 0.5:\n    X = 1",
+    "a default of a function": "def f(now=datetime.now()):\n    pass",
+    "a variable": "ENV = Variable.get('env')",
+    "a helper that is called": "def day():\n    return datetime.utcnow()\nDAY = day()",
+    "a helper of a helper": "def day():\n    return now_()\ndef now_():\n    return datetime.now()\nDAY = day()",
+    "a function that makes the DAG": "@dag()\ndef flow():\n    stamp = datetime.now()\nflow()",
+    "the constructor of a class": "class A:\n    def __init__(self):\n        self.t = time.time()\nA()",
+    "the body of a class": "class A:\n    t = time.time()",
+    "a lambda's default": "f = lambda x=datetime.now(): x",
+}
+DOES_NOT = {
+    "nothing": "X = 1",
+    "a fixed date": "START = datetime(2024, 1, 1)\nP = pendulum.datetime(2024, 1, 1)",
+    "in a task": "@task\ndef t():\n    return datetime.now()\nwith DAG('x'):\n    t()",
+    "in a task with arguments": "@task(retries=2)\ndef t():\n    return datetime.now()\nwith DAG('x'):\n    t()",
+    "in a branch task": "@task.branch\ndef t():\n    return datetime.now()\nwith DAG('x'):\n    t()",
+    "in a callable that is passed on": "def f():\n    return datetime.now()\nPythonOperator(task_id='f', python_callable=f)",
+    "in a lambda": "PythonOperator(task_id='f', python_callable=lambda: datetime.now())",
+    "a method of an operator": "class A:\n    def execute(self, context):\n        return Variable.get('x')\nA()",
+    "get of a dict": "X = {}.get('a')",
+}
+
+
+class MomentTest(unittest.TestCase):
+    """What counts, and what does not."""
+
+    def _looks(self, *sources: str) -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for number, source in enumerate(sources):
+                files.append(os.path.join(folder, f"m{number}.py"))
+                with open(files[-1], "w", encoding="utf-8") as file:
+                    file.write(HEAD + source + "\n")
+            return looks_at_the_moment(files)
+
+    def test_code_that_runs_at_import(self):
+        for name, source in LOOKS.items():
+            with self.subTest(name):
+                self.assertTrue(self._looks(source))
+
+    def test_code_that_does_not(self):
+        for name, source in DOES_NOT.items():
+            with self.subTest(name):
+                self.assertFalse(self._looks(source))
+
+    def test_a_helper_in_another_file(self):
+        helper = "def stamp():\n    return datetime.now()"
+        self.assertTrue(self._looks("from m1 import stamp\nSTAMP = stamp()", helper))
+        self.assertFalse(self._looks("from m1 import stamp\n@task\ndef t():\n    return stamp()\nwith DAG('x'):\n    t()", helper))
+
+    def test_what_cannot_be_read_says_nothing(self):
+        self.assertFalse(looks_at_the_moment(["/nowhere.py"]))
+        self.assertFalse(self._looks("this is no Python"))
+
+
+if __name__ == "__main__":
+    unittest.main()
