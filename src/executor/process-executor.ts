@@ -2,17 +2,15 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { BodyRuntime, CallAnswer, ExecutionSpec, ExitedChild, FromForkServer, FromLauncher, ReportedError, RunningForkServer, ToLauncher, VersionCall } from '#contract/attempt.ts';
+import type { BodyRuntime, CallAnswer, ExecutionSpec, ExitedChild, FromForkServer, FromLauncher, ReportedError, RunningForkServer, VersionCall } from '#contract/attempt.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import { AppError } from '#contract/errors.ts';
 import { callEvery, monotonicMs, settledWithin, sleep, untilAborted } from '#platform/clock.ts';
-import { killProcess } from '#platform/exec.ts';
-import type { LineSocket } from '#platform/line-socket.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import type { Executor, ExecutorEvents, Inventory, PreparedVersion, Slot } from './executor.ts';
 import { greetForkServer } from './fork-server-link.ts';
 import { forkServerSpec } from './fork-server-spec.ts';
-import { connectLauncher } from './launcher-link.ts';
+import { LauncherLine } from './launcher-line.ts';
 import { isFinal } from './prepare-problem.ts';
 import { forkSlot, parkedSlot } from './process-slots.ts';
 import { Silence } from './silence.ts';
@@ -36,7 +34,6 @@ export interface ProcessExecutorOptions {
   readonly prepare: (versionId: VersionId, say: (text: string) => void) => Promise<PreparedVersion>;
 }
 
-const SHUTDOWN_MS = 5000;
 /** From the order to end a fork server until its end is told. */
 const EXIT_MS = 5000;
 /** A version whose file does not import is tried again after this time. */
@@ -54,14 +51,9 @@ export class ProcessExecutor implements Executor {
   readonly #options: ProcessExecutorOptions;
   readonly #warm = new Map<VersionId, Warm>();
   readonly #killedImports = new Map<VersionId, number>();
-  #launcher: LineSocket<ToLauncher> | null = null;
-  #launcherPid = 0;
-  #launcherClosed: Promise<void> = Promise.resolve();
-  /** The attempt to reach a launcher that was begun last. */
-  #connecting: Promise<unknown> = Promise.resolve();
+  readonly #launcher: LauncherLine;
   #events: ExecutorEvents | null = null;
   #epoch = -1;
-  #isEnding = false;
   readonly #silence: Silence;
   readonly #hosts = new TriggerHosts();
   readonly #calls = new VersionCalls();
@@ -70,6 +62,12 @@ export class ProcessExecutor implements Executor {
   constructor(options: ProcessExecutorOptions) {
     this.#options = options;
     this.#silence = new Silence(options.silentSeconds);
+    this.#launcher = new LauncherLine(options, {
+      onHeard: () => this.#silence.hear(LAUNCHER),
+      onMessage: (message) => this.#onLauncher(message),
+      onLost: () => this.#onLauncherLost(),
+      onAgain: (forkServers) => Promise.all(forkServers.map((forkServer) => this.#adopt(forkServer))),
+    });
     mkdirSync(join(options.home, 'run'), { recursive: true, mode: 0o700 });
     mkdirSync(join(options.home, 'logs'), { recursive: true, mode: 0o750 });
   }
@@ -77,10 +75,8 @@ export class ProcessExecutor implements Executor {
   async lead(epoch: number, events: ExecutorEvents): Promise<Inventory> {
     this.#epoch = epoch;
     this.#events = events;
-    const connected = this.#connectLauncher(epoch);
-    this.#connecting = connected;
-    const found = await connected;
-    if (this.#isEnding) throw new AppError('not_leading', 'this server is stopping');
+    const found = await this.#launcher.open(epoch);
+    if (this.#launcher.isEnding) throw new AppError('not_leading', 'this server is stopping');
     const running = new Map<ExecutionId, number>();
     await Promise.all(found.map(async (forkServer) => {
       const inventory = await this.#adopt(forkServer);
@@ -199,10 +195,8 @@ export class ProcessExecutor implements Executor {
     this.#silence.forgetAll();
     this.#hosts.clear();
     this.#calls.clear();
-    const launcher = this.#launcher;
     this.#events = null;
-    this.#launcher = null;
-    launcher?.close();
+    this.#launcher.close();
     const all = [...this.#warm.values()];
     this.#warm.clear();
     for (const warm of all) {
@@ -212,46 +206,11 @@ export class ProcessExecutor implements Executor {
     }
   }
 
-  async shutdown(): Promise<boolean> {
-    let launcher = this.#launcher;
-    // From here on its end is wanted: nothing is lost, nothing is started again.
-    this.#launcher = null;
-    this.#isEnding = true;
-    this.stepDown();
-    // One that is only just starting is ended when it answers.
-    await this.#connecting.catch(() => undefined);
-    launcher ??= this.#launcher;
-    if (launcher === null) return false;
-    launcher.send({ op: 'shutdown', epoch: this.#epoch });
-    let isGone = false;
-    await settledWithin(this.#launcherClosed.then(() => void (isGone = true)), SHUTDOWN_MS);
-    launcher.close();
-    return isGone;
+  shutdown(): Promise<boolean> {
+    return this.#launcher.shutdown(this.#epoch, () => this.stepDown());
   }
 
   // ── the launcher ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-  async #connectLauncher(epoch: number): Promise<readonly RunningForkServer[]> {
-    const { home, python, environment, reporter } = this.#options;
-    const hello = await connectLauncher({
-      home, python, environment, epoch,
-      isWanted: (wasSpawned) => epoch === this.#epoch && (this.#events !== null || (wasSpawned && this.#isEnding)),
-    }, {
-      onLink: (link, untilClosed) => {
-        this.#launcher = link;
-        this.#launcherClosed = untilClosed;
-      },
-      onMessage: (message) => {
-        this.#silence.hear(LAUNCHER);
-        this.#onLauncher(message);
-      },
-      onClose: (reason) => this.#onLauncherLost(epoch, reason),
-    });
-    this.#launcherPid = hello.pid;
-    this.#silence.hear(LAUNCHER);
-    reporter.report({ event: 'launcher.ready', pid: hello.pid, adopted: hello.fork_servers.length });
-    return hello.fork_servers;
-  }
 
   #onLauncher(message: Exclude<FromLauncher, { op: 'hello' }>): void {
     switch (message.op) {
@@ -282,26 +241,9 @@ export class ProcessExecutor implements Executor {
   }
 
   /** Everything below a dead launcher died with it. Another is started and what is wanted starts again. */
-  #onLauncherLost(epoch: number, reason: string): void {
-    if (this.#events === null || this.#launcher === null || epoch !== this.#epoch) return;
-    this.#launcher = null;
+  #onLauncherLost(): void {
     this.#silence.forget(LAUNCHER);
-    this.#options.reporter.report({ event: 'launcher.lost', reason });
-    // First, so that whoever asks again waits for the new one.
-    this.#connecting = this.#reconnectLauncher(epoch);
     for (const warm of [...this.#warm.values()]) this.#onGone(warm, 'its launcher is gone');
-  }
-
-  async #reconnectLauncher(epoch: number): Promise<void> {
-    while (epoch === this.#epoch && this.#events !== null) {
-      try {
-        await Promise.all((await this.#connectLauncher(epoch)).map((forkServer) => this.#adopt(forkServer)));
-        return;
-      } catch (error) {
-        this.#options.reporter.report({ event: 'failure', where: 'launcher', error: errorText(error) });
-        await sleep(1000);
-      }
-    }
   }
 
   // ── fork servers ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -311,14 +253,14 @@ export class ProcessExecutor implements Executor {
     this.#warm.set(versionId, warm);
     try {
       const version = await this.#options.prepare(versionId, (text) => void (warm.doing = text));
-      await this.#connecting;
+      await this.#launcher.untilOpen();
       // Stepped down, or the launcher died in between and it was asked for anew.
       if (this.#warm.get(versionId) !== warm) return;
       warm.dagId = version.dagId;
       for (const runtime of version.runtimes) warm.runtimes.add(runtime);
       warm.state = 'starting';
-      if (this.#launcher === null) throw new AppError('python_missing', 'there is no launcher just now');
-      this.#launcher.send({ op: 'start', epoch: this.#epoch, fork_server: forkServerSpec(warm.id, version, this.#options) });
+      const isSent = this.#launcher.send({ op: 'start', epoch: this.#epoch, fork_server: forkServerSpec(warm.id, version, this.#options) });
+      if (!isSent) throw new AppError('python_missing', 'there is no launcher just now');
     } catch (error) {
       if (this.#warm.get(versionId) !== warm) return;
       const problem = { type: 'PrepareError', message: errorText(error) };
@@ -449,7 +391,7 @@ export class ProcessExecutor implements Executor {
     warm.state = 'ending';
     this.#silence.forget(warm.id);
     warm.usedAt = monotonicMs();
-    this.#launcher?.send({ op: 'stop_fork_server', epoch: this.#epoch, id: warm.id });
+    this.#launcher.send({ op: 'stop_fork_server', epoch: this.#epoch, id: warm.id });
     await settledWithin(untilAborted(warm.gone.signal), EXIT_MS);
   }
 
@@ -457,8 +399,8 @@ export class ProcessExecutor implements Executor {
   #endSilent(who: string): void {
     const warm = this.#find(who);
     if (who !== LAUNCHER && warm === undefined) return;
-    this.#options.reporter.report({ event: 'failure', where: warm === undefined ? 'launcher' : 'fork server', error: `${warm?.id ?? `process ${this.#launcherPid}`} has said nothing for ${this.#silence.limitSeconds} s and is killed` });
-    if (warm === undefined) killProcess(this.#launcherPid, 'SIGKILL');
+    this.#options.reporter.report({ event: 'failure', where: warm === undefined ? 'launcher' : 'fork server', error: `${warm?.id ?? `process ${this.#launcher.pid}`} has said nothing for ${this.#silence.limitSeconds} s and is killed` });
+    if (warm === undefined) this.#launcher.kill();
     else void this.#end(warm);
   }
 
