@@ -30,5 +30,6 @@ export const CASES: readonly Case[] = [
   { name: 'memory', title: 'Memory', rounds: 1, limitSeconds: 120, run: async (bench) => (await import('./memory.ts')).measureMemory(bench) },
   { name: 'take-over', title: 'The leader is killed', rounds: 5, limitSeconds: 120, run: async (bench) => (await import('./take-over.ts')).measureTakeOver(bench) },
   { name: 'task-sdk', title: 'Tasks under the real Task SDK', rounds: 3, limitSeconds: 900, run: async (bench) => (await import('./task-sdk.ts')).measureTaskSdk(bench) },
+  { name: 'deferred', title: 'A thousand deferred tasks', rounds: 1, limitSeconds: 900, run: async (bench) => (await import('./deferred.ts')).measureDeferred(bench) },
   { name: 'airflow', title: 'Airflow 3.2.1 beside ours', rounds: 2, limitSeconds: 900, run: async (bench) => (await import('./airflow/beside.ts')).measureBeside(bench) },
 ];

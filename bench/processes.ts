@@ -60,6 +60,11 @@ export function pssOf(pid: number): number {
   return rollup === undefined ? rssOf(pid) : Number(rollup) / 1024;
 }
 
+/** The name that a process gave itself. */
+export function nameOf(pid: number): string {
+  return read(`/proc/${pid}/comm`).trim();
+}
+
 /** Resident set size in MB. */
 export function rssOf(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;

@@ -19,9 +19,16 @@ export interface AirflowRun { readonly seconds: number; readonly firstMs: number
 /** Airflow, ready to run its DAGs. */
 export interface Airflow {
   runDag(dagId: string): Promise<AirflowRun>;
+  /** Begins a run. @returns its id */
+  trigger(dagId: string): Promise<string>;
+  /** How many task instances of a DAG are in a state. */
+  count(dagId: string, state: string): Promise<number>;
+  pidOf(part: Part): number;
   /** Proportional set size of all its processes, MB. */
   memory(): number;
 }
+
+type Part = 'api-server' | 'scheduler' | 'dag-processor' | 'triggerer';
 
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
@@ -65,8 +72,8 @@ function environmentOf(how: { home: string; dags: string; port: number; socket: 
   };
 }
 
-/** Starts it and waits until its scheduler is healthy and its DAGs are known. */
-export async function startAirflow(bench: Workbench, how: { bin: string; dags: string; parallelism: number }): Promise<Airflow> {
+/** Starts it and waits until its scheduler is healthy and its DAGs are known. A triggerer only when it is asked for. */
+export async function startAirflow(bench: Workbench, how: { bin: string; dags: string; parallelism: number; triggerer?: boolean }): Promise<Airflow> {
   const database = await openDatabaseFor(bench);
   const home = join(bench.folder, 'airflow');
   mkdirSync(home, { recursive: true });
@@ -77,10 +84,10 @@ export async function startAirflow(bench: Workbench, how: { bin: string; dags: s
   bench.say('Airflow: db migrate …');
   const migrated = await run(python, ['-m', 'airflow', 'db', 'migrate'], { env, timeoutMs: MIGRATE_MS });
   if (migrated.status !== 0) throw new Error(`airflow db migrate: ${migrated.stderr.slice(-2000)}`);
-  const pids: number[] = [];
-  for (const name of ['api-server', 'scheduler', 'dag-processor']) {
+  const pids = new Map<Part, number>();
+  for (const name of ['api-server', 'scheduler', 'dag-processor', ...(how.triggerer === true ? ['triggerer' as const] : [])] as const) {
     const daemon = await startDaemon(python, ['-m', 'airflow', name], { env, cwd: home, logFile: join(home, `${name}.log`) });
-    pids.push(daemon.pid);
+    pids.set(name, daemon.pid);
     bench.defer(() => endAll(daemon.pid, daemon.ended));
   }
   const reserialized = await run(python, ['-m', 'airflow', 'dags', 'reserialize'], { env, timeoutMs: MIGRATE_MS });
@@ -89,16 +96,23 @@ export async function startAirflow(bench: Workbench, how: { bin: string; dags: s
   await untilHealthy(base, home);
   const token = ((await (await fetch(`${base}/auth/token`)).json()) as { access_token: string }).access_token;
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-  return { runDag: (dagId) => runDag(database, { base, headers, dagId }), memory: () => pids.flatMap((pid) => [pid, ...descendantsOf(pid)]).reduce((sum, pid) => sum + pssOf(pid), 0) };
+  return {
+    runDag: (dagId) => runDag(database, { base, headers, dagId }),
+    trigger: (dagId) => trigger({ base, headers, dagId }),
+    count: async (dagId, state) => (await database.pool.query<{ total: number }>('select count(*)::int as total from task_instance where dag_id = $1 and state = $2', [dagId, state])).rows[0]?.total ?? 0,
+    pidOf: (part) => pids.get(part) ?? 0,
+    memory: () => [...pids.values()].flatMap((pid) => [pid, ...descendantsOf(pid)]).reduce((sum, pid) => sum + pssOf(pid), 0),
+  };
 }
 
 /** Its processes lead groups of their own, with workers below. */
 async function endAll(pid: number, ended: Promise<unknown>): Promise<void> {
   const below = descendantsOf(pid);
   killGroup(pid, 'SIGTERM');
-  const timer = setTimeout(() => killGroup(pid, 'SIGKILL'), 8000);
+  // Repeated, because only a timer keeps this process waiting for the end of a daemon.
+  const timer = setInterval(() => killGroup(pid, 'SIGKILL'), 8000);
   await ended;
-  clearTimeout(timer);
+  clearInterval(timer);
   // Workers that made groups of their own; only ids that were its descendants and are still Airflow's.
   for (const one of below) if (isAirflow(one)) killOne(one);
 }
@@ -129,17 +143,24 @@ async function untilHealthy(base: string, home: string): Promise<void> {
   }
 }
 
-async function runDag(database: Database, how: { base: string; headers: Record<string, string>; dagId: string }): Promise<AirflowRun> {
+interface Asked { readonly base: string; readonly headers: Record<string, string>; readonly dagId: string }
+
+async function trigger({ base, headers, dagId }: Asked): Promise<string> {
+  const response = await fetch(`${base}/api/v2/dags/${dagId}/dagRuns`, { method: 'POST', headers, body: JSON.stringify({ logical_date: null }) });
+  const body = (await response.json()) as { dag_run_id?: string };
+  if (!response.ok || body.dag_run_id === undefined) throw new Error(`Airflow: trigger ${dagId}: ${response.status} ${JSON.stringify(body)}`);
+  return body.dag_run_id;
+}
+
+async function runDag(database: Database, how: Asked): Promise<AirflowRun> {
   const triggeredNs = Number(process.hrtime.bigint());
   const triggered = Date.now();
-  const response = await fetch(`${how.base}/api/v2/dags/${how.dagId}/dagRuns`, { method: 'POST', headers: how.headers, body: JSON.stringify({ logical_date: null }) });
-  const body = (await response.json()) as { dag_run_id?: string };
-  if (!response.ok || body.dag_run_id === undefined) throw new Error(`Airflow: trigger ${how.dagId}: ${response.status} ${JSON.stringify(body)}`);
+  const runId = await trigger(how);
   const deadline = performance.now() + RUN_MS;
   for (;;) {
     // Its own table says when it ended; how often we look does not count.
-    const { rows: [row] } = await database.pool.query<{ state: string; ended: number | null }>('select state, extract(epoch from end_date)::float8 * 1000 as ended from dag_run where dag_id = $1 and run_id = $2', [how.dagId, body.dag_run_id]);
-    if (row?.state === 'success' && row.ended !== null) return { seconds: (row.ended - triggered) / 1000, ...(await bodiesOf(database, { dagId: how.dagId, runId: body.dag_run_id, triggeredNs })) };
+    const { rows: [row] } = await database.pool.query<{ state: string; ended: number | null }>('select state, extract(epoch from end_date)::float8 * 1000 as ended from dag_run where dag_id = $1 and run_id = $2', [how.dagId, runId]);
+    if (row?.state === 'success' && row.ended !== null) return { seconds: (row.ended - triggered) / 1000, ...(await bodiesOf(database, { dagId: how.dagId, runId, triggeredNs })) };
     if (row?.state === 'failed') throw new Error(`Airflow: ${how.dagId} failed`);
     if (performance.now() > deadline) throw new Error(`Airflow: ${how.dagId} was not done after ${RUN_MS / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 250));

@@ -19,16 +19,18 @@ const PARALLELISM = 16;
 /** The DAG files that both sides read. */
 export const BESIDE_FOLDER = join(import.meta.dirname, 'dags');
 
-/** An engine of ours on the DAG files of a folder, with an interpreter of the caller's choice. */
-export async function openOurs(bench: Workbench, { folder, python, parallelism }: { readonly folder: string; readonly python: string; readonly parallelism: number }): Promise<PythonEngine> {
+/** An engine of ours on the DAG files of a folder, with an interpreter of the caller's choice. `stop` ends it before the case is over. */
+export async function openOurs(bench: Workbench, { folder, python, parallelism }: { readonly folder: string; readonly python: string; readonly parallelism: number }): Promise<PythonEngine & { readonly stop: () => Promise<void> }> {
   const config = readConfig({ LEOFLOW_HOME: bench.folder, LEOFLOW_PARALLELISM: parallelism });
   const compiled = await compileFiles(folder, { config, python }, { deterministic: false, strict: false });
   const home = join(bench.folder, 'home');
   const engine = await openEngine({ config, home, store: 'throwaway', python, writeLog: () => undefined });
-  bench.defer(() => engine.stop({ endExecutions: true }));
+  let stopped: Promise<void> | null = null;
+  const stop = (): Promise<void> => (stopped ??= engine.stop({ endExecutions: true }));
+  bench.defer(stop);
   for (const dag of compiled.dags) await engine.register(dag, { bundle: 'beside', active: true, parseMs: null });
   return {
-    engine, home,
+    engine, home, stop,
     dag: (id) => {
       const found = compiled.dags.find((one) => one.dag.dag_id === id);
       if (found === undefined) throw new Error(`no ${id}: ${JSON.stringify(compiled.problems)}`);

@@ -1,10 +1,13 @@
 """Tests of leoflow.run.moment: which code looks at the moment while it is imported."""
 
 import os
+import sys
 import tempfile
 import unittest
+from types import SimpleNamespace
+from unittest.mock import patch
 
-from leoflow.run.moment import looks_at_the_moment
+from leoflow.run.moment import draw_anew, import_packages, is_of_the_moment, looks_at_the_moment
 
 HEAD = "from datetime import datetime, date\nimport pendulum, random, time\nfrom airflow.sdk import DAG, Variable, dag, task\n"
 LOOKS = {
@@ -65,6 +68,30 @@ class MomentTest(unittest.TestCase):
     def test_what_cannot_be_read_says_nothing(self):
         self.assertFalse(looks_at_the_moment(["/nowhere.py"]))
         self.assertFalse(self._looks("this is no Python"))
+
+    def test_what_was_handed_over_is_of_the_moment_and_node_is_not(self):
+        with tempfile.TemporaryDirectory() as root:
+            self.assertFalse(is_of_the_moment({"root": root}))
+            self.assertTrue(is_of_the_moment({"root": root, "import_secrets": {"variables": {}}}))
+            self.assertFalse(is_of_the_moment({"root": root, "import_secrets": {"variables": {}}, "node": {}}))
+
+    def test_packages_are_imported_and_nothing_of_the_project(self):
+        with tempfile.TemporaryDirectory() as root:
+            for name, source in {"dag.py": "import colorsys, own, missing_package\nfrom xml.dom import minidom\ndef f():\n    import wave\n", "own.py": "raise ValueError('imported')\n"}.items():
+                with open(os.path.join(root, name), "w", encoding="utf-8") as file:
+                    file.write(source)
+            with patch.dict(sys.modules):
+                for name in ("colorsys", "wave", "xml.dom.minidom"):
+                    sys.modules.pop(name, None)
+                import_packages({"root": root, "path": []})
+                self.assertEqual([name in sys.modules for name in ("colorsys", "wave", "own", "xml.dom")], [True, False, False, True])
+
+    def test_a_fork_draws_other_numbers_than_its_siblings(self):
+        seeded = []
+        numpy = SimpleNamespace(random=SimpleNamespace(seed=lambda: seeded.append(True)))
+        with patch.dict(sys.modules, {"numpy": numpy}):
+            draw_anew()
+        self.assertEqual(seeded, [True])
 
 
 if __name__ == "__main__":

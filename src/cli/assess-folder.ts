@@ -6,7 +6,10 @@ import { AppError } from '#contract/errors.ts';
 import { type Assessment, assessFile, type FileEvidence, type ImportNeed } from '#core/assess-file.ts';
 import { userEnvironment } from '#platform/config.ts';
 import { run } from '#platform/exec.ts';
-import { findDagFiles } from '#compile/find-dag-files.ts';
+import type { CompileProblem } from '#compile/compiled.ts';
+import { DagFolderScan } from '#compile/find-dag-files.ts';
+import { isPackagedDag } from '#compile/packaged-dags.ts';
+import { refusePackaged } from './compile-files.ts';
 import { ProjectCompiler } from './project-compiler.ts';
 
 /** One file with its verdict and the ids of its DAGs. */
@@ -32,9 +35,12 @@ export async function assessFolder(dir: string, tools: AssessTools): Promise<Ass
   if (!existsSync(full)) throw new AppError('file_unreadable', `${dir} does not exist`);
   const isFolder = statSync(full).isDirectory();
   const root = isFolder ? full : dirname(full);
-  const files = (isFolder ? findDagFiles(full) : [basename(full)]).filter((file) => file.endsWith('.py'));
-  if (files.length === 0) throw new AppError('file_unreadable', `no Python DAG file below ${dir}`);
-  const bare = await readTexts(tools.python, { root, importPaths: [] }, files);
+  if (!isFolder && isPackagedDag(full)) refusePackaged(dir);
+  const scan = isFolder ? new DagFolderScan(full) : null;
+  const files = (scan?.find() ?? [basename(full)]).filter((file) => file.endsWith('.py'));
+  const packaged = (scan?.findPackaged() ?? []).map(packagedRow);
+  if (files.length + packaged.length === 0) throw new AppError('file_unreadable', `no Python DAG file below ${dir}`);
+  const bare = files.length === 0 ? new Map<string, FileText>() : await readTexts(tools.python, { root, importPaths: [] }, files);
   const importPaths = findImportPaths(root, bare);
   const texts = importPaths.length === 0 ? bare : await readTexts(tools.python, { root, importPaths }, files);
   const compiler = new ProjectCompiler(root, { config: tools.config, python: tools.python, say: tools.say, importPaths });
@@ -42,7 +48,15 @@ export async function assessFolder(dir: string, tools: AssessTools): Promise<Ass
     tools.onFile(file, done, files.length);
     return { file, ...(await assessOne(compiler, file, texts.get(file))) };
   });
-  return { root, importPaths, rows };
+  return { root, importPaths, rows: [...rows, ...packaged].sort(byFile) };
+}
+
+function packagedRow({ file, message, hint }: CompileProblem): AssessedFile {
+  return { file, verdict: 'cannot', why: `${message}. ${hint ?? ''}`, what: [], dags: [] };
+}
+
+function byFile(a: AssessedFile, b: AssessedFile): number {
+  return a.file < b.file ? -1 : 1;
 }
 
 async function assessAll(files: readonly string[], one: (file: string, done: number) => Promise<AssessedFile>): Promise<readonly AssessedFile[]> {
@@ -52,7 +66,7 @@ async function assessAll(files: readonly string[], one: (file: string, done: num
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) rows.push(await one(file, rows.length));
   };
   await Promise.all(Array.from({ length: PARALLEL }, worker));
-  return rows.sort((a, b) => (a.file < b.file ? -1 : 1));
+  return rows;
 }
 
 async function assessOne(compiler: ProjectCompiler, file: string, text: FileText | undefined): Promise<Omit<AssessedFile, 'file'>> {

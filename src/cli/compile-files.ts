@@ -2,8 +2,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { AppError } from '#contract/errors.ts';
-import type { CompiledDag, CompileProblem } from '#compile/compiled.ts';
-import { DAG_FILE_HINT, findDagFiles } from '#compile/find-dag-files.ts';
+import { type CompiledDag, type CompileProblem, renderProblem } from '#compile/compiled.ts';
+import { DAG_FILE_HINT, DagFolderScan } from '#compile/find-dag-files.ts';
+import { isPackagedDag, packagedDagProblem } from '#compile/packaged-dags.ts';
 import { rootOf, unusedSettings } from '#compile/project.ts';
 import { type CompileTools, openParsers, ProjectCompiler } from './project-compiler.ts';
 
@@ -16,16 +17,27 @@ export interface CompiledFiles {
   readonly warnings: readonly CompileProblem[];
 }
 
-/** Resolves a path argument. Throws `file_unreadable` when there is nothing or nothing to compile. */
-export function resolveDagPath(path: string): { root: string; files: string[] } {
+/** Resolves a path argument; `warnings` are about what is not read. Throws `file_unreadable` when there is nothing or nothing to compile. */
+export function resolveDagPath(path: string): { root: string; files: string[]; warnings: CompileProblem[] } {
   const full = resolve(path);
   if (!existsSync(full)) throw new AppError('file_unreadable', `${path} does not exist`);
   const isFolder = statSync(full).isDirectory();
   const { root, prefix } = rootOf(isFolder ? full : dirname(full));
-  if (!isFolder) return { root, files: [`${prefix}${basename(full)}`] };
-  const files = findDagFiles(full).map((file) => `${prefix}${file}`);
-  if (files.length === 0) throw new AppError('file_unreadable', `no DAG file below ${path}`, { hint: DAG_FILE_HINT });
-  return { root, files };
+  if (!isFolder) {
+    if (isPackagedDag(full)) refusePackaged(path);
+    return { root, files: [`${prefix}${basename(full)}`], warnings: [] };
+  }
+  const scan = new DagFolderScan(full);
+  const files = scan.find().map((file) => `${prefix}${file}`);
+  const warnings = scan.findPackaged().map((one) => ({ ...one, file: `${prefix}${one.file}` }));
+  if (files.length === 0) throw new AppError('file_unreadable', [`no DAG file below ${path}`, ...warnings.map(renderProblem)].join('\n'), { hint: DAG_FILE_HINT });
+  return { root, files, warnings };
+}
+
+/** Throws `file_unreadable`: the file is a packaged DAG. */
+export function refusePackaged(path: string): never {
+  const { message, hint } = packagedDagProblem(path);
+  throw new AppError('file_unreadable', `${path}: ${message}`, hint === null ? {} : { hint });
 }
 
 /**
@@ -33,14 +45,15 @@ export function resolveDagPath(path: string): { root: string; files: string[] } 
  * @param how `deterministic` parses twice: a difference is a warning, an error with `strict`
  */
 export async function compileFiles(path: string, tools: CompileTools, how: { deterministic: boolean; strict: boolean }): Promise<CompiledFiles> {
-  const { root, files: all } = resolveDagPath(path);
+  const { root, files: all, warnings } = resolveDagPath(path);
   const parsers = all.length > 1 ? openParsers(tools.config) : null;
   try {
     const compiler = new ProjectCompiler(root, parsers === null ? tools : { ...tools, parsers });
     const [only] = all;
     const exclusion = all.length === 1 && only !== undefined && !statSync(resolve(path)).isDirectory() ? compiler.project.exclusionOf(only) : null;
     if (exclusion !== null) throw new AppError('invalid_value', `${path} is left out by ${exclusion}`, { hint: 'Change that setting, or the path.' });
-    return { root, ...(await compileAll(compiler, all.filter((file) => compiler.includes(file)), how)) };
+    const compiled = await compileAll(compiler, all.filter((file) => compiler.includes(file)), how);
+    return { root, ...compiled, warnings: [...warnings.filter(({ file }) => compiler.includes(file)), ...compiled.warnings] };
   } finally {
     await parsers?.close();
   }

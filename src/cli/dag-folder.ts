@@ -7,7 +7,9 @@ import { callLater, monotonicMs } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import { watchFolder } from '#platform/watch-folder.ts';
 import { type Compiled, renderProblem } from '#compile/compiled.ts';
-import { findDagFiles, mayHoldDags } from '#compile/find-dag-files.ts';
+import { IGNORE_FILE } from '#compile/airflow-ignore.ts';
+import { DagFolderScan } from '#compile/find-dag-files.ts';
+import { isPackagedDag } from '#compile/packaged-dags.ts';
 import { isProjectFile, rootOf } from '#compile/project.ts';
 import { markStale } from '#store/dag-versions.ts';
 import { clearImportError, saveImportError } from '#store/import-errors.ts';
@@ -42,6 +44,7 @@ export class DagFolder {
   readonly #changed = new Set<string>();
   readonly #parsers: WarmParsers;
   #compiler: ProjectCompiler;
+  #scan: DagFolderScan;
   #callOff: () => void = () => undefined;
   #stopWatching: () => void = () => undefined;
   #busy: Promise<void> = Promise.resolve();
@@ -52,11 +55,13 @@ export class DagFolder {
     this.#prefix = prefix;
     this.#parsers = openParsers(options.config);
     this.#compiler = this.#newCompiler();
+    this.#scan = this.#newScan();
   }
 
   /** Registers everything there is, then keeps watching. @returns how many DAGs are registered */
   async start(): Promise<number> {
     this.#watch();
+    this.#tellPackaged();
     await this.#compileAll(this.#findFiles());
     return [...this.#files.values()].reduce((sum, file) => sum + file.dagIds.length, 0);
   }
@@ -65,8 +70,17 @@ export class DagFolder {
     return new ProjectCompiler(this.#options.root, { ...this.#options, parsers: this.#parsers });
   }
 
+  #newScan(): DagFolderScan {
+    return new DagFolderScan(join(this.#options.root, this.#prefix));
+  }
+
   #findFiles(): readonly string[] {
-    return findDagFiles(join(this.#options.root, this.#prefix)).map((file) => `${this.#prefix}${file}`);
+    return this.#scan.find().map((file) => `${this.#prefix}${file}`);
+  }
+
+  #tellPackaged(): void {
+    const warnings = this.#scan.findPackaged().map((one) => ({ ...one, file: `${this.#prefix}${one.file}` }));
+    for (const warning of warnings) if (this.#compiler.includes(warning.file)) this.#options.say(`warning  ${renderProblem(warning)}\n`);
   }
 
   async stop(): Promise<void> {
@@ -81,7 +95,7 @@ export class DagFolder {
       skip: (name) => name.startsWith('.') || name === '__pycache__' || name === 'node_modules',
       onError: (error) => this.#fail('watching', error),
       onChange: (path) => {
-        if (/(^|\/)(\.|__pycache__)|~$|\.swp$|\.tmp$/.test(path)) return;
+        if (!isIgnoreFile(path) && /(^|\/)(\.|__pycache__)|~$|\.swp$|\.tmp$/.test(path)) return;
         this.#changed.add(path);
         this.#callOff();
         this.#callOff = callLater(SETTLE_MS, () => {
@@ -100,16 +114,23 @@ export class DagFolder {
 
   async #onSaved(names: readonly string[]): Promise<void> {
     const { root } = this.#options;
-    if (names.some(isProjectFile) && this.#readProjectAgain()) {
-      // Files may be let in or left out now.
-      return this.#compileAll([...new Set([...this.#files.keys(), ...this.#findFiles()])]);
-    }
+    if ((names.some(isProjectFile) && this.#readProjectAgain()) || names.some(isIgnoreFile)) return this.#findAgain();
+    if (names.some((name) => name.startsWith(this.#prefix) && isPackagedDag(join(root, name)))) this.#tellPackaged();
     const affected = new Set<string>();
     for (const name of names) {
-      if (this.#files.has(name) || (name.startsWith(this.#prefix) && mayHoldDags(join(root, name)))) affected.add(name);
-      for (const [file, { sources }] of this.#files) if (sources.has(name)) affected.add(file);
+      if (this.#files.has(name) || (name.startsWith(this.#prefix) && this.#scan.finds(name.slice(this.#prefix.length)))) affected.add(name);
+      for (const [file, { sources }] of this.#files) if (isAmong(sources, name) || this.#compiler.carries(file, name)) affected.add(file);
     }
     await this.#compileAll([...affected]);
+  }
+
+  /** Files may be let in or left out now. */
+  async #findAgain(): Promise<void> {
+    const { root } = this.#options;
+    this.#scan = this.#newScan();
+    const found = this.#findFiles();
+    for (const file of [...this.#files.keys()]) if (!found.includes(file)) await this.#remove(file, existsSync(join(root, file)) ? `is left out by ${IGNORE_FILE}` : undefined);
+    await this.#compileAll(found);
   }
 
   /** @returns false when it is wrong: what was known goes on */
@@ -117,7 +138,7 @@ export class DagFolder {
     const { root, say } = this.#options;
     try {
       if (rootOf(join(root, this.#prefix)).root !== root) {
-        say('import_paths now lead above the folder that is watched: stop and start again\n');
+        say('import_paths or include_files now lead above the folder that is watched: stop and start again\n');
         return false;
       }
       this.#compiler = this.#newCompiler();
@@ -146,7 +167,7 @@ export class DagFolder {
     await this.#tellProblems(file, compiled);
     const parseMs = monotonicMs() - started;
     const registered: string[] = [];
-    const sources = new Set<string>([file, ...(compiled.read ?? []), ...compiled.problems.map((problem) => problem.file)]);
+    const sources = new Set<string>([file, ...(compiled.read ?? []), ...(compiled.awaited ?? []), ...compiled.problems.map((problem) => problem.file)]);
     for (const one of compiled.dags) {
       const { dag } = one;
       const owner = this.#owners.get(dag.dag_id);
@@ -212,4 +233,14 @@ export class DagFolder {
     await clearImportError(this.#options.engine.database, { bundle: FOLDER_BUNDLE, filename: file });
     if (known.dagIds.length > 0) this.#options.say(`removed  ${known.dagIds.join(', ')}  (${file} ${why})\n`);
   }
+}
+
+function isIgnoreFile(path: string): boolean {
+  return path === IGNORE_FILE || path.endsWith(`/${IGNORE_FILE}`);
+}
+
+/** Whether a path is one of the sources, or lies below one that ends with `/`. */
+function isAmong(sources: ReadonlySet<string>, path: string): boolean {
+  const names = path.split('/');
+  return sources.has(path) || names.some((_, depth) => sources.has(`${names.slice(0, depth + 1).join('/')}/`));
 }

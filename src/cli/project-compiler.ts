@@ -14,6 +14,7 @@ import { findAirflow } from '#compile/choose-runtime.ts';
 import { compileFile, findDifferences } from '#compile/compile-file.ts';
 import type { Compiled, CompiledDag, CompileProblem, CompileRequest, InstalledAirflow, NeededSecret } from '#compile/compiled.ts';
 import { type Dependencies, LOCK, MANIFEST, readDependencies } from '#compile/dependencies.ts';
+import { withIncluded } from '#compile/included-files.ts';
 import { applyProject, Project } from '#compile/project.ts';
 import { openWarmParsers } from '#compile/parser.ts';
 import type { WarmParsers } from '#compile/warm-parsers.ts';
@@ -67,6 +68,8 @@ export class ProjectCompiler {
   readonly project: Project;
   readonly #tools: CompileTools;
   readonly #environments: Environments;
+  /** Warnings that are about the project are told with its first file. */
+  readonly #told = new Set<string>();
   readonly #airflow = new Map<string, Promise<InstalledAirflow | null>>();
   /** What a file gave before its project had a say: another reading is held against that. */
   readonly #bare = new WeakMap<Compiled, { readonly compiled: Compiled; readonly request: CompileRequest }>();
@@ -78,15 +81,14 @@ export class ProjectCompiler {
     this.#environments = environmentsOf(tools.config);
   }
 
-  /** Whether the project's settings let the file hold DAGs. */
+  /** Whether the project's settings let the file hold DAGs. A leoflow.yaml below may be wrong: that is said for each file it speaks for. */
   includes(file: string): boolean {
-    try {
-      return this.project.exclusionOf(file) === null;
-    } catch (error) {
-      // A leoflow.yaml below is wrong: that is said for each file it speaks for.
-      if (error instanceof AppError) return true;
-      throw error;
-    }
+    return unlessWrong(() => this.project.exclusionOf(file) === null, true);
+  }
+
+  /** Whether the project's settings have a file travel with the DAGs of another. */
+  carries(file: string, path: string): boolean {
+    return unlessWrong(() => this.project.carries(file, path), false);
   }
 
   /** What is wrong with the file, its settings or its packages is in the answer. @param file path below the root */
@@ -97,14 +99,24 @@ export class ProjectCompiler {
     const { compiled, request } = await this.#compileWithSecrets(prepared.request);
     const dags: CompiledDag[] = [];
     const problems = [...compiled.problems];
+    const about: CompileProblem[] = [];
     for (const one of compiled.dags) {
       const wanted = applyProject(one, layers);
-      problems.push(...wanted.problems);
-      dags.push(withEnvironment({ ...one, dag: withImportReads(withImportPaths(wanted.dag, request), request.secrets) }, dependencies));
+      const included = withIncluded({ ...one, dag: withImportReads(withImportPaths(wanted.dag, request), request.secrets) }, { layers, root: request.root });
+      problems.push(...wanted.problems, ...included.problems);
+      about.push(...included.warnings);
+      dags.push(withEnvironment(included.dag, dependencies));
     }
-    const applied: Compiled = { ...compiled, dags, problems };
+    const applied: Compiled = { ...compiled, dags, problems, warnings: [...compiled.warnings, ...leftOutWarnings(file, { ...compiled, dags }), ...this.#untold(about)] };
     this.#bare.set(applied, { compiled, request });
     return applied;
+  }
+
+  #untold(warnings: readonly CompileProblem[]): readonly CompileProblem[] {
+    return warnings.filter(({ file, line, message }) => {
+      const key = JSON.stringify([file, line, message]);
+      return !this.#told.has(key) && this.#told.add(key);
+    });
   }
 
   /** A file says what it lacks when it is imported; it is imported again with what was found, until it asks for nothing new. */
@@ -187,6 +199,25 @@ export class ProjectCompiler {
 type Prepared =
   | { readonly kind: 'refused'; readonly problems: readonly CompileProblem[] }
   | { readonly kind: 'ready'; readonly request: CompileRequest; readonly layers: readonly ProjectLayer[]; readonly dependencies: Dependencies };
+
+function unlessWrong(ask: () => boolean, otherwise: boolean): boolean {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof AppError) return otherwise;
+    throw error;
+  }
+}
+
+/** Files that the code names and that no DAG got in another way, each once. */
+function leftOutWarnings(file: string, { leftOut = [], dags }: Pick<Compiled, 'leftOut' | 'dags'>): readonly CompileProblem[] {
+  const travels = (path: string): boolean => dags.every(({ sources }) => sources.some((source) => source.path === path || (path.endsWith('/') && source.path.startsWith(path))));
+  const named = leftOut.filter(({ path }, index) => !travels(path) && leftOut.findIndex((one) => one.path === path) === index);
+  return named.map(({ path, file: from, line, why }) => ({
+    file: from ?? file, line: line === 0 ? null : line, column: null, message: `${path} does not travel with the version: ${why}`,
+    hint: path.startsWith('../') ? 'Name it in include_files, or code in import_paths, of the leoflow.yaml of a folder that holds both.' : 'If tasks need it, name it in include_files of leoflow.yaml, or let them read it from a place that all machines share.',
+  }));
+}
 
 /** Whether an environment is to hold the Task SDK. */
 function wantsAirflow(runtime: ProjectRuntime, { python }: Dependencies): boolean {

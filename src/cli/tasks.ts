@@ -4,7 +4,7 @@ import type { TaskInstanceResponse } from '#contract/airflow/task-instance.ts';
 import { AppError } from '#contract/errors.ts';
 import { type ApiClient, listAll, segment } from './api-client.ts';
 import type { CliContext } from './context.ts';
-import { isFrameMark, renderLogLine, type ShownMessage } from './log-lines.ts';
+import { renderLogLine, type ShownMessage } from './log-lines.ts';
 import { paintState, renderJson, renderSeconds, renderTable } from './output.ts';
 import { clientOf, groupCommand, integerOption, remoteCommand, type RemoteOptions, resolveRun, runPath } from './remote-command.ts';
 
@@ -40,18 +40,18 @@ function logsCommand(context: CliContext): Command {
       const client = clientOf(context, options);
       const path = `${runPath(dagId, await resolveRun(client, dagId, run))}/taskInstances/${segment(taskId)}`;
       const tryNumber = options.try ?? (await findInstance(client, path, options.mapIndex)).try_number;
-      let isEmpty = true;
       let hasError = false;
+      let last = '';
       await client.lines(`${path}/logs/${tryNumber}`, {
         query: { map_index: options.mapIndex },
         onLine(line) {
           const message = JSON.parse(line) as ShownMessage;
-          isEmpty &&= isFrameMark(message) || message.event === 'No logs available for this task.';
           hasError ||= message.error_detail !== undefined;
+          last = message.event;
           context.out(options.json === true ? `${line}\n` : renderLogLine(context, message));
         },
       });
-      if (!hasError) await tellSilentEnd(context, client, { path, mapIndex: options.mapIndex, tryNumber, isEmpty });
+      if (!hasError) await tellSilentEnd(context, client, { path, mapIndex: options.mapIndex, tryNumber, last });
     });
 }
 
@@ -60,12 +60,12 @@ function findInstance(client: ApiClient, path: string, mapIndex: number): Promis
 }
 
 /** On standard error, why a try failed whose log does not tell: a process that died hard wrote nothing of its end. */
-async function tellSilentEnd(context: CliContext, client: ApiClient, at: { path: string; mapIndex: number; tryNumber: number; isEmpty: boolean }): Promise<void> {
+async function tellSilentEnd(context: CliContext, client: ApiClient, at: { path: string; mapIndex: number; tryNumber: number; last: string }): Promise<void> {
   const instance = await findInstance(client, at.path, at.mapIndex);
   if (instance.try_number !== at.tryNumber || (instance.state !== 'failed' && instance.state !== 'up_for_retry')) return;
   const { reasons } = await client.json<{ reasons: string[] }>('GET', `${at.path}/explain`, { query: { map_index: at.mapIndex } });
   const [reason] = reasons;
-  if (reason !== undefined && (at.isEmpty || reason.startsWith('ExecutionEnded: '))) context.err(`${reason}\n`);
+  if (reason !== undefined && reason !== at.last) context.err(`${reason}\n`);
 }
 
 function explainCommand(context: CliContext): Command {
@@ -78,6 +78,6 @@ function explainCommand(context: CliContext): Command {
       const told = await client.json<{ state: string | null; reasons: string[] }>('GET', path, { query: { map_index: options.mapIndex } });
       if (options.json === true) return context.out(renderJson(told));
       if (told.reasons.length === 0) throw new AppError('bug', `nothing is known of ${taskId}`);
-      context.out(`${taskId}${options.mapIndex < 0 ? '' : `[${options.mapIndex}]`} ${paintState(context, told.state ?? 'none')}\n${told.reasons.map((reason) => `  ${reason}\n`).join('')}`);
+      context.out(`${taskId}${options.mapIndex < 0 ? '' : `[${options.mapIndex}]`} ${paintState(context, told.state ?? 'none')}\n${told.reasons.map((reason) => `  ${reason.replaceAll('\n', '\n  ')}\n`).join('')}`);
     });
 }

@@ -2,7 +2,7 @@
 import { checkDag } from '#core/check-dag.ts';
 import type { CompiledDag, CompileProblem, Compiled, CompileRequest, GivenFields } from './compiled.ts';
 import { mapAirflowDag, type SerializedDag } from './from-airflow.ts';
-import { AIRFLOW_PARSER, type ParserAnswer, type ParserOptions, readSources, runPython, toProblem } from './parser.ts';
+import { AIRFLOW_PARSER, filesOf, type ParserAnswer, type ParserOptions, readSources, runPython, toProblem } from './parser.ts';
 
 interface AirflowDag extends SerializedDag { readonly given: GivenFields }
 type AirflowAnswer = Omit<ParserAnswer, 'dags' | 'given' | 'places'> & { readonly dags: readonly AirflowDag[]; readonly airflow: string };
@@ -25,5 +25,5 @@ export async function compileByAirflow(request: CompileRequest, options: ParserO
     if (checked.kind === 'ok') dags.push({ dag: checked.dag, sources: readSources(request.root, checked.dag.sources), given: one.given });
     else for (const problem of checked.problems) refuse(`${mapped.dag.dag_id}: ${problem.path}: ${problem.message}`);
   }
-  return { dags, problems, warnings: answer.warnings.map((warning) => toProblem(request, warning)), read: answer.modules, needed: answer.needed ?? [], runtime: 'airflow' };
+  return { dags, problems, warnings: answer.warnings.map((warning) => toProblem(request, warning)), ...filesOf(answer), needed: answer.needed ?? [], runtime: 'airflow' };
 }

@@ -62,6 +62,9 @@ export interface CompileProblem {
 /** A variable by its key, or a connection by its id. */
 export interface NeededSecret { readonly kind: 'variable' | 'connection'; readonly name: string }
 
+/** A file, or with `/` at its end a folder, that the code names and that does not travel; and where it is named. */
+export interface LeftOutFile { readonly path: string; readonly file: string | null; readonly line: number; readonly why: string }
+
 /** One file may hold several DAGs or none; `problems` refuse, `warnings` do not. */
 export interface Compiled {
   readonly dags: readonly CompiledDag[];
@@ -71,6 +74,9 @@ export interface Compiled {
   readonly needed?: readonly NeededSecret[];
   /** Files below the project that were read beside the DAG file, sound or not: who watches it watches them. */
   readonly read?: readonly string[];
+  /** Files that the code names and that may come to be there, to be watched too. With `/` at its end all that lies below. */
+  readonly awaited?: readonly string[];
+  readonly leftOut?: readonly LeftOutFile[];
   /** Which runtime read a Python file. */
   readonly runtime?: 'leoflow' | 'airflow';
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Drawing, type DrawnFile, drawnPath } from '#contract/drawing.ts';
 import { checkDag, type Problem } from '#core/check-dag.ts';
 import type { Compiled, CompiledDag, CompileProblem, CompileRequest } from './compiled.ts';
-import { dagIdOf, givenOf, type ParserAnswer, type ParserFinding, readSources, runParser, toProblem } from './parser.ts';
+import { dagIdOf, filesOf, givenOf, type ParserAnswer, type ParserFinding, readSources, runParser, toProblem } from './parser.ts';
 
 /** Number of a DAG in its file, and keys down to what is meant; null when the front end does not know the place. */
 export type PlaceOf = (dagIndex: number, path: readonly (string | number)[]) => { readonly line: number; readonly column: number } | null;
@@ -27,7 +27,7 @@ export async function compileDrawing(request: CompileRequest, drawings: readonly
     if (checked.kind === 'ok') dags.push({ dag: checked.dag, sources: [...readSources(request.root, checked.dag.sources.slice(0, -1)), { path: drawn.path, content: drawn.content }], ...givenOf(answer, checked.dag) });
     else problems.push(...checked.problems.map((problem) => placed({ ...aboutDag(value, problem), place: placeInDrawing(value, problem, answer) })));
   }
-  return { dags, problems: [...problems, ...duplicates(named).map(placed)], warnings: answer.warnings.map(placed), read: answer.modules, needed: answer.needed ?? [] };
+  return { dags, problems: [...problems, ...duplicates(named).map(placed)], warnings: answer.warnings.map(placed), ...filesOf(answer), needed: answer.needed ?? [] };
 }
 
 /** The name of a DAG that says none: its file's, without folders and suffix. */

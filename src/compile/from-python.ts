@@ -4,7 +4,7 @@ import { firstDifference } from '#core/dag-graph.ts';
 import { compileByAirflow } from './airflow-file.ts';
 import { importsMoreLater, isNotCovered, missingAirflow, releaseProblem } from './choose-runtime.ts';
 import type { CompiledDag, CompileProblem, Compiled, CompileRequest } from './compiled.ts';
-import { dagIdOf, givenOf, readSources, runParser, toProblem } from './parser.ts';
+import { dagIdOf, filesOf, givenOf, readSources, runParser, toProblem } from './parser.ts';
 
 /**
  * Compiles one Python file. Problems of the user's file are in the answer; only what is wrong around it is thrown
@@ -38,7 +38,7 @@ async function compileByShim(request: CompileRequest): Promise<Compiled> {
     else problems.push(...checked.problems.map((problem) => ({ file: request.file, line: answer.given?.[dagIdOf(value)]?.line ?? null, column: null, message: `${dagIdOf(value)}: ${problem.path}: ${problem.message}`, hint: null })));
   }
   const warnings = answer.warnings.map((warning) => toProblem(request, warning));
-  return { dags, problems, warnings, read: answer.modules, needed: answer.needed ?? [], runtime: 'leoflow' };
+  return { dags, problems, warnings, ...filesOf(answer), needed: answer.needed ?? [], runtime: 'leoflow' };
 }
 
 /**

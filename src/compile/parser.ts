@@ -8,7 +8,7 @@ import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
 import { userEnvironment } from '#platform/config.ts';
 import { type Finished, run } from '#platform/exec.ts';
-import type { CompiledDag, CompileProblem, CompileRequest, GivenFields, NeededSecret } from './compiled.ts';
+import type { Compiled, CompiledDag, CompileProblem, CompileRequest, GivenFields, LeftOutFile, NeededSecret } from './compiled.ts';
 import { WarmParsers } from './warm-parsers.ts';
 
 /** Where our own Python lies: programs of it are started there. */
@@ -31,6 +31,8 @@ export interface ParserAnswer {
   readonly errors: readonly ParserFinding[];
   readonly warnings: readonly ParserFinding[];
   readonly modules: readonly string[];
+  readonly awaited?: readonly string[];
+  readonly left_out?: readonly LeftOutFile[];
   readonly needed?: readonly NeededSecret[];
   readonly given?: Readonly<Record<string, GivenFields>>;
   readonly places?: Readonly<Record<string, Readonly<Record<string, readonly (string | number)[]>>>>;
@@ -127,6 +129,11 @@ function isJson(text: string): boolean {
 /** A finding as every front end tells it. A line of 0 is no line. */
 export function toProblem(request: CompileRequest, finding: ParserFinding): CompileProblem {
   return { file: finding.file ?? request.file, line: finding.line === 0 ? null : (finding.line ?? null), column: finding.column ?? null, message: finding.message, hint: finding.hint === '' ? null : (finding.hint ?? null), ...(finding.kind === undefined ? {} : { kind: finding.kind }) };
+}
+
+/** What a watcher has to know of a parse, and what its user. */
+export function filesOf({ modules, awaited = [], left_out: leftOut = [] }: Pick<ParserAnswer, 'modules' | 'awaited' | 'left_out'>): Pick<Compiled, 'read' | 'awaited' | 'leftOut'> {
+  return { read: modules, awaited, leftOut };
 }
 
 /** Reads the files named and holds them to their digests. Throws `conflict` when one was saved in between. */

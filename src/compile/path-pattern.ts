@@ -1,15 +1,10 @@
-// Patterns of paths, as .airflowignore and leoflow.yaml write them.
+// Patterns of paths, as leoflow.yaml writes them.
 
 /** A path or pattern (`*` and `?` within a name, `**` across folders) as an expression for relative paths: what it names, and everything below. */
 export function pathPattern(pattern: string): RegExp {
   const anchored = pattern.replace(/^\.\//, '').replace(/\/+$/, '');
   if (anchored === '.' || anchored === '') return /^/;
   return new RegExp(`^${body(anchored.replace(/^\//, ''))}(/|$)`);
-}
-
-/** A line of .airflowignore: it may name something at any depth. */
-export function ignorePattern(line: string): RegExp {
-  return new RegExp(`(^|/)${body(line.replace(/\/$/, ''))}(/|$)`);
 }
 
 function body(glob: string): string {

@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { Dag } from '#contract/dag.ts';
 import type { DagSettings, ProjectRuntime, TaskSettings } from '#contract/project.ts';
 import type { CompiledDag, CompileProblem, GivenFields } from './compiled.ts';
+import { foldersOfIncluded, isIncluded } from './included-files.ts';
 import { pathPattern } from './path-pattern.ts';
 import { PROJECT_FILE, type ProjectLayer, readProjectFile } from './project-file.ts';
 
@@ -51,6 +52,11 @@ export class Project {
     return this.layersOf(file).reduce<readonly string[]>((paths, { folder, settings }) => settings.import_paths?.map((path) => resolve(folder, path)) ?? paths, []);
   }
 
+  /** Whether `include_files` let a file travel with DAGs of another. Both are paths below the root. */
+  carries(file: string, path: string): boolean {
+    return isIncluded(this.layersOf(file), join(this.root, path));
+  }
+
   /** Which runtime the nearest file that says so wants. */
   runtimeOf(file: string): ProjectRuntime {
     return this.layersOf(file).reduce<ProjectRuntime>((runtime, layer) => layer.settings.runtime ?? runtime, 'auto');
@@ -58,13 +64,14 @@ export class Project {
 }
 
 /**
- * Where paths of a version start: the folder of the DAG files, or the nearest one above it that also holds every folder they import from.
+ * Where paths of a version start: the folder of the DAG files, or the nearest one above it that also holds every folder they import from and every file that is to travel with them.
  * @returns also the folder of the DAG files as seen from there, with `/` at its end unless it is the root itself
  */
 export function rootOf(folder: string): { readonly root: string; readonly prefix: string } {
   const own = resolve(folder);
   let root = own;
-  for (const path of new Project(own).importPathsOf('.')) while (path !== root && !path.startsWith(`${root}${sep}`) && dirname(root) !== root) root = dirname(root);
+  const project = new Project(own);
+  for (const path of [...project.importPathsOf('.'), ...foldersOfIncluded(project.layersOf('.'))]) while (path !== root && !path.startsWith(`${root}${sep}`) && dirname(root) !== root) root = dirname(root);
   return { root, prefix: root === own ? '' : `${relative(root, own).split(sep).join('/')}/` };
 }
 
@@ -86,7 +93,7 @@ export interface ProjectValue { readonly key: string; readonly value: unknown; r
 /** What one DAG gets, with where each value came from. */
 export interface DagView { readonly settings: DagSettings; readonly values: readonly ProjectValue[] }
 
-const LISTS_THAT_ADD = new Set(['tags']);
+const LISTS_THAT_ADD = new Set(['tags', 'include_files']);
 const OF_THE_FOLDER = new Set(['schema_version', 'description', 'include_paths', 'exclude_paths', 'import_paths', 'runtime', 'dependencies', 'dags']);
 
 /** Merges the layers of a DAG file for one DAG of it: files nearer to it win, and in one file what is said for the DAG by id. */

@@ -72,11 +72,12 @@ export interface ReportedAssetEvent {
   readonly asset_extra?: unknown;
 }
 
-/** A Python exception: class name, text (may be cut), traceback as Python prints it (its end, when it is long). */
+/** A Python exception: class name, text (may be cut), traceback as Python prints it (its end, when it is long), and where in the author's files it came from (`daily.py:12`). */
 export interface ReportedError {
   readonly type: string;
   readonly message: string;
   readonly traceback?: string;
+  readonly place?: string;
 }
 
 /** The one report that ends an execution. */
@@ -89,6 +90,7 @@ export interface ExecutionReport {
   readonly without_callbacks?: boolean;
   /** With `failed`: no retry, whatever is left (AirflowFailException, a sensor's time-out). */
   readonly no_retry?: boolean;
+  /** With `failed`, and with `skipped` when the task said why. */
   readonly error?: ReportedError;
   readonly xcoms?: readonly ReportedXCom[];
   /** Branch and short circuit: direct downstream tasks to follow (others are skipped), or to skip. */

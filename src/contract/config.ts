@@ -133,4 +133,7 @@ export const LIMITS = {
   maxParseOutputBytes: 32 * 1024 * 1024,
   /** A dag.yaml. */
   maxDagYamlBytes: 1024 * 1024,
+  /** What `include_files` of leoflow.yaml adds to one version. */
+  maxIncludedFiles: 2_000,
+  maxIncludedBytes: 10_000_000,
 } as const;

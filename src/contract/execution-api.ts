@@ -126,6 +126,8 @@ export interface TriggerWatch {
   readonly fork_server: string;
   readonly pid: number;
   readonly running: readonly TriggerId[];
+  /** Those that were called off and still clean up: they may look things up meanwhile. */
+  readonly ending?: readonly TriggerId[];
 }
 
 /** `stop`: nothing waits any more, the host ends. */

@@ -41,6 +41,7 @@ const DAG_SETTINGS = {
   defaults: opt(TaskSettings),
   tasks: opt(T.Record(T.String(), TaskSettings, { description: 'Settings of single tasks by id. They win over what the task says.' })),
   connections: opt(texts('Connections that tasks may read: ids, or patterns with *. All unless said.')),
+  include_files: opt(texts('Data files that travel with the version, relative to this file: paths or patterns (*, **, ?). What all leoflow.yaml files say adds up.')),
   variables: opt(texts('Variables that tasks may read: keys, or patterns with *. All unless said.')),
   retention_days: opt(T.Integer({ minimum: 0, maximum: 36_500, description: 'Ended runs are deleted after so many days; 0 keeps them. As the server says unless said.' })),
   is_paused_upon_creation: opt(T.Boolean({ description: 'Whether new DAGs start paused, when they do not say.' })),

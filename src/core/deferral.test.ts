@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { Deferral, TriggerEvent } from '#contract/execution-api.ts';
 import type { TriggerId } from '#contract/ids.ts';
 import { assertCounts, Planner, task } from '../../test/support/planner.ts';
-import { callAfter, defer, resume, TIMED_OUT } from './deferral.ts';
+import { callAfter, defer, type NextCall, resume, TIMED_OUT } from './deferral.ts';
 import { beginPlan, touch } from './plan.ts';
 import { wakeInstances } from './plan-run.ts';
 
@@ -58,6 +58,20 @@ describe('a deferred try', () => {
     const plan = beginPlan(p.run, p.now + 60_000);
     assert.equal(wakeInstances(plan), null);
     assert.deepEqual([p.state('a'), p.get('a').wait?.nextMethod, p.get('a').wait?.nextKwargs], ['scheduled', TIMED_OUT.nextMethod, '{"error":"Trigger timeout"}']);
+  });
+
+  it('says what it waited for in vain, and what its trigger said', () => {
+    const fail = (call: NextCall, kind: { cause?: 'oom' } = {}): string | null => {
+      const p = waiting();
+      resume(beginPlan(p.run, p.now), p.get('a'), call);
+      p.end('a', { kind: 'failed', cause: kind.cause ?? 'user_error', noRetry: true, reason: 'TaskDeferralError: Trigger failure' });
+      return p.get('a').reason;
+    };
+    assert.match(fail(TIMED_OUT) ?? '', /^it was deferred for longer than its timeout of 60 s, waiting for the trigger \S+$/);
+    const failed = callAfter({ nextMethod: 'go', nextKwargs: '{}' }, { trigger_id: id, kind: 'failed', error: 'Trigger failure', traceback: ['Traceback …\n', 'ValueError: gone\n'] });
+    assert.match(fail(failed) ?? '', /^its trigger \S+ failed: ValueError: gone$/);
+    assert.equal(fail(failed, { cause: 'oom' }), 'TaskDeferralError: Trigger failure', 'its process died of something else');
+    assert.equal(fail({ nextMethod: 'go', nextKwargs: '{}' }), 'TaskDeferralError: Trigger failure', 'it went on as it wished');
   });
 
   it('what it went on with is forgotten when the execution has ended, however it did', () => {

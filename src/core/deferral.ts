@@ -1,7 +1,7 @@
 // Deferral: a try waits for a trigger without a process, and goes on by the trigger's event, its failure or its time-out.
 import type { Deferral, TriggerEvent } from '#contract/execution-api.ts';
 import { type Plan, touch } from './plan.ts';
-import { type Instance, setState } from './run-snapshot.ts';
+import { type Instance, setState, type TriggerWait } from './run-snapshot.ts';
 
 /** What the next execution of a deferred try calls instead of `execute`. `nextKwargs` is JSON text in the Task SDK's serialization. */
 export interface NextCall { readonly nextMethod: string; readonly nextKwargs: string }
@@ -12,6 +12,7 @@ const FAIL = '__fail__';
 export const TIMED_OUT: NextCall = { nextMethod: FAIL, nextKwargs: JSON.stringify({ error: 'Trigger timeout' }) };
 /** Some 300 years: what a task asks for may be more than a date can hold. */
 const MAX_TIMEOUT_SECONDS = 1e10;
+const MAX_FAILURE_CHARS = 1500;
 
 /** The try waits from here on. */
 export function defer(plan: Plan, instance: Instance, deferral: Deferral): void {
@@ -45,6 +46,17 @@ export function callAfter(own: NextCall, event: Exclude<TriggerEvent, { kind: 'e
   if (event.kind === 'event') return { nextMethod: own.nextMethod, nextKwargs: withEvent(own.nextKwargs, event.payload) };
   const traceback = event.traceback.length > 0 ? event.traceback : [event.error];
   return { nextMethod: FAIL, nextKwargs: JSON.stringify({ error: 'Trigger failure', traceback }) };
+}
+
+/** Why a try that went on in order to fail does so; null for any other. */
+export function tellFailedWait(wait: TriggerWait | null): string | null {
+  if (wait?.isOver !== true || wait.nextMethod !== FAIL) return null;
+  if (wait.nextKwargs === TIMED_OUT.nextKwargs) {
+    const seconds = wait.timeoutAt === null ? '' : ` of ${(wait.timeoutAt - wait.createdAt) / 1000} s`;
+    return `it was deferred for longer than its timeout${seconds}, waiting for the trigger ${wait.classpath}`;
+  }
+  const { traceback = [] } = JSON.parse(wait.nextKwargs) as { traceback?: readonly string[] };
+  return `its trigger ${wait.classpath} failed: ${(traceback.at(-1) ?? 'it said nothing').trim().slice(0, MAX_FAILURE_CHARS)}`;
 }
 
 /** Puts the event into the text: parsed and written again, large integers would be others. Of two keys of one name readers of JSON take the last. */

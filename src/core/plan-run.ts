@@ -3,7 +3,7 @@
 import type { SkipDecision } from '#contract/attempt.ts';
 import type { Deferral } from '#contract/execution-api.ts';
 import { INFRA_CAUSES, isFinished, type Cause, type RunState } from '#contract/states.ts';
-import { defer, resume, TIMED_OUT } from './deferral.ts';
+import { defer, resume, tellFailedWait, TIMED_OUT } from './deferral.ts';
 import { affectedIndexes, dependencyVerdict, type Verdict } from './dependencies.ts';
 import { reviseIndexes, tryExpand } from './expand-task.ts';
 import { finish, instancesOf, type Plan, type PlanLimits, touch } from './plan.ts';
@@ -14,7 +14,7 @@ import { addInstance, forgetLengths, isActive, isOfItsTime, newInstance, setStat
 /** How one execution ended. */
 export type Outcome =
   | { readonly kind: 'success'; readonly skips: SkipDecision | null }
-  | { readonly kind: 'skipped' | 'removed' | 'upstream_failed' }
+  | { readonly kind: 'skipped' | 'removed' | 'upstream_failed'; /** What the task said of it. */ readonly reason?: string }
   | { readonly kind: 'deferred'; readonly deferral: Deferral }
   | { readonly kind: 'failed'; readonly cause: Cause; readonly noRetry: boolean; readonly reason: string | null }
   | { readonly kind: 'up_for_reschedule'; readonly afterMs: number };
@@ -57,6 +57,7 @@ export function recordOutcome(plan: Plan, instance: Instance, ended: { outcome: 
       return;
     case 'skipped': case 'removed': case 'upstream_failed':
       instance.cause = null;
+      instance.reason = outcome.reason ?? null;
       finish(plan, instance, outcome.kind);
       return;
     case 'deferred':
@@ -77,7 +78,7 @@ export function recordOutcome(plan: Plan, instance: Instance, ended: { outcome: 
 function recordFailure(plan: Plan, instance: Instance, failed: { outcome: Extract<Outcome, { kind: 'failed' }>; limits: PlanLimits }): void {
   const { outcome, limits } = failed;
   instance.cause = outcome.cause;
-  instance.reason = outcome.reason;
+  instance.reason = (outcome.cause === 'user_error' ? tellFailedWait(instance.wait) : null) ?? outcome.reason;
   const infraLimit = instance.task.task.infra_retries ?? limits.infraRetries;
   if (INFRA_CAUSES.has(outcome.cause) && instance.infraFailures < infraLimit) {
     // The same try is launched again: the user's retries are not spent.

@@ -101,7 +101,7 @@ function outcomeOf(end: WatchedEnd, { log, masking }: Execution): Outcome {
     case 'success': return { outcome: 'success', ...(end.skips === undefined ? {} : { skips: end.skips }) };
     case 'skipped':
       log.write('info', `Skipping task. ${end.reason}`, { logger: 'task' });
-      return { outcome: 'skipped' };
+      return { outcome: 'skipped', ...(end.reason === '' ? {} : { error: { type: 'SkipTask', message: reportedError(new Error(end.reason), masking).message } }) };
     case 'up_for_reschedule':
       log.write('info', 'Rescheduling task, marking task as UP_FOR_RESCHEDULE', { logger: 'task' });
       return { outcome: 'up_for_reschedule', reschedule_in_seconds: end.seconds };

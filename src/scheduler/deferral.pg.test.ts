@@ -158,6 +158,7 @@ describe('a deferred try', () => {
       assert.deepEqual((await told).cancel, [order.id], `action ${nth}`);
       assert.equal(await triggersLeft(engine), 0);
       assert.deepEqual(await tell(engine, fired(order.id)), ['stale']);
+      await watch(engine, [], AbortSignal.abort());
       await assert.rejects(engine.scheduler.identify(`${order.id}.${order.token}`), (error) => error instanceof AppError && error.code === 'unauthenticated');
       if (nth === 0) await engine.finish('a', {}, engine.machine.jobs.length + (engine.machine.running.size === 0 ? 1 : 0));
     }

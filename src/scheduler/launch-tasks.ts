@@ -4,6 +4,7 @@ import { type ExecutionId, makeUuidV7, type VersionId } from '#contract/ids.ts';
 import type { Candidate } from '#core/admission.ts';
 import { originOf } from '#core/plan.ts';
 import { recordOutcome } from '#core/plan-run.ts';
+import { tellError } from '#core/report-outcome.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import type { Slot } from '#executor/executor.ts';
 import type { AdvanceRuns } from './advance-runs.ts';
@@ -85,7 +86,7 @@ export class LaunchTasks {
   /** A version's file does not import here: what waits for it fails as a configuration error, by its retries. */
   onVersionFailed(versionId: VersionId, raw: ReportedError): void {
     const error = storable(raw);
-    const text = `the DAG file does not import: ${error.type}: ${error.message}`;
+    const text = tellError({ error, cause: 'config' });
     for (const { run, instance } of this.#takeWaiting(versionId)) {
       const entry = this.#memory.entryOf(run);
       // Whatever happened to it in between (a mark, fail_fast, a time-out) counts.
@@ -96,7 +97,7 @@ export class LaunchTasks {
       recordOutcome(plan, instance, { outcome: { kind: 'failed', cause: 'config', noRetry: false, reason: text }, limits: this.#memory.limits });
       if (instance.state === 'up_for_retry') this.#memory.spans?.endTry(this.#queue.pendingOf(run), instance, from);
       this.#advance.conclude(entry, plan);
-      recordMove(this.#queue.pendingOf(run), instance, { from: instance.state, at: plan.now, error: JSON.stringify(error) });
+      recordMove(this.#queue.pendingOf(run), instance, { from: instance.state, at: plan.now, error: JSON.stringify({ ...error, during: 'import' }) });
     }
   }
 
@@ -164,5 +165,6 @@ export class LaunchTasks {
 /** PostgreSQL stores neither NUL nor lone surrogates; a DAG file may raise either. */
 function storable(error: ReportedError): ReportedError {
   const clean = (text: string): string => text.replaceAll('\u0000', '\uFFFD').toWellFormed();
-  return { type: clean(error.type), message: clean(error.message), ...(error.traceback === undefined ? {} : { traceback: clean(error.traceback) }) };
+  const { type, message, traceback, place } = error;
+  return { type: clean(type), message: clean(message), ...(traceback === undefined ? {} : { traceback: clean(traceback) }), ...(place === undefined ? {} : { place: clean(place) }) };
 }

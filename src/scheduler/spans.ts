@@ -4,14 +4,12 @@ import type { ExecutionId } from '#contract/ids.ts';
 import type { ExecutionSpan, SpanListener } from '#contract/spans.ts';
 import { isFinished, type TaskState } from '#contract/states.ts';
 import type { Candidate } from '#core/admission.ts';
+import { ENDED_WITHOUT_REPORT } from '#core/process-end.ts';
 import type { Instance, RunSnapshot } from '#core/run-snapshot.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { RunRow } from '#store/dag-runs.ts';
 import type { OpenExecution } from './engine-memory.ts';
 import type { PendingRun } from './pending-run.ts';
-
-/** How the leader calls the error of an execution that ended without a report: its times are the leader’s, not its own. */
-export const ENDED_WITHOUT_REPORT = 'ExecutionEnded';
 
 /** A try that waits for the next one has ended before. */
 const isOver = (state: TaskState): boolean => isFinished(state) || state === 'up_for_retry';

@@ -1,9 +1,9 @@
 // How executions end: by their own report, by what they left behind, or by the word of the executor. Each end is committed with what follows from it.
-import { constants } from 'node:os';
 import type { ExecutionReport, ExitedChild, ReportAnswer } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import { type ExecutionId, makeUuidV7 } from '#contract/ids.ts';
 import { recordOutcome } from '#core/plan-run.ts';
+import { ENDED_WITHOUT_REPORT, isFromOutside, tellProcessEnd } from '#core/process-end.ts';
 import { executionStateOf, outcomeOf } from '#core/report-outcome.ts';
 import type { Instance } from '#core/run-snapshot.ts';
 import { sleep } from '#platform/clock.ts';
@@ -17,7 +17,6 @@ import { assetEventsOf } from './asset-events.ts';
 import { commitXComs, inlineXComs, isTrusted, type Placed, type PlacedXCom, placeXComs } from './place-xcoms.ts';
 import type { ReadRuns } from './read-runs.ts';
 import { callbacksOfTask } from './requested-callbacks.ts';
-import { ENDED_WITHOUT_REPORT } from './spans.ts';
 
 interface Ending { readonly cause: 'oom' | 'lost' | 'timeout' | 'user_error'; readonly message: string }
 
@@ -25,13 +24,6 @@ interface Ending { readonly cause: 'oom' | 'lost' | 'timeout' | 'user_error'; re
 const PLACE_AGAIN_MS = 1000;
 /** A run that is about to be read is looked for again after this time. */
 const READ_AGAIN_MS = 50;
-
-/** SIGKILL and SIGTERM come from whoever runs the machine. Whatever else ends a process (SIGSEGV, SIGABRT, SIGFPE, …) its own code has raised: it would again. */
-const FROM_OUTSIDE: ReadonlySet<number> = new Set([constants.signals.SIGKILL, constants.signals.SIGTERM]);
-
-function nameOf(signal: number): string {
-  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
-}
 
 /** One per term of leadership. */
 export class TakeReports {
@@ -172,9 +164,7 @@ export class TakeReports {
 
   #endingOf(child: ExitedChild): Ending {
     if (child.execution_id !== null && this.#memory.live.get(child.execution_id)?.open.isOverdue === true) return { cause: 'timeout', message: 'it ignored its execution_timeout and was killed' };
-    if (child.oom) return { cause: 'oom', message: 'killed by the kernel: out of memory' };
-    if (child.signal !== null) return FROM_OUTSIDE.has(child.signal) ? { cause: 'lost', message: `its process was killed by ${nameOf(child.signal)}` } : { cause: 'user_error', message: `its process crashed with ${nameOf(child.signal)}` };
-    return { cause: 'user_error', message: `its process ended with status ${child.status} without a report` };
+    return { cause: child.oom ? 'oom' : isFromOutside(child) ? 'lost' : 'user_error', message: tellProcessEnd(child) };
   }
 
   /** Executions are gone with what ran them. */

@@ -129,7 +129,7 @@ export class TakeTriggerEvents {
     if (event.kind === 'ended') {
       const xcoms = placed?.xcoms ?? inlineXComs(reportedXComs(event));
       commitXComs(entry, pending, { instance, xcoms });
-      recordOutcome(plan, instance, { outcome: outcomeOf(event), limits: this.#memory.limits });
+      recordOutcome(plan, instance, { outcome: outcomeOf(event, wait.classpath), limits: this.#memory.limits });
       this.#advance.requestCallbacks(entry.run, callbacksOfTask(entry.run, instance, { at: plan.now, makeId: () => makeUuidV7(plan.now), message: instance.reason, withEmail: false }));
       pending.waiters.push((result) => {
         const locations = xcoms.flatMap(({ location }) => location ?? []);
@@ -143,11 +143,11 @@ export class TakeTriggerEvents {
 }
 
 /** Source: Airflow 3.2.1 `BaseTaskEndEvent`: the state is set as it is, retries are not asked about. */
-function outcomeOf({ state }: Ended): Outcome {
+function outcomeOf({ state }: Ended, trigger: string): Outcome {
   switch (state) {
     case 'success': return { kind: 'success', skips: null };
-    case 'skipped': return { kind: 'skipped' };
-    case 'failed': return { kind: 'failed', cause: 'user_error', noRetry: true, reason: 'its trigger ended it as failed' };
+    case 'skipped': return { kind: 'skipped', reason: `its trigger ${trigger} skipped it` };
+    case 'failed': return { kind: 'failed', cause: 'user_error', noRetry: true, reason: `its trigger ${trigger} ended it as failed` };
   }
 }
 

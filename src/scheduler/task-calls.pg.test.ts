@@ -200,4 +200,22 @@ describe('what it changes', () => {
     await engine.scheduler.takeTriggerEvents('f', [{ trigger_id: order.id as TriggerId, kind: 'event', payload: '1' }]);
     await assert.rejects(engine.scheduler.identify(`${order.id}.${order.token}`), isCode('unauthenticated'), 'its token dies with it');
   });
+
+  it('a trigger that is called off may look things up until its host has ended it, and is called off once', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a', [], { start_trigger: { classpath: 'm.S', kwargs: '{}', next_method: 'n', next_kwargs: '{}' } })])]);
+    const run = await engine.trigger('d');
+    await engine.untilInstance(run, 'a', 'deferred');
+    const host = { fork_server: engine.versions.get('d') ?? '', pid: 1 };
+    const { create: [order = assert.fail()] } = await engine.scheduler.watchTriggers({ ...host, running: [] }, new AbortController().signal);
+    const asked = engine.scheduler.watchTriggers({ ...host, running: [order.id as TriggerId] }, new AbortController().signal);
+    await applyAction(engine.database, { ...NO_ACTION, mark: [{ run, taskId: 'a', mapIndex: -1, state: 'failed' }], by: 'ann' });
+    assert.deepEqual((await asked).cancel, [order.id]);
+    const identify = (): Promise<TaskCaller> => engine.scheduler.identify(`${order.id}.${order.token}`);
+    const { kind, taskId, isOpen } = await identify();
+    assert.deepEqual([kind, taskId, isOpen], ['trigger', 'a', false]);
+    assert.deepEqual(await engine.scheduler.watchTriggers({ ...host, running: [], ending: [order.id as TriggerId] }, AbortSignal.abort()), { create: [], cancel: [], stop: false });
+    assert.equal((await identify()).isOpen, false, 'it cleans up');
+    await engine.scheduler.watchTriggers({ ...host, running: [], ending: [] }, AbortSignal.abort());
+    await assert.rejects(identify(), isCode('unauthenticated'));
+  });
 });

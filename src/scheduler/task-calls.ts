@@ -23,6 +23,7 @@ import type { ReadRuns } from './read-runs.ts';
 import { skipDecisionOf } from './skip-decision.ts';
 import type { TakeReports } from './take-reports.ts';
 import { hashOf, tokenFits } from './tokens.ts';
+import type { WaitingTrigger } from './waiting-triggers.ts';
 
 /** After its end an execution may go on writing for so long: the SDK pushes links when it has reported. */
 const AFTERWARDS_MS = 15 * 60_000;
@@ -59,7 +60,7 @@ export class TaskCalls implements ExecutionService {
     const dot = bearer.indexOf('.');
     const [id, token] = [bearer.slice(0, dot), bearer.slice(dot + 1)];
     if (!isUuid(id)) throw unknown();
-    const trigger = this.#memory.waiting.find(id as TriggerId);
+    const trigger = this.#findTrigger(id as TriggerId);
     if (trigger !== null) return this.#triggerCaller(trigger.id, token);
     const executionId = id as ExecutionId;
     await this.#reads.untilTried(executionId);
@@ -67,14 +68,19 @@ export class TaskCalls implements ExecutionService {
     return live === null ? this.#formerCaller(executionId, token) : callerOf(live, executionId);
   }
 
-  /** It acts for the execution that deferred, as long as it is waited for. */
+  #findTrigger(id: TriggerId): WaitingTrigger | null {
+    const { waiting } = this.#memory;
+    return waiting.find(id) ?? waiting.findFormer(id);
+  }
+
+  /** It acts for the execution that deferred, as long as it is waited for; called off, it may look things up while it cleans up. */
   async #triggerCaller(id: TriggerId, token: string): Promise<TaskCaller> {
     const wanted = await this.#memory.options.triggerToken(id);
-    const trigger = this.#memory.waiting.find(id);
+    const trigger = this.#findTrigger(id);
     if (trigger === null || !tokenFits(token, hashOf(wanted))) throw unknown();
     const { order, run, versionId, executionId } = trigger;
     // A task that deferred before it ran has no execution: its trigger's id stands for one, and names none.
-    return { kind: 'trigger', executionId: executionId ?? (id as string as ExecutionId), attemptId: order.attempt_id, run, dagId: order.dag_id, runId: order.run_id, taskId: order.task_id, mapIndex: order.map_index, versionId, isOpen: true };
+    return { kind: 'trigger', executionId: executionId ?? (id as string as ExecutionId), attemptId: order.attempt_id, run, dagId: order.dag_id, runId: order.run_id, taskId: order.task_id, mapIndex: order.map_index, versionId, isOpen: this.#memory.waiting.find(id) !== null };
   }
 
   async #formerCaller(id: ExecutionId, token: string): Promise<TaskCaller> {

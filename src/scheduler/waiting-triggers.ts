@@ -18,7 +18,7 @@ export interface WaitingTrigger {
 }
 
 /** What a host said last. */
-interface Host { readonly pid: number; readonly heardMs: number; readonly running: ReadonlySet<TriggerId> }
+interface Host { readonly pid: number; readonly heardMs: number; readonly running: ReadonlySet<TriggerId>; readonly ending: ReadonlySet<TriggerId> }
 
 /** What a host is to run. */
 type Order = Omit<TriggerOrder, 'token'> | Omit<WatchOrder, 'token'>;
@@ -43,6 +43,8 @@ export class WaitingTriggers {
   readonly #watchers = new Map<TriggerId, VersionId>();
   readonly #versions = new Map<VersionId, Version>();
   readonly #hosts = new Map<VersionId, Host>();
+  /** Those that nobody waits for any more, until their host has said that they are over. */
+  readonly #former = new Map<TriggerId, WaitingTrigger>();
   #isClosed = false;
 
   /** @param onHosted hears once of each trigger that a host says it runs */
@@ -54,6 +56,11 @@ export class WaitingTriggers {
 
   find(id: TriggerId): WaitingTrigger | null {
     return this.#byId.get(id) ?? null;
+  }
+
+  /** One that was called off while a host ran it: until that has cleaned up. */
+  findFormer(id: TriggerId): WaitingTrigger | null {
+    return this.#former.get(id) ?? null;
   }
 
   /** Written down: from here on a host runs it. */
@@ -101,6 +108,7 @@ export class WaitingTriggers {
     const ofRun = this.#byRun.get(trigger.run);
     ofRun?.delete(id);
     if (ofRun?.size === 0) this.#byRun.delete(trigger.run);
+    if (this.#hosts.get(trigger.versionId)?.running.has(id) === true) this.#former.set(id, trigger);
     this.#displace(trigger.versionId, id);
   }
 
@@ -119,9 +127,9 @@ export class WaitingTriggers {
       if (this.#isClosed) throw new AppError('not_leading', 'this server does not lead any more');
       const versionId = this.#executor.versionOf(watch.fork_server);
       if (versionId === null) return { create: [], cancel: watch.running, stop: true };
-      const running = new Set(watch.running);
-      this.#hear(versionId, { pid: watch.pid, heardMs: monotonicMs(), running });
-      const orders = await this.#ordersFor(versionId, running);
+      const host = { pid: watch.pid, heardMs: monotonicMs(), running: new Set(watch.running), ending: new Set(watch.ending) };
+      this.#hear(versionId, host);
+      const orders = await this.#ordersFor(versionId, host);
       const leftMs = deadline - monotonicMs();
       if (orders.create.length + orders.cancel.length > 0 || orders.stop || leftMs <= 0 || gone.aborted) return orders;
       await this.#untilChanged(this.#versionOf(versionId), leftMs, gone);
@@ -131,6 +139,7 @@ export class WaitingTriggers {
   #hear(versionId: VersionId, host: Host): void {
     const before = this.#hosts.get(versionId);
     this.#hosts.set(versionId, host);
+    for (const trigger of this.#former.values()) if (trigger.versionId === versionId && !host.running.has(trigger.id) && !host.ending.has(trigger.id)) this.#former.delete(trigger.id);
     const begun = [...host.running].filter((id) => this.#byId.has(id) && !(before?.pid === host.pid && before.running.has(id)));
     if (begun.length > 0) this.#onHosted(begun, host.pid);
   }
@@ -159,10 +168,10 @@ export class WaitingTriggers {
     return made;
   }
 
-  async #ordersFor(versionId: VersionId, running: ReadonlySet<TriggerId>): Promise<TriggerOrders> {
+  async #ordersFor(versionId: VersionId, { running, ending }: Host): Promise<TriggerOrders> {
     const { orders, stopLinger } = this.#versionOf(versionId);
     const cancel = [...running].filter((id) => !orders.has(id));
-    const missing = [...orders.values()].filter(({ id }) => !running.has(id));
+    const missing = [...orders.values()].filter(({ id }) => !running.has(id) && !ending.has(id));
     const bytesOf = ({ kwargs }: Order): number => kwargs.length;
     const [first = []] = partsOf(missing, { maxItems: LIMITS.maxTriggerOrders, maxBytes: LIMITS.maxTriggerOrderBytes, bytesOf });
     const create = await Promise.all(first.map(async (order) => ({ ...order, token: await this.#tokenOf(order.id) })));
@@ -192,6 +201,7 @@ export class WaitingTriggers {
     wake(version);
     this.#versions.delete(id);
     this.#hosts.delete(id);
+    for (const former of this.#former.values()) if (former.versionId === id) this.#former.delete(former.id);
   }
 }
 

@@ -86,10 +86,14 @@ export async function registerVersion(database: Database, registration: Registra
 
 type Executor = Database['kysely'];
 
+/** What is there is not sent again, and the rest goes in one order: two DAGs that share files never wait for each other. */
 async function storeSources(trx: Executor, sources: readonly SourceFile[]): Promise<void> {
-  for (const source of sources) {
-    const sha256 = createHash('sha256').update(source.content).digest('hex');
-    await trx.insertInto('dag_sources').values({ sha256, content: Buffer.from(source.content) }).onConflict((oc) => oc.doNothing()).execute();
+  if (sources.length === 0) return;
+  const contents = new Map(sources.map(({ content }) => [createHash('sha256').update(content).digest('hex'), content]));
+  const known = await trx.selectFrom('dag_sources').select('sha256').where('sha256', 'in', [...contents.keys()]).execute();
+  for (const { sha256 } of known) contents.delete(sha256);
+  for (const [sha256, content] of [...contents].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    await trx.insertInto('dag_sources').values({ sha256, content: Buffer.from(content) }).onConflict((oc) => oc.doNothing()).execute();
   }
 }
 

@@ -80,3 +80,35 @@ test('a deferred instance names its trigger, since when and until when, and who 
   assert.match((await explain('defers', 'a')).join('|'), /until 2030-01-01T00:00:00.000Z at the latest\|the trigger host, process 7, has taken it$/);
   assert.deepEqual(await explain('defers', 'gone'), ['deferred, and its trigger is gone: clear it']);
 });
+
+test('a failure says what ended it, whether another try follows, where its log is, and how the tries before ended', async () => {
+  await addDag(database, dagOf('ends', [task('once'), task('twice'), task('later'), task('final'), task('marked'), task('fine'), task('it goes')]));
+  const run = await addRun(database, { dagId: 'ends', runId: 'r', state: 'failed' });
+  const end = async (taskId: string, how: { state: 'failed' | 'up_for_retry' | 'success'; reason?: string; tryNumber?: number; maxTries?: number; before?: readonly string[]; cause?: string }): Promise<void> => {
+    const { attempt } = await addInstance(database, { run, taskId, state: how.state, tryNumber: how.tryNumber ?? 1, ...(how.reason === undefined ? {} : { reason: how.reason }) });
+    await database.kysely.updateTable('task_instances').set({ max_tries: how.maxTries ?? 0 }).where('run', '=', run).where('task_id', '=', taskId).execute();
+    const key = { run, task_id: taskId, map_index: -1 };
+    for (const [at, detail] of (how.before ?? []).entries()) {
+      const earlier = makeUuidV7<string>(0);
+      await database.kysely.insertInto('task_attempts').values({ ...key, id: earlier, try_number: at + 1, state: 'failed' }).execute();
+      await database.kysely.insertInto('attempt_events').values({ ...key, attempt_id: earlier, from_state: 'running', to_state: 'up_for_retry', cause: 'user_error', detail }).execute();
+    }
+    await database.kysely.updateTable('task_attempts').set({ cause: how.cause ?? null }).where('id', '=', attempt ?? '').execute();
+    await database.kysely.insertInto('attempt_events').values({ ...key, attempt_id: attempt, from_state: 'running', to_state: how.state, cause: how.cause ?? null, detail: how.reason ?? null }).execute();
+  };
+  await end('once', { state: 'failed', reason: 'ValueError: no (a.py:1)' });
+  await end('twice', { state: 'failed', reason: 'ValueError: no', tryNumber: 2, maxTries: 1, before: ["KeyError: 'x'"] });
+  await end('later', { state: 'up_for_retry', reason: 'ValueError: no', maxTries: 2 });
+  await end('final', { state: 'failed', reason: 'AirflowFailException: no', maxTries: 2 });
+  await end('marked', { state: 'failed', reason: 'marked failed by ann', maxTries: 2, cause: 'cancelled' });
+  await end('fine', { state: 'success', tryNumber: 8, maxTries: 8, before: ['1', '2', '3', '4', '5', '6', '7'] });
+  await end('it goes', { state: 'failed', cause: 'oom' });
+  const log = (taskId: string, tryNumber = 1): string => `its log: leoflow tasks logs ends r ${taskId} --try ${tryNumber}`;
+  assert.deepEqual(await explain('ends', 'once'), ['ValueError: no (a.py:1)', 'it is not tried again: the task has no retries', log('once')]);
+  assert.deepEqual(await explain('ends', 'twice'), ['ValueError: no', 'it is not tried again: that was try 2 of 2', log('twice', 2), "try 1 failed: KeyError: 'x'"]);
+  assert.deepEqual((await explain('ends', 'later')).slice(0, 3), ['ValueError: no', 'that was try 1 of 3', 'the run is failed']);
+  assert.deepEqual(await explain('ends', 'final'), ['AirflowFailException: no', 'it is not tried again although that was try 1 of 3: a failure of this kind is final', log('final')]);
+  assert.deepEqual(await explain('ends', 'marked'), ['marked failed by ann', log('marked')]);
+  assert.deepEqual(await explain('ends', 'fine'), ['it succeeded: try 8 of 9', 'try 7 failed: 7', 'try 6 failed: 6', 'try 5 failed: 5', 'try 4 failed: 4', 'try 3 failed: 3', '… and others before']);
+  assert.deepEqual(await explain('ends', 'it goes'), ['it ran out of memory', 'it is not tried again: the task has no retries', log("'it goes'")]);
+});

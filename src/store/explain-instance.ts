@@ -3,6 +3,7 @@ import type { TaskState } from '#contract/states.ts';
 import { isoOf } from '#platform/clock.ts';
 import { listCallbacksOf } from './callbacks.ts';
 import type { Database } from './database.ts';
+import { ordinal, tellCause, tellEarlierTries, tellLog, tellLastTry } from './explain-tries.ts';
 import { type Blocker, findBlockers, findRunSnapshot } from './instance-blockers.ts';
 import { findInstanceRow, type InstanceKey, type InstanceListRow } from './task-instances.ts';
 import { findWait } from './triggers.ts';
@@ -10,6 +11,10 @@ import { tellCulprits } from './upstream-words.ts';
 
 /** Why an instance is where it is, in sentences. */
 export async function explainInstance(database: Database, row: InstanceListRow): Promise<readonly string[]> {
+  return [...(await explainState(database, row)), ...(await tellEarlierTries(database, row)), ...(await tellCallbacks(database, row))];
+}
+
+async function explainState(database: Database, row: InstanceListRow): Promise<readonly string[]> {
   switch (row.state) {
     case null: case 'scheduled': case 'up_for_retry': case 'up_for_reschedule': return explainWaiting(database, row);
     case 'deferred': return explainDeferred(database, row);
@@ -21,7 +26,8 @@ export async function explainInstance(database: Database, row: InstanceListRow):
 
 async function explainWaiting(database: Database, row: InstanceListRow): Promise<string[]> {
   const blockers = await findBlockers(database, row);
-  const told = [...(row.reason === null ? [] : [row.reason]), ...blockers.map((blocker) => blocker.told)];
+  const isBetween = row.state === 'up_for_retry';
+  const told = [...(row.reason === null ? [] : [row.reason]), ...(isBetween ? [`that was ${ordinal(row)}`] : []), ...blockers.map((blocker) => blocker.told), ...(isBetween ? [tellLog(row)] : [])];
   return blockers.length > 0 ? told : [...told, 'nothing holds it back: it starts with the next decision of the scheduler'];
 }
 
@@ -39,10 +45,16 @@ async function explainDeferred(database: Database, row: InstanceListRow): Promis
 /** What its last move left behind. */
 async function explainEnded(database: Database, row: InstanceListRow): Promise<string[]> {
   const last = await database.kysely.selectFrom('attempt_events').select(['cause', 'detail']).where('run', '=', row.run).where('task_id', '=', row.taskId).where('map_index', '=', row.mapIndex)
-    .orderBy('id', 'desc').limit(1).executeTakeFirst();
-  const cause = last?.cause ?? null;
-  const known = [await findCulprits(database, row), row.reason, cause === null ? null : `cause: ${cause}`, last?.detail ?? null].flatMap((reason) => (reason === null || reason === '' ? [] : [reason]));
-  return [...(known.length > 0 ? [...new Set(known)] : [`the task ended as ${row.state ?? 'none'}`]), ...(await tellCallbacks(database, row))];
+    .where('to_state', '=', row.state).orderBy('id', 'desc').limit(1).executeTakeFirst();
+  const known = [await findCulprits(database, row), row.reason, last?.detail ?? null].flatMap((reason) => (reason === null || reason === '' ? [] : [reason]));
+  const told = known.length > 0 ? [...new Set(known)] : [tellEnd(row, last?.cause ?? null)];
+  if (row.state === 'failed') return [...told, ...(await tellLastTry(database, row))];
+  return row.state === 'skipped' && row.startDate !== null && row.attemptId !== null ? [...told, tellLog(row)] : told;
+}
+
+function tellEnd(row: InstanceListRow, cause: string | null): string {
+  if (row.state === 'success') return row.tryNumber > 1 ? `it succeeded: ${ordinal(row)}` : 'it succeeded';
+  return row.state === 'failed' ? tellCause(cause) : `the task ended as ${row.state ?? 'none'}`;
 }
 
 /** What became of callbacks that the server was to have made. */

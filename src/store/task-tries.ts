@@ -1,5 +1,7 @@
 // Reading the tries of a task instance and the executions whose logs make up a try's log.
+import type { ReportedError } from '#contract/attempt.ts';
 import type { TaskState } from '#contract/states.ts';
+import { ENDED_WITHOUT_REPORT } from '#core/process-end.ts';
 import type { Database } from './database.ts';
 import type { InstanceListRow } from './task-instances.ts';
 
@@ -35,6 +37,18 @@ export async function listTries(database: Database, instance: InstanceListRow): 
 function currentTry(instance: InstanceListRow): TryRow {
   const { tryNumber, state, startDate, endDate, scheduledAt, queuedAt, hostname, pid } = instance;
   return { id: instance.attemptId ?? '', tryNumber, state, startDate, endDate, scheduledAt, queuedAt, hostname, pid };
+}
+
+/** What ended tries whose processes could not write it: a DAG file that did not import (`isImport`), a process that died; the oldest first. */
+export async function listUnwrittenEnds(database: Database, attemptIds: readonly string[]): Promise<readonly { readonly at: Date | null; readonly error: ReportedError; readonly isImport: boolean }[]> {
+  const known = attemptIds.filter((id) => id !== '');
+  if (known.length === 0) return [];
+  const rows = await database.kysely.selectFrom('task_attempts').select(['error', 'end_date']).where('id', 'in', known).where('state', '=', 'failed').orderBy('id').limit(MAX_TRIES_LISTED).execute();
+  return rows.flatMap(({ error: stored, end_date: at }) => {
+    const error = stored as unknown as (ReportedError & { readonly during?: string }) | null;
+    const isImport = error?.during === 'import';
+    return error !== null && (isImport || error.type === ENDED_WITHOUT_REPORT) ? [{ at, error, isImport }] : [];
+  });
 }
 
 /** Execution ids of these tries in order of launch, and whether one may still write. */

@@ -140,7 +140,8 @@ describe('ends', () => {
   it('a task ends itself as skipped, or as failed for good', async () => {
     await using nodes = await NodeVersions.open();
     const version = await nodes.version(BODIES);
-    assert.equal((await finish(nodes, version, { task: 'skips' })).report.outcome, 'skipped');
+    const skipped = (await finish(nodes, version, { task: 'skips' })).report;
+    assert.deepEqual([skipped.outcome, skipped.error?.message], ['skipped', 'not today']);
     const { report } = await finish(nodes, version, { task: 'fails' });
     assert.deepEqual([report.outcome, report.no_retry, report.error?.message], ['failed', true, 'for good']);
   });

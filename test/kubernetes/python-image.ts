@@ -1,4 +1,4 @@
-// The files of a container image with a local Python, SQLAlchemy and psycopg2, and a shell: what they need of this machine and nothing else.
+// The files of a container image with a local Python, SQLAlchemy and psycopg2, and two shells: what they need of this machine and nothing else.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -16,12 +16,14 @@ export function makePythonImage(root: string, python: string): void {
   const target = join(root, 'usr/local/lib', basename(library));
   copyTree(library, target);
   copyTree(packages, join(target, 'site-packages'));
-  const shared = [program, ...listShared(target)];
+  const bash = realpathSync('/bin/bash');
+  copyFileSync(bash, join(root, 'bin/bash'));
+  const shared = [program, bash, ...listShared(target)];
   for (const needed of new Set(shared.flatMap(neededBy))) {
     mkdirSync(join(root, dirname(needed)), { recursive: true });
     copyFileSync(realpathSync(needed), join(root, needed));
   }
-  symlinkSync('../local/bin/python3', join(root, 'usr/bin/python3'));
+  for (const name of ['python3', 'python']) symlinkSync('../local/bin/python3', join(root, 'usr/bin', name));
   addShell(root);
 }
 
@@ -41,6 +43,6 @@ function neededBy(path: string): string[] {
 
 function addShell(root: string): void {
   copyFileSync(existsSync('/usr/bin/busybox') ? '/usr/bin/busybox' : '/bin/busybox', join(root, 'bin/busybox'));
-  for (const applet of ['sh', 'sleep', 'cat', 'ls', 'env', 'kill', 'true']) symlinkSync('busybox', join(root, 'bin', applet));
+  for (const applet of ['sh', 'sleep', 'cat', 'ls', 'env', 'kill', 'true', 'mkdir']) symlinkSync('busybox', join(root, 'bin', applet));
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
 }

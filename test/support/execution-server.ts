@@ -27,7 +27,7 @@ export async function serveExecutions(engine: EngineUnderTest, home: string): Pr
   const execution = createExecutionApi({ service: engine.scheduler, database, values: null, secrets, config, reporter });
   const app = await buildApi({ database, config, logs: createFileLogStore(home), keys, reporter, version: '0.0.0-test', execution });
   const socket = join(home, 'agent.sock');
-  const agents = await startAgentServer(socket, engine.scheduler, { reporter, execution });
+  const agents = await startAgentServer(socket, engine.scheduler, { reporter, execution, hosts: engine.scheduler });
   const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/execution/`;
   return { url, socket, close: async () => { await app.close(); await agents.close(); } };
 }

@@ -1,6 +1,7 @@
 """The life of one execution, step by step, in a process of its own: get the job, run, leave the outcome, report, end."""
 
 import json
+import logging
 import os
 import sys
 import time
@@ -10,7 +11,10 @@ from leoflow.agent import wire
 from leoflow.agent.processes import EXECUTION_MARKER, name_execution
 from leoflow.dagmodel.errors import AirflowException
 from leoflow.run import logs
+from leoflow.run.clock import text_of
 from leoflow.run.handlers import IGNORE, INT, TERM, set_handler
+from leoflow.run.moment import draw_anew
+from leoflow.run.place import import_error
 from leoflow.run.task import run_task
 
 PARK = "/agent/v1/park"
@@ -174,6 +178,7 @@ def live(dag, server: Server, spec: dict) -> None:
     """Run one execution to its end and report it. Returns when the process may exit."""
     server.token = spec["token"]
     _prepare(spec)
+    draw_anew()
     own = os.getpid()
     report = run_task(dag, spec, TaskApi(server, spec))
     if os.getpid() != own:
@@ -185,6 +190,39 @@ def live(dag, server: Server, spec: dict) -> None:
     gap = logs.gap_in_all()
     if gap is not None:
         report["log_gap"] = gap
+    _report(server, spec, report)
+
+
+def live_anew(home: dict, server: Server, spec: dict) -> None:
+    """As `live`, after importing the DAG file in this process, with variables and connections as they are now.
+
+    home: the ForkServerSpec
+    """
+    from leoflow.dagmodel import secrets
+    from leoflow.run.load import load_dag
+
+    server.token = spec["token"]
+    secrets.ask(TaskApi(server, spec))
+    try:
+        dag = load_dag(home["root"], home["dag_file"], home["dag_id"], home["path"])
+    except BaseException as error:  # noqa: B902 - user code runs at import
+        fail_import(server, spec, error, [home["root"], *home["path"]])
+    else:
+        live(dag, server, spec)
+
+
+def fail_import(server: Server, spec: dict, error: BaseException, folders: list[str]) -> None:
+    """End an execution whose process cannot import the DAG file: its log holds the traceback, its report the error.
+
+    folders: where the author's own files are
+    """
+    at = text_of(time.time())
+    server.token = spec["token"]
+    _prepare(spec)
+    logging.getLogger("task").error("The DAG file does not import", exc_info=error)
+    logs.flush()
+    set_handler(TERM, IGNORE)
+    report = {"execution_id": spec["execution_id"], "outcome": "failed", "cause": "config", "error": import_error(error, folders), "started_at": at, "ended_at": text_of(time.time())}
     _report(server, spec, report)
 
 
@@ -201,16 +239,10 @@ def exec_fresh(fork_server: dict, spec: dict) -> None:
 
 def main() -> None:
     """One execution in a fresh interpreter, its job on the file descriptor named."""
-    from leoflow.dagmodel import secrets
-    from leoflow.run.load import load_dag
-
     with os.fdopen(int(sys.argv[1]), "rb") as file:
         job = json.load(file)
-    home = job["fork_server"]
-    os.chdir(home["root"])
-    secrets.hand_over(home.get("import_secrets"))
-    dag = load_dag(home["root"], home["dag_file"], home["dag_id"], home["path"])
-    live(dag, Server(None, "", home["address_file"]), job["spec"])
+    os.chdir(job["fork_server"]["root"])
+    live_anew(job["fork_server"], Server(None, "", job["fork_server"]["address_file"]), job["spec"])
     os._exit(0)
 
 

@@ -16,6 +16,8 @@ import time
 
 from leoflow.agent import attempt, calls, node_child, processes, wire
 from leoflow.agent.side_children import SideChildren
+from leoflow.run.moment import import_packages, is_of_the_moment
+from leoflow.run.place import import_error
 
 #: Without a leader and without work for this long, it ends itself.
 ORPHAN_SECONDS = 600
@@ -237,7 +239,7 @@ class ForkServer:
         def make() -> None:
             if self.spec.get("runtime") == "airflow":
                 return self.dag.make_call(self.agent_socket, call)
-            return calls.make_call(self.dag, self.spec, self.agent_socket, call)
+            return calls.make_call(self.dag or import_dag(self.spec), self.spec, self.agent_socket, call)
 
         self.side.fork_call(call, make)
 
@@ -268,6 +270,8 @@ class ForkServer:
         if self.spec.get("runtime") == "airflow":
             server.close()
             self.dag.live(self.agent_socket, spec)
+        elif self.dag is None:
+            attempt.live_anew(self.spec, server, spec)
         else:
             attempt.live(self.dag, server, spec)
 
@@ -439,7 +443,8 @@ def _last_words(error: BaseException) -> None:
         pass
 
 
-def _import_dag(spec: dict):
+def _prepare_version(spec: dict):
+    """What children find: under the Task SDK a Project, else the DAG, or None when each has to import it."""
     gc.disable()
     if spec.get("runtime") == "airflow":
         from leoflow.airflow_runtime.load import load
@@ -449,15 +454,28 @@ def _import_dag(spec: dict):
         gc.freeze()
         return project
     from leoflow.agent.rehearsal import rehearse
+    from leoflow.run.load import prepare
+
+    dag = None
+    if is_of_the_moment(spec):
+        prepare(spec["root"], spec["path"])
+        import_packages(spec)
+    else:
+        dag = import_dag(spec)
+    gc.collect()
+    if dag is not None:
+        rehearse(dag)
+    gc.freeze()
+    return dag
+
+
+def import_dag(spec: dict):
+    """The DAG of a ForkServerSpec, imported with the values that it was handed."""
     from leoflow.dagmodel import secrets
     from leoflow.run.load import load_dag
 
     secrets.hand_over(spec.get("import_secrets"))
-    dag = load_dag(spec["root"], spec["dag_file"], spec["dag_id"], spec["path"])
-    gc.collect()
-    rehearse(dag)
-    gc.freeze()
-    return dag
+    return load_dag(spec["root"], spec["dag_file"], spec["dag_id"], spec["path"])
 
 
 def main() -> None:
@@ -480,22 +498,15 @@ def serve_version(spec: dict, ready: int) -> None:
     processes.adopt_orphans()
     started = time.monotonic()
     try:
-        dag = _import_dag(spec)
+        dag = _prepare_version(spec)
         server = ForkServer(spec, dag)
     except BaseException as error:  # noqa: B902 - user code runs at import
-        os.write(ready, wire.encode_line({"op": "failed", "error": _describe(error)}))
+        os.write(ready, wire.encode_line({"op": "failed", "error": import_error(error, [spec["root"], *spec.get("path", [])])}))
         os._exit(1)
     server.own_pid = os.getpid()
     os.write(ready, wire.encode_line({"op": "ready", "import_ms": (time.monotonic() - started) * 1000}))
     os.close(ready)
     server.run()
-
-
-def _describe(error: BaseException) -> dict:
-    import traceback
-
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return {"type": type(error).__name__, "message": str(error)[:4000], "traceback": text[-16000:]}
 
 
 if __name__ == "__main__":

@@ -31,13 +31,13 @@ def make_call(project, address: str, call: dict) -> None:
 def _ask(project, _address: str, call: dict):
     from leoflow.airflow_runtime.ask import answer
 
-    return answer(json.loads(call["body"]), project.dag)
+    return answer(json.loads(call["body"]), project.imported().dag)
 
 
 def _callbacks(project, address: str, call: dict):
     from leoflow.airflow_runtime.callbacks import make_callbacks
 
-    return make_callbacks(project, address, call)
+    return make_callbacks(project.imported(), address, call)
 
 
 _MAKERS = {"ask": _ask, "callbacks": _callbacks}

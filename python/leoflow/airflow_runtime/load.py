@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from leoflow.airflow_runtime import settings
+from leoflow.airflow_runtime.parse_faults import error_of
+from leoflow.run.moment import import_packages, is_of_the_moment
 
 
 class ImportFailed(Exception):
-    """The DAG file does not import; the text is Airflow's own."""
+    """The DAG file does not import. `told`: what it raised, as a ReportedError."""
+
+    def __init__(self, told: dict[str, str]):
+        super().__init__(told["message"])
+        self.told = told
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,10 @@ class Project:
     #: None: each task imports the file itself, as under Airflow.
     dag: Any = None
     bundle: Any = None
+
+    def imported(self) -> Project:
+        """With its DAG, which this process imports if none before it has."""
+        return _import(self.spec) if self.dag is None else self
 
     def live(self, address: str, spec: dict) -> None:
         """Run one execution to its end under the SDK's supervisor."""
@@ -43,19 +53,34 @@ class Project:
 
 
 def load(spec: dict) -> Project:
-    """Import the SDK, then the file of a ForkServerSpec. Raises what the file raises, as ImportFailed."""
+    """Import the SDK, then the file of a ForkServerSpec, unless each task has to. Raises what the file raises, as ImportFailed."""
     prepare(spec)
+    is_for_each = is_of_the_moment(spec)
+    if is_for_each:
+        import_packages(spec)
+    project = Project(spec) if is_for_each else _import(spec)
+    _warm_up(spec)
+    return project
+
+
+def _import(spec: dict) -> Project:
     from leoflow.airflow_runtime.import_comms import import_comms
 
     with import_comms(spec.get("import_secrets")):
         bundle, bag = _open_bag(spec["dag_file"])
     for error in bag.import_errors.values():
-        raise ImportFailed(error)
+        raise ImportFailed(error_of(_without_secrets(error), [spec["root"], *spec.get("path", [])]))
     dag = bag.dags.get(spec["dag_id"])
     if dag is None:
-        raise ImportFailed(f"{spec['dag_file']} holds no DAG {spec['dag_id']!r}")
-    _warm_up(spec)
+        raise ImportFailed({"type": "DagNotFound", "message": f"{spec['dag_file']} holds no DAG {spec['dag_id']!r}"})
     return Project(spec, dag, bundle)
+
+
+def _without_secrets(text: str) -> str:
+    """Of what the file was handed while it was imported."""
+    from airflow.sdk.log import redact
+
+    return redact(text)
 
 
 def prepare(spec: dict) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from leoflow.parse.faults import Fault
 from leoflow.parse.sources import is_local
+from leoflow.run.place import place_of
 
 _FRAME = re.compile(r'^\s+File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILINE)
 _HINTS = (
@@ -32,6 +33,18 @@ def fault_of(text: str, root: str, file: str) -> Fault:
     message = _message(text)
     kind, hint = _kind(message)
     return Fault(place, line, message, hint, kind)
+
+
+def error_of(text: str, folders: list[str]) -> dict[str, str]:
+    """What a DAG file raised, as a ReportedError.
+
+    text: a traceback, or only `Type: message`
+    folders: where the author's own files are
+    """
+    kind, _, message = _message(text).partition(": ")
+    place = place_of([(match["file"], int(match["line"])) for match in _FRAME.finditer(text)], folders)
+    error = {"type": kind[:200], "message": message[:4000], "traceback": text[-16000:]}
+    return error if place is None else {**error, "place": place}
 
 
 def serialization_fault(error: BaseException, dag: Any, line: int) -> Fault:

@@ -27,6 +27,10 @@ def prepare_process(home: str) -> None:
     os.environ.setdefault("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "1")
     # Names of hosts are not asked of a name server for each task.
     os.environ.setdefault("AIRFLOW__CORE__HOSTNAME_CALLABLE", "socket.gethostname")
+    # The author's own line is among them, however deep below it a library has raised.
+    os.environ.setdefault("AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH", "20")
+    # The files of a version are all there: one that does not import now is not waited for.
+    os.environ.setdefault("AIRFLOW__WORKERS__MISSING_DAG_RETRIES", "0")
     os.environ.setdefault("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "False")
 
 

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import selectors
 import signal
 import sys
 from contextlib import suppress
 from datetime import datetime, timezone
 from socket import socketpair
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import setproctitle
 from airflow.sdk.api.client import Client
 from airflow.sdk.api.datamodels._generated import BundleInfo, TaskInstance
-from airflow.sdk.execution_time import supervisor, task_runner
+from airflow.sdk.execution_time import comms, supervisor, task_runner
+from airflow.sdk.log import redact
 
 from leoflow.agent.processes import EXECUTION_MARKER, die_with_parent, name_execution
 from leoflow.airflow_runtime import settings
+from leoflow.airflow_runtime.ending import HEADER, Ending
 from leoflow.airflow_runtime.load import Project
 from leoflow.airflow_runtime.transport import LeaderTransport
+from leoflow.run.moment import draw_anew
 
 #: Names nobody: requests go over the agent's socket.
 EXECUTION_API = "http://leoflow/execution/"
-WITHOUT_CALLBACKS = "leoflow-without-callbacks"
 
 
 @attrs.define(kw_only=True)
 class WatchedTask(supervisor.ActivitySubprocess):
-    """The SDK's supervisor, which hears at once that its task has ended, and passes a SIGTERM on to it."""
+    """The SDK's supervisor, which hears at once that its task has ended, passes a SIGTERM on to it, and tells by what it ended."""
+
+    ending: ClassVar[Ending]
 
     _is_cancelled: bool = attrs.field(default=False, init=False)
+    _logs: Any = attrs.field(default=None, init=False)
 
     @classmethod
     def start(cls, **kwargs: Any):
@@ -70,12 +76,34 @@ class WatchedTask(supervisor.ActivitySubprocess):
             self._terminal_state = supervisor.SERVER_TERMINATED
         super()._send_heartbeat_if_needed()
 
+    def _register_pipe_readers(self, stdout, stderr, requests, logs) -> None:
+        super()._register_pipe_readers(stdout=stdout, stderr=stderr, requests=requests, logs=logs)
+        lines = self.ending.listen(supervisor.process_log_messages_from_subprocess((self.process_log,)))
+        read, on_close = supervisor.make_buffered_socket_reader(lines, on_close=self._on_socket_closed)
+        # Whoever has read ahead leaves nothing to wait for.
+        self._logs = (logs, lambda sock: read(sock) if _is_readable(sock) else True)
+        self.selector.modify(logs, selectors.EVENT_READ, (self._logs[1], on_close))
+
+    def _handle_request(self, msg, log, req_id) -> None:
+        if isinstance(msg, (comms.TaskState, comms.RetryTask)):
+            # The exception was logged before, and its lines may still be on their way.
+            sock, read = self._logs
+            while sock.fileno() >= 0 and _is_readable(sock) and read(sock):
+                pass
+            self.ending.settle()
+            self.client.headers[HEADER] = self.ending.of_task()
+        super()._handle_request(msg, log, req_id)
+
     def update_task_state_if_needed(self) -> None:
         """Tell the state; see the SDK's own."""
         if self._exit_code != 0 and self._terminal_state is None:
-            # Killed, or ended before it could say a word: its callbacks are for the server to ask for.
-            self.client.headers[WITHOUT_CALLBACKS] = "1"
+            # Killed, or ended before it could say a word.
+            self.client.headers[HEADER] = self.ending.of_process(int(self._exit_code))
         super().update_task_state_if_needed()
+
+
+def _is_readable(sock) -> bool:
+    return bool(select.select([sock], [], [], 0)[0])
 
 
 class _PidFile:
@@ -99,10 +127,11 @@ def live(project: Project, address: str, spec: dict) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _bind_task()
     token = f"{spec['execution_id']}.{spec['token']}"
-    client = open_client(address, project.spec["address_file"], token, lambda body: leave_outcome(spec, body))
+    client = open_client(address, project.spec["address_file"], token, lambda body, headers: leave_outcome(spec, body, headers.get(HEADER)))
+    WatchedTask.ending = Ending(spec, [project.spec["root"], *project.spec.get("path", [])], redact)
     supervisor.ActivitySubprocess = WatchedTask
-    if project.dag is not None:
-        task_runner.parse = lambda what, log: _loaded(project, spec, what)
+    task_runner.parse = _parser(project, task_runner.parse)
+    task_runner.parse = _let_crash(task_runner.parse)
     try:
         supervisor.supervise(
             ti=task_instance(spec), bundle_info=BundleInfo(name=settings.BUNDLE, version=None), dag_rel_path=project.spec["dag_file"],
@@ -128,7 +157,7 @@ def _bind_task() -> None:
 
 
 def open_client(address: str, address_file: str, token: str = "", on_state=None) -> Client:
-    """The SDK's client of the execution API, on the agent's socket. `on_state` is called with each state report before it is sent."""
+    """The SDK's client of the execution API, on the agent's socket. `on_state` is called with body and headers of each state report before it is sent."""
     return Client(base_url=EXECUTION_API, token=token, transport=LeaderTransport(address, address_file, on_state))
 
 
@@ -140,9 +169,27 @@ def task_instance(spec: dict) -> TaskInstance:
         dag_version_id=spec["version_id"], map_index=spec["map_index"], context_carrier=None if carrier is None else {"traceparent": carrier})
 
 
-def _loaded(project: Project, spec: dict, what) -> task_runner.RuntimeTaskInstance:
-    """The task of the DAG that this process was forked with, in place of a second import of its file."""
-    _draw_anew()
+def _let_crash(parse):
+    """Airflow takes SIGSEGV for itself while it imports a DAG file, and leaves it so: native code that fails then hangs for ever."""
+    def parse_and_let_crash(what, log) -> task_runner.RuntimeTaskInstance:
+        try:
+            return parse(what, log)
+        finally:
+            signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+
+    return parse_and_let_crash
+
+
+def _parser(project: Project, parse):
+    """What gives the task process its task: the DAG that it was forked with, or the SDK's own `parse` where no process has imported it yet."""
+    def parse_or_take(what, log) -> task_runner.RuntimeTaskInstance:
+        draw_anew()
+        return parse(what, log) if project.dag is None else _loaded(project, what)
+
+    return parse_or_take
+
+
+def _loaded(project: Project, what) -> task_runner.RuntimeTaskInstance:
     task = project.dag.task_dict[what.ti.task_id]
     return task_runner.RuntimeTaskInstance.model_construct(
         **what.ti.model_dump(exclude_unset=True), task=task, bundle_instance=project.bundle, _ti_context_from_server=what.ti_context,
@@ -150,19 +197,15 @@ def _loaded(project: Project, spec: dict, what) -> task_runner.RuntimeTaskInstan
         sentry_integration=what.sentry_integration)
 
 
-def _draw_anew() -> None:
-    """Forks share what the fork server drew last; Python's own generator is reseeded by Python, numpy's is not."""
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed()
+def leave_outcome(spec: dict, body: bytes, ended: str | None) -> None:
+    """Append the record by which a leader learns the state when the report never arrives.
 
-
-def leave_outcome(spec: dict, body: bytes) -> None:
-    """Append the record by which a leader learns the state when the report never arrives."""
+    ended: what is known of the end, as JSON
+    """
     path = spec.get("outcome_file")
     if not path:
         return
-    record = {"execution_id": spec["execution_id"], "at": datetime.now(tz=timezone.utc).isoformat(), "state_update": body.decode("utf-8")}
+    record = {"execution_id": spec["execution_id"], "at": datetime.now(tz=timezone.utc).isoformat(), "state_update": body.decode("utf-8"), **({} if ended is None else {"ending": ended})}
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:

@@ -24,7 +24,7 @@ class LeaderTransport(httpx.BaseTransport):
     """Sends each request to the leader of the moment; reconnects when it has moved or died.
 
     address_file: where servers write down who leads and how it is reached
-    on_state: called with the bytes of a state report before it is sent
+    on_state: called with the bytes and the headers of a state report before it is sent
     """
 
     def __init__(self, address: str, address_file: str, on_state=None):
@@ -39,7 +39,7 @@ class LeaderTransport(httpx.BaseTransport):
         path = request.url.raw_path.decode("ascii")
         kind = path.partition("?")[0].rpartition("/")[2] if request.method in ("PATCH", "PUT") else ""
         if kind == "state" and self._on_state is not None:
-            self._on_state(body)
+            self._on_state(body, request.headers)
         limit = {"state": STATE_LIMIT_SECONDS, "heartbeat": HEARTBEAT_LIMIT_SECONDS}.get(kind, LOOK_UP_LIMIT_SECONDS)
         deadline = time.monotonic() + limit
         delay, broken = 0.05, False

@@ -29,6 +29,8 @@ MOST_EVENTS = 5000
 AGAIN_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 1.0
+#: How often it is looked whether the last ones have cleaned up.
+CLEAN_UP_POLL_SECONDS = 0.1
 #: Whoever holds the loop for longer holds up every other trigger, and is told so in the log.
 BLOCKED_SECONDS = 0.5
 
@@ -42,6 +44,8 @@ class Host:
         self.running: dict[str, asyncio.Task] = {}
         #: Those of them that go on after an event.
         self.watchers: set[str] = set()
+        #: Those that were called off and still clean up: told once, since a second time would cut that short.
+        self.ending: set[str] = set()
         self.logs = TriggerLogs()
         self.events: asyncio.Queue[dict] = asyncio.Queue(MOST_EVENTS)
         self._classes: dict[str, type] = {}
@@ -54,16 +58,22 @@ class Host:
         with ThreadPoolExecutor(1) as thread:
             loop = asyncio.get_running_loop()
             while True:
-                orders = await loop.run_in_executor(thread, self._call, WATCH, {**self._name(), "running": list(self.running)})
+                orders = await loop.run_in_executor(thread, self._call, WATCH, self._standing())
                 for identifier in orders["cancel"]:
                     self._cancel(identifier)
                 for order in orders["create"]:
                     if order["id"] not in self.running:
                         self.running[order["id"]] = self._begin(order)
-                if orders["stop"] and not self.running:
-                    break
+                if orders["stop"]:
+                    if not self.running:
+                        break
+                    await asyncio.sleep(CLEAN_UP_POLL_SECONDS)
         teller.cancel()
         watchdog.cancel()
+
+    def _standing(self) -> dict:
+        self.ending.intersection_update(self.running)
+        return {**self._name(), "running": [one for one in self.running if one not in self.ending], "ending": list(self.ending)}
 
     def _name(self) -> dict:
         return {"fork_server": self.project.spec["id"], "pid": os.getpid()}
@@ -131,7 +141,6 @@ class Host:
 
     def _make(self, order: dict) -> Any:
         from airflow.sdk.module_loading import import_string
-        from airflow.sdk.serde import deserialize
         from airflow.serialization.decoders import smart_decode_trigger_kwargs
 
         classpath = order["classpath"]
@@ -139,7 +148,7 @@ class Host:
             self._classes[classpath] = import_string(classpath)
         given = json.loads(order["kwargs"])
         # A watcher's arguments come from the DAG as Airflow serialized it.
-        given = given if "watches" in order else deserialize(given) or {}
+        given = given if "watches" in order else _arguments(given)
         trigger = self._classes[classpath](**{name: smart_decode_trigger_kwargs(value) for name, value in given.items()})
         trigger.trigger_id = order["id"]
         trigger.triggerer_job_id = None
@@ -180,7 +189,8 @@ class Host:
             return
         if task.done():
             self.running.pop(identifier, None)
-        else:
+        elif identifier not in self.ending:
+            self.ending.add(identifier)
             task.cancel()
 
     # ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -237,8 +247,19 @@ class Host:
                 print(f"leoflow: a trigger held up all others of {self.project.spec['dag_id']} for {held:.1f} s", file=sys.stderr)
 
 
+def _arguments(given: dict) -> dict:
+    """What a task gave its trigger. A Task SDK before 1.2 has written it down in an older form."""
+    from airflow.sdk.serde import deserialize
+    from airflow.serialization.serialized_objects import BaseSerialization
+
+    return BaseSerialization.deserialize(given) if "__type" in given else deserialize(given) or {}
+
+
 def _failed(identifier: str, error: BaseException) -> dict:
-    return {"trigger_id": identifier, "kind": "failed", "error": "Trigger failure", "traceback": traceback.format_exception(type(error), error, error.__traceback__)}
+    from airflow.sdk.log import redact
+
+    lines = [redact(line) for line in traceback.format_exception(type(error), error, error.__traceback__)]
+    return {"trigger_id": identifier, "kind": "failed", "error": "Trigger failure", "traceback": lines}
 
 
 def _told(identifier: str, event: Any) -> dict:

@@ -15,6 +15,8 @@ PREFIXES = ("AIRFLOW", "LEOFLOW")
 _needed: dict[tuple[str, str], None] = {}
 #: What whoever imports the file was handed: `{"variables": {…}, "connections": {…}}`.
 _handed: dict[str, dict[str, Any]] = {}
+#: Whoever answers instead; None unless a task's process imports the file.
+_asked: Any = None
 
 
 def take_needed() -> list[dict[str, str]]:
@@ -22,6 +24,12 @@ def take_needed() -> list[dict[str, str]]:
     taken = [{"kind": kind, "name": name} for kind, name in _needed]
     _needed.clear()
     return taken
+
+
+def ask(api: Any) -> None:
+    """A file that is imported in this process asks for its variables and connections there, as a running task does."""
+    global _asked
+    _asked = api
 
 
 def hand_over(values: dict[str, dict[str, Any]] | None) -> None:
@@ -81,6 +89,8 @@ def change_variable(key: str, request: dict[str, Any]) -> None:
 
 def _given(kind: str, name: str) -> Any:
     """What the compiler was told; a JSON value of a variable as its text."""
+    if _asked is not None:
+        return _asked.find_variable(name) if kind == "variable" else _asked.find_connection(name)
     path = os.environ.get("LEOFLOW_PARSE_SECRETS_FILE")
     values: dict[str, Any] = _handed
     if path:

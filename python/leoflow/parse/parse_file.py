@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from leoflow.parse.check import check_dag
 from leoflow.parse.emit import emit_dag
 from leoflow.parse.given import given_of
 from leoflow.parse.faults import Fault, fault_of
+from leoflow.parse.named_files import find_named_files
 from leoflow.parse.planted import warn_of_secrets
 from leoflow.parse.sources import ReadFiles, digests, local_modules, relative_path
 from leoflow.parse.template_files import template_files
@@ -44,7 +46,7 @@ def parse_file(file: str, root: str, dag_id: str | None = None, path: list[str] 
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         faults = [fault_of(error, root, relative)]
         document["dags"], document["_drawn"] = [], []
-    _finish(document, root, relative, [*local_modules(root, relative, before), *read.take()])
+    _finish(document, root, relative, {"modules": [*local_modules(root, relative, before), *read.take()], "left_out": read.left_out})
     document["errors"] = [fault.to_json(root) for fault in faults]
     document["warnings"] = [_warning(notice).to_json(root) for notice in take_notices()]
     return _closed(document)
@@ -72,7 +74,7 @@ def parse_drawings(file: str, root: str, drawings: list[dict[str, Any]], path: l
         document["warnings"].extend(
             replace(_warning(notice), file=relative, place=(index, *(notice.place or ()))).to_json(root) for notice in take_notices()
         )
-    _finish(document, root, relative, [*local_modules(root, relative, before), *references.files])
+    _finish(document, root, relative, {"modules": [*local_modules(root, relative, before), *references.files], "texts": _texts_in(drawings)})
     document["errors"] = [fault.to_json(root) for fault in dict.fromkeys(faults)]
     return _closed(document)
 
@@ -106,11 +108,24 @@ def _warning(notice: Notice) -> Fault:
     return Fault(notice.file, notice.line, notice.message, notice.hint, "warning")
 
 
-def _finish(document: dict[str, Any], root: str, file: str, modules: list[str]) -> None:
-    """Say what each DAG's sources are, and which modules all of them imported."""
+def _texts_in(value: Any) -> Iterator[str]:
+    """Every text of a drawing but its keys."""
+    if isinstance(value, str):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts_in(item)
+
+
+def _finish(document: dict[str, Any], root: str, file: str, found: dict[str, Any]) -> None:
+    """Say what each DAG's sources are, which modules all of them imported, and which files they name.
+
+    found: `modules`; `left_out` of what was read; `texts` of drawings
+    """
+    modules = found["modules"]
+    named = find_named_files(root, file, modules, found.get("texts", ()))
     for emitted, dag in zip(document["dags"], document.pop("_drawn", [])):
-        emitted["sources"] = digests(root, [file, *modules, *template_files(dag, root)])
-    document["modules"] = modules
+        emitted["sources"] = digests(root, [file, *modules, *template_files(dag, root), *named.files])
+    document.update(modules=modules, left_out=[*found.get("left_out", ()), *named.left_out], awaited=named.awaited)
 
 
 def _collect(dags: list[DAG], file: str, dag_id: str | None, document: dict[str, Any]) -> list[Fault]:

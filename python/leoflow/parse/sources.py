@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from typing import Any
 
 from leoflow.dagmodel.notices import PACKAGE_ROOT
 
 _FOREIGN = {"site-packages", "dist-packages", "node_modules", "__pycache__"}
 #: A package with more files than this travels with those of its modules only that were imported.
 _MAX_PACKAGE_FILES = 1_000
-#: Files that were read while the DAG file was: as many, and each at most so large.
+#: Files that were read while the DAG file was: as many.
 _MAX_READ_FILES = 500
-_MAX_READ_BYTES = 1_000_000
+#: The largest file that travels without being asked for.
+MAX_FILE_BYTES = 1_000_000
 _WRITING = os.O_WRONLY | os.O_RDWR
 
 
@@ -61,6 +63,14 @@ def _own_path(file: str, root: str) -> str | None:
     return None if parts[0] == ".." or _FOREIGN.intersection(parts) or path.startswith(".") else path
 
 
+def may_travel(path: str, root: str) -> bool:
+    """Whether a file or folder below the root is of the project: readable, not hidden, not installed, no link that leads out, none of Airflow's own settings."""
+    parts = os.path.relpath(path, root).split(os.sep)
+    if any(part.startswith(".") or part in _FOREIGN for part in parts) or path.endswith((".pyc", "airflow.cfg")):
+        return False
+    return os.path.realpath(path).startswith(root + os.sep) and os.access(path, os.R_OK) and not os.path.exists(os.path.join(path, "pyvenv.cfg"))
+
+
 def _files_of(package: str, root: str) -> list[str]:
     found: list[str] = []
     for folder, folders, names in os.walk(os.path.join(root, *package.split("/"))):
@@ -77,6 +87,8 @@ class ReadFiles:
     def __init__(self, root: str) -> None:
         self._root = root
         self._opened: set[str] = set()
+        #: Too large to travel, as `left_out` of the parser's document; filled by `take`.
+        self.left_out: list[dict[str, Any]] = []
         self._is_over = False
         # It cannot be taken out again; a process parses one file.
         sys.addaudithook(self._hear)
@@ -91,8 +103,12 @@ class ReadFiles:
     def take(self) -> list[str]:
         """Their paths from the root, sorted. From here on nothing is heard."""
         self._is_over = True
-        own = {_own_path(path, self._root) for path in list(self._opened) if path.startswith(self._root + os.sep) and os.path.isfile(path) and os.path.getsize(path) <= _MAX_READ_BYTES}
-        return sorted(own - {None})[:_MAX_READ_FILES]
+        paths = [path for path in list(self._opened) if path.startswith(self._root + os.sep) and os.path.isfile(path)]
+        own = {own: os.path.getsize(path) for path in paths if (own := _own_path(path, self._root)) is not None}
+        for path, size in sorted(own.items()):
+            if size > MAX_FILE_BYTES:
+                self.left_out.append({"path": path, "file": None, "line": 0, "why": f"it is read while the file is imported, and has {size / 1e6:.1f} MB; up to {MAX_FILE_BYTES / 1e6:g} MB travel"})
+        return sorted(path for path, size in own.items() if size <= MAX_FILE_BYTES)[:_MAX_READ_FILES]
 
 
 def digests(root: str, paths: list[str]) -> list[dict[str, str]]:

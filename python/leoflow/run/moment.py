@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import sys
 from collections.abc import Iterable
-
-from leoflow.dagmodel.notices import PACKAGE_ROOT
-from leoflow.parse.sources import is_local
 
 #: The last part of what is called: `datetime.now()`, `date.today()`, `time.time()`, `pendulum.yesterday()`, `uuid.uuid4()`.
 _OF_THE_MOMENT = frozenset({
@@ -20,25 +18,47 @@ _TASK_DECORATORS = frozenset({"task", "setup", "teardown"})
 
 
 def is_of_the_moment(spec: dict) -> bool:
-    """Whether what this process has imported for a ForkServerSpec would be another thing if it were imported now."""
-    return spec.get("import_secrets") is not None or looks_at_the_moment(_own_modules(spec).values())
+    """Whether the code of a ForkServerSpec holds what was true when it was imported, so that each task has to import it. A version with bodies in Node is held not to."""
+    if spec.get("node") is not None:
+        return False
+    return spec.get("import_secrets") is not None or looks_at_the_moment(_own_files(spec["root"]))
 
 
-def forget_code(spec: dict) -> None:
-    """Make this process import the project's modules again when they are asked for; what it imported of packages stays."""
-    for name in _own_modules(spec):
-        del sys.modules[name]
+def import_packages(spec: dict) -> None:
+    """Import what the version's files import and is none of the project's own, so that forks of this process find it there."""
+    folders = [spec["root"], *spec.get("path", [])]
+    names = {name for file in _own_files(spec["root"]) for name in _imports_of(_tree_of(file))}
+    for name in sorted(names):
+        top = name.partition(".")[0]
+        if any(os.path.exists(os.path.join(folder, found)) for folder in folders for found in (top, f"{top}.py")):
+            continue
+        try:
+            importlib.import_module(name)
+        except Exception:  # noqa: B902, S112 - a task that imports it meets the same, with its own traceback
+            continue
 
 
-def _own_modules(spec: dict) -> dict[str, str]:
-    """Names of the project's modules that are imported, and their files; packages installed below its folders apart."""
-    roots = [os.path.realpath(folder) for folder in (spec["root"], *spec.get("path", []))]
-    found = {}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and not file.startswith(PACKAGE_ROOT) and any(is_local(file, root) for root in roots):
-            found[name] = file
-    return found
+def _own_files(root: str) -> list[str]:
+    """Python files of a version: what is in its folder but for links out of it."""
+    return [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in sorted(names) if name.endswith(".py")]
+
+
+def _imports_of(node: ast.AST) -> list[str]:
+    """Modules that code imports at its top."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        return []
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [node.module] if node.level == 0 and node.module else []
+    return [name for child in ast.iter_child_nodes(node) for name in _imports_of(child)]
+
+
+def draw_anew() -> None:
+    """For a fork: Python's own generator is seeded anew by Python, numpy's is not, and all forks would draw the same."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
 
 
 def looks_at_the_moment(files: Iterable[str]) -> bool:

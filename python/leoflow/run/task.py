@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from time import time as now
 from typing import Any
 
+from leoflow.dagmodel import dag as dag_module
 from leoflow.dagmodel import masking, stack
 from leoflow.dagmodel.errors import (
     AirflowFailException,
@@ -28,6 +29,7 @@ from leoflow.run.callbacks import call_back
 from leoflow.run.clock import text_of
 from leoflow.run.handlers import ALARM, DEFAULT, IGNORE, TERM, set_handler
 from leoflow.run.context import TaskContext
+from leoflow.run.place import functions_of, in_words, place_of_error
 from leoflow.run.push import push_result, reported_xcoms
 from leoflow.run.rendered import rendered_fields
 from leoflow.run.task_instance import TaskInstance
@@ -139,7 +141,7 @@ class _Run:
         try:
             return task.execute(self.context)
         except AirflowTaskTimeout as error:
-            raise AirflowTaskTimeout(f"Timeout, PID: {os.getpid()}: the task ran longer than {seconds} s") from error
+            raise AirflowTaskTimeout(f"the task ran longer than its execution_timeout of {seconds:g} s") from error
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -150,7 +152,7 @@ class _Run:
             return {"outcome": "success"}
         if isinstance(error, AirflowSkipException):
             log.info("Skipping task. %s", error)
-            return {"outcome": "skipped"}
+            return {"outcome": "skipped", "error": _told(error)} if str(error) else {"outcome": "skipped"}
         if isinstance(error, AirflowRescheduleException):
             left = (error.reschedule_date - datetime.now(timezone.utc)).total_seconds()
             log.info("Rescheduling task, marking task as UP_FOR_RESCHEDULE")
@@ -212,21 +214,24 @@ def _failure(error: BaseException) -> dict[str, Any]:
         cause = "timeout"
     elif isinstance(error, (AirflowTaskTerminated, KeyboardInterrupt)):
         cause = "cancelled"
-    message = _message(error)
     failure: dict[str, Any] = {
         "outcome": "failed",
         "cause": cause,
-        "error": {
-            "type": logs.type_name(error),
-            "message": _printable(masking.mask(message)[:MAX_MESSAGE_CHARS]),
-            "traceback": _printable(masking.mask("".join(traceback.format_exception(error)))[-MAX_TRACEBACK_CHARS:]),
-        },
+        "error": {**_told(error), "traceback": _printable(masking.mask("".join(traceback.format_exception(error)))[-MAX_TRACEBACK_CHARS:])},
     }
     if isinstance(error, (AirflowFailException, AirflowSensorTimeout, UnsupportedFeature)):
         failure["no_retry"] = True
     if isinstance(error, SystemExit):
         failure["exit_code"] = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
     return failure
+
+
+def _told(error: BaseException) -> dict[str, str]:
+    """Its class, its text, and where in the author's files it came from."""
+    kind = logs.type_name(error)
+    told = {"type": kind, "message": _printable(masking.mask(in_words(kind, _message(error), functions_of(error)))[:MAX_MESSAGE_CHARS])}
+    place = place_of_error(error, [dag_module.project_root])
+    return told if place is None else {**told, "place": place}
 
 
 def _message(error: BaseException) -> str:

@@ -119,10 +119,11 @@ function optional<K extends string, V>(fields: Fields, key: K, parse: (value: un
 /** An exception of user code. */
 export function parseError(value: unknown): ReportedError {
   const fields = fieldsOf(value, 'an error');
-  const traceback = fields['traceback'];
+  const { traceback, place } = fields;
   return {
     type: textOf(fields['type'] ?? 'Error', 'an error type', 200), message: textOf(fields['message'] ?? '', 'an error message'),
     ...(typeof traceback === 'string' ? { traceback: textOf(traceback, 'a traceback') } : {}),
+    ...(typeof place === 'string' ? { place: textOf(place, 'a place', 300) } : {}),
   };
 }
 

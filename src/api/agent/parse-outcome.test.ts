@@ -18,6 +18,12 @@ describe('outcomes left behind', () => {
     assert.deepEqual(parseOutcome({ execution_id: id, at, state_update: '{"state":"failed","end_date":"2026-01-01T00:00:01Z"}' }).no_retry, true);
   });
 
+  test('an end with what its supervisor knew of it', () => {
+    const state_update = '{"state":"failed","end_date":"2026-01-01T00:00:01Z"}';
+    assert.equal(parseOutcome({ execution_id: id, at, state_update, ending: '{"process":{"status":7,"signal":null,"oom":false}}' }).without_callbacks, true);
+    assert.equal(parseOutcome({ execution_id: id, at, state_update, ending: '{' }).error, undefined);
+  });
+
   test('what is neither is refused', () => {
     for (const record of [null, {}, { execution_id: id, at, state_update: '{"state":"queued"}' }, { execution_id: 'x', at, state_update: '{"state":"success","end_date":"2026-01-01T00:00:01Z"}' }]) assert.throws(() => parseOutcome(record));
   });

@@ -2,6 +2,7 @@
 import type { ExecutionReport } from '#contract/attempt.ts';
 import { type ExecutionId, isUuid } from '#contract/ids.ts';
 import { wallMs } from '#platform/clock.ts';
+import { withEnding } from '../execution/ending.ts';
 import { reportOfState } from '../execution/report-of-state.ts';
 import { type TIStateUpdate as StateUpdate, TIStateUpdate } from '../execution/request-models.ts';
 import { readValue } from '../validate.ts';
@@ -16,5 +17,6 @@ export function parseOutcome(record: unknown): ExecutionReport {
   if (typeof id !== 'string' || !isUuid(id)) throw invalid('an outcome without execution id');
   const read = readValue(TIStateUpdate, JSON.parse(bodyText), ['body']);
   if (read.problems.length > 0) throw invalid('a state that is none of the Task SDK');
-  return reportOfState(read.value as StateUpdate, { executionId: id as ExecutionId, startedAt: textOf(fields['at'], 'a time', 40), nowMs: wallMs(), bodyText, assetOf: () => null });
+  const report = reportOfState(read.value as StateUpdate, { executionId: id as ExecutionId, startedAt: textOf(fields['at'], 'a time', 40), nowMs: wallMs(), bodyText, assetOf: () => null });
+  return withEnding(report, typeof fields['ending'] === 'string' ? fields['ending'] : undefined);
 }

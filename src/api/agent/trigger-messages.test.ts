@@ -7,8 +7,9 @@ const ID = '019a1b2c-3d4e-7f60-8123-456789abcdef';
 
 describe('trigger messages', () => {
   test('a watch names a fork server, a process and what it runs', () => {
-    assert.deepEqual(parseTriggerWatch({ fork_server: 'f', pid: 7, running: [ID] }), { fork_server: 'f', pid: 7, running: [ID] });
-    for (const body of [null, {}, { fork_server: 'f', pid: 7 }, { fork_server: 'f', pid: 7, running: ['x'] }, { pid: 7, running: [] }]) assert.throws(() => parseTriggerWatch(body), /the agent sent/);
+    assert.deepEqual(parseTriggerWatch({ fork_server: 'f', pid: 7, running: [ID] }), { fork_server: 'f', pid: 7, running: [ID], ending: [] });
+    assert.deepEqual(parseTriggerWatch({ fork_server: 'f', pid: 7, running: [], ending: [ID] }).ending, [ID]);
+    for (const body of [null, {}, { fork_server: 'f', pid: 7 }, { fork_server: 'f', pid: 7, running: ['x'] }, { pid: 7, running: [] }, { fork_server: 'f', pid: 7, running: [], ending: ['x'] }, { fork_server: 'f', pid: 7, running: [], ending: ID }]) assert.throws(() => parseTriggerWatch(body), /the agent sent/);
   });
 
   test('events keep the text of their JSON', () => {

@@ -10,9 +10,9 @@ const END_STATES = ['success', 'failed', 'skipped'] as const;
 /** Body of `triggers/watch`. */
 export function parseTriggerWatch(body: unknown): TriggerWatch {
   const fields = fieldsOf(body, 'a watch');
-  const { pid, running } = fields;
-  if (typeof pid !== 'number' || !Array.isArray(running) || running.length > LIMITS.maxHostTriggers) throw invalid('a watch without pid or triggers');
-  return { fork_server: textOf(fields['fork_server'], 'a fork server', 100), pid, running: running.map(triggerIdOf) };
+  const { pid, running, ending = [] } = fields;
+  if (typeof pid !== 'number' || !isIdList(running) || !isIdList(ending)) throw invalid('a watch without pid or triggers');
+  return { fork_server: textOf(fields['fork_server'], 'a fork server', 100), pid, running: running.map(triggerIdOf), ending: ending.map(triggerIdOf) };
 }
 
 /** Body of `triggers/events`. */
@@ -29,6 +29,10 @@ export function parseCallAnswer(body: unknown): { readonly id: string; readonly 
   const id = textOf(fields['id'], 'the id of a call', 100);
   if (fields['error'] !== undefined) return { id, answer: { kind: 'failed', error: parseError(fields['error']) } };
   return { id, answer: { kind: 'done', value: jsonOf(fields['answer'], 'an answer') } };
+}
+
+function isIdList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length <= LIMITS.maxHostTriggers;
 }
 
 function triggerIdOf(value: unknown): TriggerId {

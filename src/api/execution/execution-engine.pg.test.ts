@@ -20,7 +20,7 @@ function clientOf(engine: EngineUnderTest): (bearer: string, line: string, how?:
   return async (bearer, line, how = {}) => {
     const [method = '', path = ''] = line.split(' ');
     const body = how.raw ?? (how.body === undefined ? '' : JSON.stringify(how.body));
-    const { status, body: text } = await api.handle({ method, path, query: '', headers: { authorization: `Bearer ${bearer}` }, body: Buffer.from(body) });
+    const { status, body: text } = await api.handle({ method, path, query: '', headers: { authorization: `Bearer ${bearer}`, ...how.headers }, body: Buffer.from(body) });
     return { status, json: text === null ? null : JSON.parse(text) };
   };
 }
@@ -88,6 +88,32 @@ describe('a task over the Task Execution API', () => {
     const resumed = (await ask(bearerOf(again), `PATCH ${ti}/run`, ENTER)).json as Record<string, unknown>;
     assert.deepEqual([resumed['next_method'], resumed['next_kwargs'], resumed['xcom_keys_to_clear']], ['done', { n: 1, event: { ok: 1 } }, []]);
     assert.equal((await ask(trigger, `GET /hitlDetails/${spec.attempt_id}`)).status, 403, 'nobody waits for the trigger any more');
+  });
+
+  test('a client of the version before defers and goes on in its own serialization, with the event in it', async () => {
+    await using engine = await EngineUnderTest.open([dagOf('d', [task('a')])]);
+    const ask = clientOf(engine);
+    const headers = { 'airflow-api-version': '2025-11-05' };
+    const run = await engine.trigger('d');
+    const spec = await engine.job('a');
+    const ti = tiOf(spec);
+    assert.equal((await ask(bearerOf(spec), `PATCH ${ti}/run`, { ...ENTER, headers })).status, 200);
+    const kwargs = '{"__var":{"at":{"__var":1767355200.0,"__type":"datetime"}},"__type":"dict"}';
+    const words = '{"__var":{"n":1152921504606846976,"kept":{"__var":[1],"__type":"tuple"}},"__type":"dict"}';
+    assert.equal((await ask(bearerOf(spec), `PATCH ${ti}/state`, { raw: `{"state":"deferred","classpath":"x.T","trigger_kwargs":${kwargs},"next_method":"done","next_kwargs":${words}}`, headers })).status, 204);
+    await engine.untilInstance(run, 'a', 'deferred');
+    engine.machine.running.delete(spec.execution_id);
+    const versionId = engine.versions.get('d') ?? assert.fail();
+    const { create: [order = assert.fail()] } = await engine.scheduler.watchTriggers({ fork_server: versionId, pid: 1, running: [] }, AbortSignal.timeout(8000));
+    assert.deepEqual(JSON.parse(order.kwargs), JSON.parse(kwargs), 'where triggers run it is read by Airflow itself');
+    const payload = '{"status":"done","every":{"__classname__":"datetime.timedelta","__version__":2,"__data__":1.5}}';
+    assert.deepEqual(await engine.scheduler.takeTriggerEvents(versionId, [{ trigger_id: order.id, kind: 'event', payload }]), [{ trigger_id: order.id, kind: 'recorded' }]);
+    const again = await engine.job('a', 2);
+    const enter = async (how: Asking): Promise<unknown> => ((await ask(bearerOf(again), `PATCH ${ti}/run`, { ...ENTER, ...how })).json as { next_kwargs: unknown }).next_kwargs;
+    const large = Number('1152921504606846976');
+    assert.deepEqual(await enter({ headers }), { __type: 'dict', __var: { n: large, kept: { __type: 'tuple', __var: [1] }, event: { __type: 'dict', __var: { status: 'done', every: { __type: 'timedelta', __var: 1.5 } } } } });
+    const tuple = { __classname__: 'builtins.tuple', __version__: 1, __data__: [1] };
+    assert.deepEqual(await enter({}), { n: large, kept: tuple, event: { status: 'done', every: { __classname__: 'datetime.timedelta', __version__: 2, __data__: 1.5 } } }, 'or by a newer client');
   });
 
   test('a try that is over is gone for its process, and the next one has another id', async () => {

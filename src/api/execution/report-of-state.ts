@@ -3,6 +3,7 @@ import type { ExecutionReport, ReportedAssetEvent } from '#contract/attempt.ts';
 import type { ExecutionId } from '#contract/ids.ts';
 import { parseExact } from '#core/exact-json.ts';
 import { parseDuration } from '../instants.ts';
+import { fromOldKwargs } from './old-kwargs.ts';
 import type { TIStateUpdate } from './request-models.ts';
 
 /** What a payload does not say itself. Times are ISO texts; `bodyText` is the payload as it came. */
@@ -42,12 +43,12 @@ export function reportOfState(payload: TIStateUpdate, frame: ReportFrame): Execu
 type Deferred = Extract<TIStateUpdate, { state: 'deferred' }>;
 type Success = Extract<TIStateUpdate, { state: 'success' }>;
 
-/** Arguments go on as they came: what is a float to Python stays one. */
+/** Arguments go on as they came: what is a float to Python stays one. A trigger's own are read where it runs, in whichever form they are. */
 function deferralOf(payload: Deferred, bodyText: string): NonNullable<ExecutionReport['deferral']> {
   const exact = parseExact(bodyText) as { trigger_kwargs?: unknown; next_kwargs?: unknown };
   return {
     classpath: payload.classpath, kwargs: JSON.stringify(exact.trigger_kwargs ?? {}), timeout_seconds: payload.trigger_timeout === null ? null : parseDuration(payload.trigger_timeout),
-    next_method: payload.next_method, next_kwargs: JSON.stringify(exact.next_kwargs ?? {}), queue: payload.queue,
+    next_method: payload.next_method, next_kwargs: JSON.stringify(fromOldKwargs(exact.next_kwargs ?? {})), queue: payload.queue,
   };
 }
 

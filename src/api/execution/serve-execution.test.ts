@@ -63,7 +63,7 @@ test('a date means the closest version at or below it; older ones and no dates a
   for (const version of ['2025-11-04', '2025-10-27', '2025-04-11']) {
     const [status, json] = (await at(version)) as [number, { detail: [{ loc: unknown; msg: string }] }];
     assert.deepEqual([status, json.detail[0].loc], [422, ['header', 'Airflow-API-Version']]);
-    assert.match(json.detail[0].msg, new RegExp(`^Value error, version ${version} of the Task Execution API is not served, only 2025-11-05 and later: install apache-airflow-task-sdk 1\\.1 or newer`));
+    assert.match(json.detail[0].msg, new RegExp(`^Value error, version ${version} of the Task Execution API is not served, only 2025-11-05 and later: install apache-airflow-task-sdk 1\\.1\\.2 or newer`));
   }
   assert.deepEqual(await at('2025-11-05', 'GET /dags/d'), [404, { detail: 'Not Found' }]);
   assert.deepEqual(await at('2025-11-05', 'GET /dag-runs/previous?dag_id=d&logical_date=2026-01-01T00:00:00Z'), [404, { detail: 'Not Found' }]);

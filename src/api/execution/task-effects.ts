@@ -4,15 +4,13 @@ import { Json } from '#contract/airflow/fields.ts';
 import { findAsset } from '#store/asset-reads.ts';
 import { findExecutionStart } from '#store/execution-instances.ts';
 import { HttpProblem } from '../problems.ts';
+import { ENDING_HEADER, withEnding } from './ending.ts';
 import { type ExecutionServices, executionOperation, NOTHING, value } from './execution-call.ts';
 import { refusal } from './refusals.ts';
 import { type AssetKey, reportOfState } from './report-of-state.ts';
 import { TIHeartbeatInfo, TISkippedDownstreamTasksStatePayload, TIStateUpdate } from './request-models.ts';
 import { Message } from './response-models.ts';
 import { TI_PARAMS } from './ti-params.ts';
-
-/** Our supervisor says that the task's process ended without a word: nobody has made its callbacks. */
-const WITHOUT_CALLBACKS = 'leoflow-without-callbacks';
 
 /** Airflow's `ti_update_state`. */
 export const tiUpdateState = executionOperation({
@@ -23,7 +21,7 @@ export const tiUpdateState = executionOperation({
     const startedAt = ((await findExecutionStart(database, caller.executionId)) ?? new Date(nowMs)).toISOString();
     const references = body.state === 'success' ? await findReferences(services, body.task_outlets) : new Map<string, AssetKey>();
     const report = reportOfState(body, { executionId: caller.executionId, startedAt, nowMs, bodyText, assetOf: (reference) => references.get(idOf(reference)) ?? null });
-    const answer = await service.reportState(caller, headers[WITHOUT_CALLBACKS] === undefined ? report : { ...report, without_callbacks: true });
+    const answer = await service.reportState(caller, withEnding(report, headers[ENDING_HEADER]));
     if (answer.kind === 'stale') throw refusal(409, { reason: 'invalid_state', message: 'TI was not in the running state so it cannot be updated', previous_state: answer.state });
     return NOTHING;
   },

@@ -9,6 +9,8 @@ export type ApiVersion = (typeof API_VERSIONS)[number];
 /** What a request without a version gets. */
 export const LATEST_VERSION = '2026-04-06' satisfies ApiVersion;
 const OLDEST_VERSION = API_VERSIONS[0];
+/** The first Task SDK that speaks it: 1.1.0 and 1.1.1 ask for 2025-09-23 and 2025-10-27. */
+const OLDEST_SDK = '1.1.2';
 
 /** The name of the header, as Airflow's refusals write it. */
 export const VERSION_HEADER = 'Airflow-API-Version';
@@ -23,7 +25,7 @@ export function versionFor(date: string | undefined): ApiVersion {
   if (fault !== null) throw refuse(date, { type: 'date_from_datetime_parsing', msg: `Input should be a valid date or datetime, ${fault}`, ctx: { error: fault } });
   const version = API_VERSIONS.findLast((each) => each <= date);
   if (version === undefined) {
-    const reason = `version ${date} of the Task Execution API is not served, only ${OLDEST_VERSION} and later: install apache-airflow-task-sdk 1.1 or newer where tasks run`;
+    const reason = `version ${date} of the Task Execution API is not served, only ${OLDEST_VERSION} and later: install apache-airflow-task-sdk ${OLDEST_SDK} or newer where tasks run`;
     throw refuse(date, { type: 'value_error', msg: `Value error, ${reason}`, ctx: { error: {} } });
   }
   return version;

@@ -1,6 +1,6 @@
 // Code that looks at the clock or at a variable while it is imported sees what holds when its task runs, as under Airflow: for one runtime.
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { temporaryFolder } from '../../support/cli.ts';
@@ -13,6 +13,7 @@ export function describeMoment(runtime: 'airflow' | 'leoflow', options: { readon
   describe(`code that looks at the moment while it is imported, runtime ${runtime}`, { skip: options.skip ?? false }, () => {
     const place = temporaryFolder();
     const dags = join(place.path, 'dags');
+    const notes = join(place.path, 'notes');
     let lite: Lite;
 
     before(async () => {
@@ -20,7 +21,7 @@ export function describeMoment(runtime: 'airflow' | 'leoflow', options: { readon
       mkdirSync(home, { mode: 0o755 });
       cpSync(join(import.meta.dirname, 'dags'), dags, { recursive: true });
       writeFileSync(join(dags, 'leoflow.yaml'), `runtime: ${runtime}\n`);
-      lite = await startLite(home, dags, options.environment?.());
+      lite = await startLite(home, dags, { ...options.environment?.(), MOMENT_NOTES: notes });
     }, { timeout: 100_000 });
     after(async () => {
       await lite.running.stop();
@@ -41,6 +42,14 @@ export function describeMoment(runtime: 'airflow' | 'leoflow', options: { readon
       told.push(await tell());
       assert.deepEqual(told.map(({ colour }) => colour), ['none', 'red', 'blue']);
       assert.equal(new Set(told.map(({ imported }) => imported)).size, 3);
+    });
+
+    test('its callbacks are made', { timeout: 90_000 }, async () => {
+      const told = await lite.until('three callbacks', async () => {
+        const lines = existsSync(notes) ? readFileSync(notes, 'utf8').split('\n').slice(0, -1) : [];
+        return lines.length >= 3 ? lines : null;
+      });
+      assert.deepEqual(told, ['moment', 'moment', 'moment']);
     });
   });
 }

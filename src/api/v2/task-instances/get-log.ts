@@ -3,10 +3,11 @@ import { Type as T } from '@sinclair/typebox';
 import { LIMITS } from '#contract/config.ts';
 import { optional } from '#contract/airflow/fields.ts';
 import { TaskInstancesLogResponse } from '#contract/airflow/task-instance.ts';
+import { errorDetailOf } from '#logs/error-detail.ts';
 import { LOG_START, type LogMessage, type LogPosition } from '#logs/log-store.ts';
 import { sleep } from '#platform/clock.ts';
 import { findInstanceRow, type InstanceListRow } from '#store/task-instances.ts';
-import { listExecutions, listTries, type TryRow } from '#store/task-tries.ts';
+import { listExecutions, listUnwrittenEnds, listTries, type TryRow } from '#store/task-tries.ts';
 import { type Answer, type Call, INSTANCE_PARAMS, json, operation, type Services } from '../../operation.ts';
 import { badRequest, HttpProblem, notFound } from '../../problems.ts';
 import { openToken, sealToken } from '../../signed-token.ts';
@@ -67,14 +68,23 @@ function noLog(log: TryLog): LogMessage {
   return { event: 'No logs available for this task.' };
 }
 
+/** What no process could write of how a try ended stands at the end. */
+async function unwrittenEnds(log: TryLog): Promise<LogMessage[]> {
+  const ends = await listUnwrittenEnds(log.services.database, idsOf(log));
+  return ends.map(({ at, error, isImport }) => ({
+    ...(at === null ? {} : { timestamp: at.toISOString() }), level: 'error', logger: 'leoflow', ...(isImport ? { event: 'The DAG file does not import', error_detail: errorDetailOf(error) } : { event: error.message }),
+  }));
+}
+
 async function answerJson(call: LogCall, log: TryLog, from: LogPosition | null): Promise<Answer> {
   const { database, logs } = call.services;
   const { ids, isLive } = await listExecutions(database, idsOf(log));
   const maxBytes = LIMITS.maxLogReadBytes;
   const portion = await logs.readLog(ids, { position: from ?? LOG_START, maxBytes });
-  const isEmpty = from === null && portion.messages.length === 0 && !isLive;
-  const content = [...(from === null ? header(log, ids) : []), ...portion.messages, ...(isEmpty ? [noLog(log)] : [])];
   const isOver = portion.atEnd && !isLive;
+  const messages = [...portion.messages, ...(isOver ? await unwrittenEnds(log) : [])];
+  const isEmpty = from === null && messages.length === 0 && !isLive;
+  const content = [...(from === null ? header(log, ids) : []), ...messages, ...(isEmpty ? [noLog(log)] : [])];
   return json({ content, continuation_token: isOver || call.query.full_content && portion.atEnd ? null : sealToken(call.services.signingKey, portion.position) });
 }
 
@@ -112,7 +122,9 @@ async function* followLog(call: LogCall, log: TryLog, from: LogPosition | null):
     if (!isLive) break;
     await sleep(pause, ended);
   }
-  if (sent === 0 && from === null && !ended.aborted) yield renderLines([noLog(log)]);
+  if (ended.aborted) return;
+  const ends = await unwrittenEnds(log);
+  yield renderLines(sent + ends.length === 0 && from === null ? [noLog(log)] : ends);
 }
 
 function renderLines(messages: readonly LogMessage[]): string {

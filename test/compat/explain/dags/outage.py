@@ -1,0 +1,16 @@
+"""A task that fails while no server is there."""
+
+import os
+import time
+
+from airflow.sdk import DAG, task
+
+with DAG("outage"):
+
+    @task
+    def fails_meanwhile():
+        while not os.path.exists(os.environ["EXPLAIN_FLAG"] + ".go"):
+            time.sleep(0.05)
+        raise ValueError("while nobody led")
+
+    fails_meanwhile()
