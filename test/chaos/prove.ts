@@ -90,7 +90,10 @@ async function injectAll(scene: Scene, fault: Fault, options: ProofOptions): Pro
 
 async function untilRecovered(scene: Scene, fault: Fault, { at, epoch }: Injection): Promise<void> {
   if (fault.recovered === 'next epoch') await scene.until(async () => (await scene.rows('select 1 from attempt_events where epoch > $1 limit 1', [epoch])).length > 0, `a decision after epoch ${epoch}`, RECOVERY_LIMIT_MS);
-  else await scene.until(() => scene.ledger.read().some((line) => line.wall * 1000 > at), 'a task starts', RECOVERY_LIMIT_MS);
+  else await scene.until(async () => {
+    const started = scene.ledger.read().flatMap((line) => (line.wall * 1000 > at ? [line.execution] : []));
+    return (await scene.rows('select 1 from executions where id = any($1::uuid[]) and created_at > to_timestamp($2::float8 / 1000) limit 1', [started, at])).length > 0;
+  }, 'a task is decided on and starts', RECOVERY_LIMIT_MS);
 }
 
 /** Milliseconds from each injection to the first decision after it, sorted. */

@@ -9,7 +9,7 @@ import selectors
 import signal
 import sys
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from socket import socketpair
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ import attrs
 import setproctitle
 from airflow.sdk.api.client import Client
 from airflow.sdk.api.datamodels._generated import BundleInfo, TaskInstance
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.execution_time import comms, supervisor, task_runner
 from airflow.sdk.log import redact
 
@@ -130,7 +131,7 @@ def live(project: Project, address: str, spec: dict) -> None:
     client = open_client(address, project.spec["address_file"], token, lambda body, headers: leave_outcome(spec, body, headers.get(HEADER)))
     WatchedTask.ending = Ending(spec, [project.spec["root"], *project.spec.get("path", [])], redact)
     supervisor.ActivitySubprocess = WatchedTask
-    task_runner.parse = _parser(project, task_runner.parse)
+    task_runner.parse = _parser(project, spec, task_runner.parse)
     task_runner.parse = _let_crash(task_runner.parse)
     try:
         supervisor.supervise(
@@ -180,13 +181,25 @@ def _let_crash(parse):
     return parse_and_let_crash
 
 
-def _parser(project: Project, parse):
+def _parser(project: Project, spec: dict, parse):
     """What gives the task process its task: the DAG that it was forked with, or the SDK's own `parse` where no process has imported it yet."""
     def parse_or_take(what, log) -> task_runner.RuntimeTaskInstance:
         draw_anew()
-        return parse(what, log) if project.dag is None else _loaded(project, what)
+        taken = parse(what, log) if project.dag is None else _loaded(project, what)
+        _limit(taken.task, spec.get("execution_timeout_seconds"))
+        return taken
 
     return parse_or_take
+
+
+def _limit(task, seconds: float | None) -> None:
+    """What the version says: leoflow.yaml may have said more than the DAG file."""
+    if seconds is None:
+        return
+    if isinstance(task, MappedOperator):
+        task.partial_kwargs = {**task.partial_kwargs, "execution_timeout": timedelta(seconds=seconds)}
+    else:
+        task.execution_timeout = timedelta(seconds=seconds)
 
 
 def _loaded(project: Project, what) -> task_runner.RuntimeTaskInstance:
