@@ -18,20 +18,20 @@ export interface CompiledFiles {
 }
 
 /** Resolves a path argument; `warnings` are about what is not read. Throws `file_unreadable` when there is nothing or nothing to compile. */
-export function resolveDagPath(path: string): { root: string; files: string[]; warnings: CompileProblem[] } {
+export function resolveDagPath(path: string): { root: string; prefix: string; files: string[]; warnings: CompileProblem[] } {
   const full = resolve(path);
   if (!existsSync(full)) throw new AppError('file_unreadable', `${path} does not exist`);
   const isFolder = statSync(full).isDirectory();
   const { root, prefix } = rootOf(isFolder ? full : dirname(full));
   if (!isFolder) {
     if (isPackagedDag(full)) refusePackaged(path);
-    return { root, files: [`${prefix}${basename(full)}`], warnings: [] };
+    return { root, prefix, files: [`${prefix}${basename(full)}`], warnings: [] };
   }
   const scan = new DagFolderScan(full);
   const files = scan.find().map((file) => `${prefix}${file}`);
   const warnings = scan.findPackaged().map((one) => ({ ...one, file: `${prefix}${one.file}` }));
   if (files.length === 0) throw new AppError('file_unreadable', [`no DAG file below ${path}`, ...warnings.map(renderProblem)].join('\n'), { hint: DAG_FILE_HINT });
-  return { root, files, warnings };
+  return { root, prefix, files, warnings };
 }
 
 /** Throws `file_unreadable`: the file is a packaged DAG. */
@@ -45,10 +45,10 @@ export function refusePackaged(path: string): never {
  * @param how `deterministic` parses twice: a difference is a warning, an error with `strict`
  */
 export async function compileFiles(path: string, tools: CompileTools, how: { deterministic: boolean; strict: boolean }): Promise<CompiledFiles> {
-  const { root, files: all, warnings } = resolveDagPath(path);
+  const { root, prefix, files: all, warnings } = resolveDagPath(path);
   const parsers = all.length > 1 ? openParsers(tools.config) : null;
   try {
-    const compiler = new ProjectCompiler(root, parsers === null ? tools : { ...tools, parsers });
+    const compiler = new ProjectCompiler(root, { ...tools, prefix, ...(parsers === null ? {} : { parsers }) });
     const [only] = all;
     const exclusion = all.length === 1 && only !== undefined && !statSync(resolve(path)).isDirectory() ? compiler.project.exclusionOf(only) : null;
     if (exclusion !== null) throw new AppError('invalid_value', `${path} is left out by ${exclusion}`, { hint: 'Change that setting, or the path.' });

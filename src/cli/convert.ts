@@ -23,11 +23,11 @@ export function convertCommand(context: LocalContext): Command {
     .addHelpText('after', '\nThe YAML refers to the functions of the file, which stays where it is. To run both, rename one of the DAGs; to run only the YAML, leave the file out: exclude_paths in leoflow.yaml.\n\nExample:\n  leoflow convert dags/etl.py -o dags/etl.yaml\n')
     .action(async (path: string, options: Options) => {
       if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) throw new AppError('usage', `${path} is a folder, a DAG file is wanted`, { hint: DAG_FILE_HINT });
-      const { root, files: [file = ''] } = resolveDagPath(path);
+      const { root, prefix: below, files: [file = ''] } = resolveDagPath(path);
       const prefix = prefixOf(root, { folder: dirname(resolve(path)), output: options.output });
       const config = context.readConfig();
       const python = await findPython(config, ensureHome(context.homeOf(config)), context.err);
-      const compiler = new ProjectCompiler(root, { config, python, say: context.err });
+      const compiler = new ProjectCompiler(root, { config, python, prefix: below, say: context.err });
       const prepared = await compiler.prepare(file);
       const converted = prepared.kind === 'refused' ? { text: null, problems: prepared.problems } : await convertFile(prepared.request, { dagId: options.dag ?? null, prefix });
       if (converted.text === null) throw new AppError('invalid_dag', converted.problems.map(renderProblem).join('\n'), { details: converted.problems });

@@ -67,7 +67,7 @@ export class DagFolder {
   }
 
   #newCompiler(): ProjectCompiler {
-    return new ProjectCompiler(this.#options.root, { ...this.#options, parsers: this.#parsers });
+    return new ProjectCompiler(this.#options.root, { ...this.#options, prefix: this.#prefix, parsers: this.#parsers });
   }
 
   #newScan(): DagFolderScan {

@@ -29,6 +29,8 @@ export interface CompileTools {
   readonly secrets?: Pick<Secrets, 'findVariable' | 'findConnection'>;
   /** For whoever compiles many files, or one again and again: `openParsers`. */
   readonly parsers?: WarmParsers;
+  /** Where the folder of the DAG files lies below the root, when it is not the root: files import from it. */
+  readonly prefix?: string;
   /** Folders to import from when no leoflow.yaml names any, whole paths. */
   readonly importPaths?: readonly string[];
 }
@@ -158,7 +160,7 @@ export class ProjectCompiler {
 
   /** What a front end is asked for the file, or why it cannot be. */
   async prepare(file: string): Promise<Prepared> {
-    const { config, python, say = () => undefined } = this.#tools;
+    const { config, python, say = () => undefined, prefix = '' } = this.#tools;
     const refused = (problems: readonly CompileProblem[]): Prepared => ({ kind: 'refused', problems });
     try {
       const layers = this.project.layersOf(file);
@@ -171,7 +173,8 @@ export class ProjectCompiler {
       const interpreter = needs === null ? python : await this.#environments.python(needs, python, say);
       const nodeModules = dependencies.node === null ? null : await this.#environments.node(dependencies.node, say);
       const said = this.project.importPathsOf(file);
-      const importPaths = said.length > 0 ? said : (this.#tools.importPaths ?? []);
+      const more = said.length > 0 ? said : (this.#tools.importPaths ?? []);
+      const importPaths = prefix === '' ? more : [...new Set([join(this.project.root, prefix), ...more])];
       const request: CompileRequest = { root: this.project.root, file, python: interpreter, runtime, airflow: await this.#airflowOf(interpreter, runtime), importPaths, nodeModules, bytecode: bytecodeFolder(config), parsers: this.#tools.parsers ?? null, environment: userEnvironment(), secrets: { variables: {}, connections: {} }, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS };
       return { kind: 'ready', layers, dependencies: { ...dependencies, python: needs }, request };
     } catch (error) {

@@ -1,5 +1,6 @@
 """Drives every method of the Task SDK's own client against a server; its models decide about each answer. Prints what it read as one JSON object."""
 
+import inspect
 import json
 import sys
 import uuid
@@ -21,6 +22,7 @@ class Driver:
         self.plan = plan
         self.called: set[str] = set()
         self.read: dict[str, list] = {}
+        self.absent: set[str] = set()
 
     def client(self, task: str, socket: str | None = None) -> tuple[sdk.Client, uuid.UUID]:
         job = self.plan["jobs"][task]
@@ -28,17 +30,32 @@ class Driver:
         return sdk.Client(base_url=self.plan["url"], token=job["token"], **transport), uuid.UUID(job["id"])
 
     def call(self, client: sdk.Client, name: str, /, *args, **kwargs):
-        """Calls `operations.method` and keeps what came back as JSON."""
+        """Calls `operations.method` and keeps what came back as JSON. What an older client has no word for is left out, and noted."""
         group, method = name.split(".")
+        if self.lacks(client, name):
+            return None
         operations = getattr(client, group)
+        if self.plan["is_older"]:
+            known = inspect.signature(getattr(operations, method)).parameters
+            kwargs = {key: value for key, value in kwargs.items() if key in known}
         answer = getattr(operations, method)(*args, **kwargs)
         self.called.add(f"{type(operations).__name__}.{method}")
         self.read.setdefault(name, []).append(answer.model_dump(mode="json") if hasattr(answer, "model_dump") else answer)
         return answer
 
+    def lacks(self, client: sdk.Client, name: str) -> bool:
+        """Whether an older client has no such method."""
+        group, method = name.split(".")
+        if not self.plan["is_older"] or hasattr(getattr(client, group, None), method):
+            return False
+        self.absent.add(name)
+        return True
+
     def refused(self, client: sdk.Client, name: str, /, *args, **kwargs):
         """The status and the detail that the SDK reads of a refusal."""
         group, method = name.split(".")
+        if self.lacks(client, name):
+            return
         try:
             getattr(getattr(client, group), method)(*args, **kwargs)
         except sdk.ServerResponseError as error:
@@ -133,7 +150,7 @@ def drive(driver: Driver) -> None:
     try:
         client.task_instances.start(ti, 6, NOW)
         raise AssertionError("a second process began")
-    except sdk.TaskAlreadyRunningError as error:
+    except getattr(sdk, "TaskAlreadyRunningError", sdk.ServerResponseError) as error:
         driver.read["second process"] = [str(error)]
     driver.call(client, "task_instances.heartbeat", ti, 5)
     driver.refused(client, "task_instances.heartbeat", ti, 6)
@@ -157,4 +174,4 @@ def drive(driver: Driver) -> None:
 if __name__ == "__main__":
     told = Driver(json.loads(sys.argv[1]))
     drive(told)
-    print(json.dumps({"uncalled": told.uncalled(), **told.read}, default=lambda model: model.model_dump(mode="json")))
+    print(json.dumps({"uncalled": told.uncalled(), "absent": sorted(told.absent), **told.read}, default=lambda model: model.model_dump(mode="json")))

@@ -102,6 +102,13 @@ describe('data files', () => {
     write('repo/leoflow.yaml', 'include_files: ["sql/*.sql"]\n');
     const both = await sourcesOf('repo/dags');
     assert.deepEqual([both.paths, both.err], [['dags/d.py', 'sql/x.sql'], '']);
+    // The folder of the DAG files is imported from wherever paths start.
+    write('repo/dags/own/__init__.py', '');
+    write('repo/dags/own/code.py', 'X = 1\n');
+    write('repo/dags/d.py', `from own.code import X\n${dag('beside')}`);
+    assert.deepEqual(await sourcesOf('repo/dags'), { paths: ['dags/d.py', 'dags/own/__init__.py', 'dags/own/code.py', 'sql/x.sql'], err: '', code: 0 });
+    const ran = await leoflow(home, ['run', join(place.path, 'repo/dags/d.py')]);
+    assert.equal(ran.code, 0, ran.out + ran.err);
   });
 
   test('the same project is the same version, whatever else lies in it', async () => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,7 @@ def _import(spec: dict) -> Project:
 
     with import_comms(spec.get("import_secrets")):
         bundle, bag = _open_bag(spec["dag_file"])
+    let_crash()
     for error in bag.import_errors.values():
         raise ImportFailed(error_of(_without_secrets(error), [spec["root"], *spec.get("path", [])]))
     dag = bag.dags.get(spec["dag_id"])
@@ -81,6 +83,11 @@ def _without_secrets(text: str) -> str:
     from airflow.sdk.log import redact
 
     return redact(text)
+
+
+def let_crash() -> None:
+    """Airflow takes SIGSEGV for itself while it imports a DAG file, and keeps it: native code that fails would then hang for ever."""
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
 
 
 def prepare(spec: dict) -> None:

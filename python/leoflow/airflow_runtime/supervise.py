@@ -24,7 +24,7 @@ from airflow.sdk.log import redact
 from leoflow.agent.processes import EXECUTION_MARKER, die_with_parent, name_execution
 from leoflow.airflow_runtime import settings
 from leoflow.airflow_runtime.ending import HEADER, Ending
-from leoflow.airflow_runtime.load import Project
+from leoflow.airflow_runtime.load import Project, let_crash
 from leoflow.airflow_runtime.transport import LeaderTransport
 from leoflow.run.moment import draw_anew
 
@@ -171,12 +171,11 @@ def task_instance(spec: dict) -> TaskInstance:
 
 
 def _let_crash(parse):
-    """Airflow takes SIGSEGV for itself while it imports a DAG file, and leaves it so: native code that fails then hangs for ever."""
     def parse_and_let_crash(what, log) -> task_runner.RuntimeTaskInstance:
         try:
             return parse(what, log)
         finally:
-            signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+            let_crash()
 
     return parse_and_let_crash
 

@@ -28,9 +28,9 @@ export function objectOf(text: string): Record<string, unknown> | null {
   return typeof read === 'object' && read !== null && !Array.isArray(read) ? (read as Record<string, unknown>) : null;
 }
 
-/** The same as versions before 2026-04-06 have it. */
+/** The same as versions before 2026-04-06 have it. Their clients end at a type of run that they do not know; a run that makes an asset was one by hand. */
 export function downgradeRun(value: unknown): unknown {
   if (value === null) return null;
   const { partition_key: _key, note: _note, ...run } = value as DagRun;
-  return { ...run, start_date: run.start_date ?? run.run_after };
+  return { ...run, run_type: run.run_type === 'asset_materialization' ? 'manual' : run.run_type, start_date: run.start_date ?? run.run_after };
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProjectCompiler } from '#cli/project-compiler.ts';
-import type { RunUuid } from '#contract/ids.ts';
+import type { RunUuid, VersionId } from '#contract/ids.ts';
 import { registerDag } from '#main/register-dag.ts';
 import { readConfig } from '#platform/config.ts';
 import { EngineUnderTest } from '../../support/engine.ts';
@@ -15,7 +15,7 @@ import { logOf, startSupervisor, type StockPlace } from '../../support/stock-sup
 import { sdkPython } from '../../support/task-sdk.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
-const AT_ONCE = 4;
+const AT_ONCE = 5;
 const POLL_MS = 100;
 
 /** What is known of one task instance afterwards. */
@@ -27,7 +27,7 @@ export class StockRuns implements AsyncDisposable {
   readonly home: string;
   readonly #server: ExecutionServers;
   readonly #place: StockPlace;
-  readonly #hosts: ChildProcess[] = [];
+  readonly #hosts = new Map<VersionId, ChildProcess>();
   readonly #printed: string[] = [];
   #isOver = false;
   #workers: Promise<unknown> = Promise.resolve();
@@ -52,7 +52,7 @@ export class StockRuns implements AsyncDisposable {
     for (const one of compiled.dags) engine.versions.set(one.dag.dag_id, (await registerDag(engine.database, one, { bundle: 'stock', active: true, parseMs: null })).versionId);
     const server = await serveExecutions(engine, home);
     const runs = new StockRuns(engine, home, { server, home, folder: dags, dagFile, env: { LIFE_NOTES: join(home, 'notes') } });
-    runs.#workers = Promise.all(Array.from({ length: AT_ONCE }, () => runs.#work()));
+    runs.#workers = Promise.all([runs.#keepHosts(), ...Array.from({ length: AT_ONCE }, () => runs.#work())]);
     return runs;
   }
 
@@ -72,16 +72,23 @@ export class StockRuns implements AsyncDisposable {
     return this.#printed.join('');
   }
 
-  /** Runs the triggers of a DAG, as the engine asks for when the first waits. */
-  hostTriggers(dagId: string): void {
-    const id = this.engine.versions.get(dagId) ?? assert.fail(dagId);
+  /** A version's triggers run as soon as the engine wants that; a host ends by itself. */
+  async #keepHosts(): Promise<void> {
+    while (!this.#isOver) {
+      for (const [dagId, id] of this.engine.versions) if (this.engine.machine.hosted.has(id) && !this.#hosts.has(id)) this.#hostTriggers(dagId, id);
+      await sleep(POLL_MS);
+    }
+  }
+
+  #hostTriggers(dagId: string, id: VersionId): void {
     const addressFile = join(this.home, 'agent.json');
     writeFileSync(addressFile, JSON.stringify({ socket: this.#server.socket }));
     const spec = { id, version_id: id, dag_id: dagId, root: this.#place.folder, dag_file: this.#place.dagFile, path: [], address_file: addressFile, address: this.#server.socket };
     const env = { PATH: process.env['PATH'] ?? '', HOME: this.home, PYTHONPATH: join(ROOT, 'python'), PYTHONDONTWRITEBYTECODE: '1' };
     const child = spawn(sdkPython(), [join(import.meta.dirname, 'host_triggers.py'), JSON.stringify(spec)], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => void this.#printed.push(text));
-    this.#hosts.push(child);
+    this.#hosts.set(id, child);
+    child.on('close', () => this.#hosts.delete(id));
   }
 
   /** Waits for a state of a run, or of a task instance in it. */
@@ -122,7 +129,7 @@ export class StockRuns implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true;
     await this.#workers;
-    for (const host of this.#hosts) host.kill('SIGKILL');
+    for (const host of this.#hosts.values()) host.kill('SIGKILL');
     await this.#server.close();
     await this.engine[Symbol.asyncDispose]();
     rmSync(this.home, { recursive: true, force: true });

@@ -166,7 +166,6 @@ with DAG("life", schedule=None, start_date=START):
             "before": before.run_id, "since": prev_start_date_success.isoformat(), "runs": ti.get_dr_count(dag_id="life", states=["success"]), "run": ti.get_dagrun_state("life", "earlier"),
             "count": ti.get_ti_count(dag_id="life", task_ids=["numbers"], run_ids=[ti.run_id], states=["success"]),
             "states": ti.get_task_states(dag_id="life", task_ids=["numbers"], run_ids=[ti.run_id])[ti.run_id],
-            "crumbs": [crumb["task_id"] for crumb in ti.get_task_breadcrumbs(dag_id="life", run_id=ti.run_id) if crumb["task_id"] == "numbers"],
         }
 
     counted >> looks()
