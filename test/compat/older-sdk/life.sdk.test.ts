@@ -22,6 +22,8 @@ describe('a task’s life under a stock supervisor', { skip: withoutSdk }, () =>
   let run: RunUuid;
   let instances: Record<string, Instance> = {};
   const value = async (taskId: string, key?: string): Promise<unknown> => JSON.parse(await runs.returned(run, taskId, key));
+  /** Numbers as they stand; clients differ in their blanks. */
+  const textOf = async (of: RunUuid, taskId: string): Promise<string> => (await runs.returned(of, taskId)).replaceAll(' ', '');
   const statesOf = (...names: string[]): (string | null | undefined)[] => names.map((name) => instances[name]?.state);
 
   before(async () => {
@@ -50,7 +52,7 @@ describe('a task’s life under a stock supervisor', { skip: withoutSdk }, () =>
 
   test('values go from task to task', async () => {
     assert.deepEqual(statesOf('push', 'pull'), ['success', 'success']);
-    assert.equal(await runs.returned(run, 'pull'), `[${LARGE}, {"f": 1.0, "n": null}, null]`);
+    assert.equal(await textOf(run, 'pull'), `[${LARGE},{"f":1.0,"n":null},null]`);
   });
 
   test('variables and connections', async () => {
@@ -78,7 +80,7 @@ describe('a task’s life under a stock supervisor', { skip: withoutSdk }, () =>
   });
 
   test('reschedules', async () => {
-    assert.deepEqual(statesOf('waits'), ['success']);
+    assert.deepEqual(statesOf('waits'), ['success'], runs.read('waits'));
     assert.equal(await value('waits', 'since'), true);
   });
 
@@ -97,7 +99,7 @@ describe('a task’s life under a stock supervisor', { skip: withoutSdk }, () =>
   test('another DAG is started and waited for', async () => {
     assert.deepEqual(statesOf('triggers'), ['success']);
     const other = (await runs.engine.one("select id from dag_runs where dag_id = 'other' and run_id = 'made'"))?.['id'] as RunUuid;
-    assert.equal(await runs.returned(other, 'only'), `{"f": 1.0, "n": ${LARGE}}`);
+    assert.equal(await textOf(other, 'only'), `{"f":1.0,"n":${LARGE}}`);
   });
 
   test('assets: events are made, read, and start a run that knows them', async () => {

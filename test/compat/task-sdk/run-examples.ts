@@ -81,19 +81,25 @@ export async function runExamples(engine: OpenEngine, dags: readonly CompiledDag
 }
 
 async function runExample(engine: OpenEngine, { dag }: CompiledDag, limitMs: number): Promise<ExampleRow> {
-  const expected = recorded[dag.dag_id];
-  const compared = { instances: Object.keys(expected?.tasks ?? {}).length, xcoms: expected === undefined ? 0 : comparedXComs(expected).length };
-  const row = { dagId: dag.dag_id, file: dag.fileloc, tasks: dag.tasks.length, airflow: expected?.run ?? 'not recorded', compared, apart: APART[dag.dag_id] ?? null, counted: COUNTED[dag.dag_id] ?? null };
+  const expected = recorded[dag.dag_id] ?? null;
+  const counted = COUNTED[dag.dag_id] ?? null;
+  const row = { dagId: dag.dag_id, file: dag.fileloc, tasks: dag.tasks.length, airflow: expected?.run ?? 'not recorded', compared: sizeOf(expected), apart: APART[dag.dag_id] ?? null, counted };
   try {
     const ended = await play(engine, dag, limitMs);
-    if (expected === undefined) return { ...row, run: ended.run, differences: [] };
-    if (row.counted !== null) return { ...row, run: ended.run, differences: compareCounts(expected, ended) };
-    const isAsFar = expected.run === 'unfinished' || ended.run === expected.run;
-    return { ...row, run: ended.run, differences: [...(isAsFar ? [] : [`run ${ended.run}`]), ...compareTasks(expected, ended.tasks), ...compareXComs(expected, ended.xcoms)] };
+    return { ...row, run: ended.run, differences: expected === null ? [] : (counted === null ? compareAll : compareCounts)(expected, ended) };
   } catch (error) {
     if (expected?.run === 'refused' && error instanceof AppError && error.code === 'invalid_value') return { ...row, run: 'refused', differences: [] };
     return { ...row, run: 'error', differences: [error instanceof Error ? error.message : String(error)] };
   }
+}
+
+function sizeOf(expected: Recorded | null): ExampleRow['compared'] {
+  return expected === null ? { instances: 0, xcoms: 0 } : { instances: Object.keys(expected.tasks).length, xcoms: comparedXComs(expected).length };
+}
+
+function compareAll(expected: Recorded, ended: Ended): string[] {
+  const isAsFar = expected.run === 'unfinished' || ended.run === expected.run;
+  return [...(isAsFar ? [] : [`run ${ended.run}`]), ...compareTasks(expected, ended.tasks), ...compareXComs(expected, ended.xcoms)];
 }
 
 interface Ended { readonly run: string; readonly tasks: ReadonlyMap<string, [string | null, number]>; readonly xcoms: ReadonlyMap<string, string> }

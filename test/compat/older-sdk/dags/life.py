@@ -57,6 +57,8 @@ with DAG("life", schedule=None, start_date=START):
     def version():
         return [airflow.sdk.__version__, API_VERSION]
 
+    version()
+
     @task
     def push(ti=None):
         ti.xcom_push(key="extra/key", value={"f": 1.0, "n": None})
@@ -133,7 +135,7 @@ with DAG("life", schedule=None, start_date=START):
     Waits(task_id="trigger_fails", how="fails")
     Waits(task_id="times_out", how="silent", limit=timedelta(seconds=1))
 
-    @task.sensor(poke_interval=1, timeout=120, mode="reschedule")
+    @task.sensor(poke_interval=1, timeout=900, mode="reschedule")
     def waits(ti=None):
         context = get_current_context()
         if context["task_reschedule_count"] < 2:
