@@ -13,7 +13,7 @@ demo: ## compile, run and inspect real Airflow DAG files
 check: setup ## lint, types, unit tests, house rules (under 10 s)
 	@$(NODE) test/run.ts check
 
-test: setup ## everything that a change must pass (under 15 minutes)
+test: setup ## everything that a change must pass (20 minutes)
 	@$(NODE) test/run.ts all
 
 prove: test prove-sim prove-mutants prove-chaos prove-chaos-task-sdk prove-timetables prove-assess prove-xcom-reader prove-kubernetes prove-older-sdk bench ## the long proofs, in parts
@@ -45,7 +45,7 @@ prove-kubernetes: setup ## a real single-node Kubernetes, the XCom reader in it 
 prove-older-sdk: setup ## Airflow's own supervisor with the Task SDK of Airflow 3.1 against the engine; older ones are refused
 	@$(NODE) test/compat/older-sdk/prove.ts
 
-bench: setup ## figures beside targets, floors and Airflow, in docs/benchmarks.md (under 15 minutes)
+bench: setup ## figures beside targets, floors and Airflow, in docs/benchmarks.md (half an hour)
 	@$(NODE) bench/main.ts --write
 
 site: setup ## the documentation as a site, in .cache/site
