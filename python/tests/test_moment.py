@@ -23,6 +23,10 @@ LOOKS = {
     "a function that makes the DAG": "@dag()\ndef flow():\n    stamp = datetime.now()\nflow()",
     "the constructor of a class": "class A:\n    def __init__(self):\n        self.t = time.time()\nA()",
     "the body of a class": "class A:\n    t = time.time()",
+    "under another name": "from time import time as t\nX = t()",
+    "a variable under another name": "from airflow.sdk import Variable as V\nX = V.get('x')",
+    "a seed of its own": "import numpy\nnumpy.random.seed(42)",
+    "behind an expression that is very long": "X = " + " + ".join(["1"] * 1200) + "\nT = datetime.now()",
     "a lambda's default": "f = lambda x=datetime.now(): x",
 }
 DOES_NOT = {
@@ -34,6 +38,8 @@ DOES_NOT = {
     "in a callable that is passed on": "def f():\n    return datetime.now()\nPythonOperator(task_id='f', python_callable=f)",
     "in a lambda": "PythonOperator(task_id='f', python_callable=lambda: datetime.now())",
     "a method of an operator": "class A:\n    def execute(self, context):\n        return Variable.get('x')\nA()",
+    "in a main program": "if __name__ == '__main__':\n    print(datetime.now())",
+    "for a type checker": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    X = datetime.now()",
     "get of a dict": "X = {}.get('a')",
 }
 
@@ -77,14 +83,16 @@ class MomentTest(unittest.TestCase):
 
     def test_packages_are_imported_and_nothing_of_the_project(self):
         with tempfile.TemporaryDirectory() as root:
-            for name, source in {"dag.py": "import colorsys, own, missing_package\nfrom xml.dom import minidom\ndef f():\n    import wave\n", "own.py": "raise ValueError('imported')\n"}.items():
+            for name, source in {"dag.py": "import colorsys, own, missing_package, leaves\nfrom xml.dom import minidom\nif __name__ == '__main__':\n    import cgitb\ndef f():\n    import wave\n", "own.py": "raise ValueError('imported')\n"}.items():
                 with open(os.path.join(root, name), "w", encoding="utf-8") as file:
                     file.write(source)
-            with patch.dict(sys.modules):
+            with tempfile.TemporaryDirectory() as elsewhere, patch.dict(sys.modules), patch.object(sys, "path", [elsewhere, *sys.path]):
+                with open(os.path.join(elsewhere, "leaves.py"), "w", encoding="utf-8") as file:
+                    file.write("raise SystemExit(3)\n")
                 for name in ("colorsys", "wave", "xml.dom.minidom"):
                     sys.modules.pop(name, None)
                 import_packages({"root": root, "path": []})
-                self.assertEqual([name in sys.modules for name in ("colorsys", "wave", "own", "xml.dom")], [True, False, False, True])
+                self.assertEqual([name in sys.modules for name in ("colorsys", "wave", "own", "xml.dom", "cgitb")], [True, False, False, True, False])
 
     def test_a_fork_draws_other_numbers_than_its_siblings(self):
         seeded = []

@@ -151,6 +151,16 @@ class NamedFilesTest(unittest.TestCase):
         found = self.find('open(os.path.join(HERE, "..", ".env"))\nopen(HERE + "/link.txt")')
         self.assertEqual((found.files, [one["path"] for one in found.left_out]), ([], [".env", "dags/link.txt"]))
 
+    def test_what_has_the_name_of_a_secret_is_told_and_stays(self) -> None:
+        with tempfile.TemporaryDirectory() as root:
+            root = os.path.realpath(root)
+            for path in ("d.py", "keys/id_rsa", "keys/tls.key", "keys/plain.txt", "conf/service-account.json"):
+                os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+                with open(os.path.join(root, path), "w", encoding="utf-8") as file:
+                    file.write("import os\nHERE = os.path.dirname(__file__)\nopen(HERE + '/conf/service-account.json')\nos.listdir(HERE + '/keys')\n" if path == "d.py" else "x")
+            found = find_named_files(root, "d.py", ["d.py"])
+        self.assertEqual((found.files, sorted(one["path"] for one in found.left_out)), (["keys/plain.txt"], ["conf/service-account.json", "keys/id_rsa", "keys/tls.key"]))
+
     def test_what_may_come_is_awaited(self) -> None:
         found = self.find('open(HERE + "/sql/new.sql")\nopen(f"{HERE}/later/{name}")\nopen(f"{HERE}/data/{name}")\nrun("sql/soon.sql", "No. 1", "Variable.get x")\nglob.glob(HERE + "/raw/*.x")')
         self.assertEqual(found.awaited, ["dags/data/", "dags/later/", "dags/raw/", "dags/sql/new.sql", "dags/sql/soon.sql", "sql/soon.sql"])

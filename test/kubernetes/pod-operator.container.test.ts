@@ -50,7 +50,7 @@ describe('KubernetesPodOperator in a cluster', { skip }, () => {
     const dags = join(place.path, 'dags');
     cpSync(join(import.meta.dirname, 'dags'), dags, { recursive: true });
     writeFileSync(join(dags, 'leoflow.yaml'), 'runtime: airflow\n');
-    lite = startLeoflow(home, ['lite', dags, '--port', '0', '--home', home], { LEOFLOW_PYTHON: PYTHON, LEOFLOW_PARKED_CHILDREN: '1' });
+    lite = startLeoflow(home, ['lite', dags, '--port', '0', '--home', home], { LEOFLOW_PYTHON: PYTHON, LEOFLOW_PARKED_CHILDREN: '1', LEOFLOW_IMPORT_TIMEOUT_SECONDS: '120' });
     const url = (await lite.until('ready http')).replace('ready ', '').trim();
     api = new Api(url, readFileSync(join(home, 'token'), 'utf8').trim());
     await api.ask('POST', '/connections', { connection_id: 'cluster', conn_type: 'kubernetes', extra: JSON.stringify({ kube_config: config, xcom_sidecar_container_image: 'localhost/busybox:1' }) });

@@ -3,17 +3,19 @@
 import json
 import logging
 import os
+import signal
 import sys
 import time
+from contextlib import contextmanager
 from _thread import get_ident
 
 from leoflow.agent import wire
+from leoflow.agent.outcomes import append_outcome
 from leoflow.agent.processes import EXECUTION_MARKER, name_execution
 from leoflow.dagmodel.errors import AirflowException
 from leoflow.run import logs
 from leoflow.run.clock import text_of
-from leoflow.run.handlers import IGNORE, INT, TERM, set_handler
-from leoflow.run.moment import draw_anew
+from leoflow.run.handlers import ALARM, DEFAULT, IGNORE, INT, TERM, set_handler
 from leoflow.run.place import import_error
 from leoflow.run.task import run_task
 
@@ -176,9 +178,11 @@ def _detail_of(error: wire.HttpError) -> str:
 
 def live(dag, server: Server, spec: dict) -> None:
     """Run one execution to its end and report it. Returns when the process may exit."""
-    server.token = spec["token"]
-    _prepare(spec)
-    draw_anew()
+    _prepare(server, spec)
+    _run(dag, server, spec)
+
+
+def _run(dag, server: Server, spec: dict) -> None:
     own = os.getpid()
     report = run_task(dag, spec, TaskApi(server, spec))
     if os.getpid() != own:
@@ -201,24 +205,40 @@ def live_anew(home: dict, server: Server, spec: dict) -> None:
     from leoflow.dagmodel import secrets
     from leoflow.run.load import load_dag
 
-    server.token = spec["token"]
+    _prepare(server, spec)
     secrets.ask(TaskApi(server, spec))
     try:
-        dag = load_dag(home["root"], home["dag_file"], home["dag_id"], home["path"])
+        with _limited(home):
+            dag = load_dag(home["root"], home["dag_file"], home["dag_id"], home["path"])
     except BaseException as error:  # noqa: B902 - user code runs at import
-        fail_import(server, spec, error, [home["root"], *home["path"]])
+        _fail_import(server, spec, error, [home["root"], *home["path"]])
     else:
-        live(dag, server, spec)
+        _run(dag, server, spec)
 
 
-def fail_import(server: Server, spec: dict, error: BaseException, folders: list[str]) -> None:
+@contextmanager
+def _limited(home: dict):
+    """The import takes no longer than that of a fork server may."""
+    seconds = home.get("import_timeout_seconds", 30)
+
+    def is_over(_number, _frame):
+        raise TimeoutError(f"importing {home['dag_file']} took longer than {seconds} s")
+
+    set_handler(ALARM, is_over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        set_handler(ALARM, DEFAULT)
+
+
+def _fail_import(server: Server, spec: dict, error: BaseException, folders: list[str]) -> None:
     """End an execution whose process cannot import the DAG file: its log holds the traceback, its report the error.
 
     folders: where the author's own files are
     """
     at = text_of(time.time())
-    server.token = spec["token"]
-    _prepare(spec)
     logging.getLogger("task").error("The DAG file does not import", exc_info=error)
     logs.flush()
     set_handler(TERM, IGNORE)
@@ -246,7 +266,8 @@ def main() -> None:
     os._exit(0)
 
 
-def _prepare(spec: dict) -> None:
+def _prepare(server: Server, spec: dict) -> None:
+    server.token = spec["token"]
     if spec.get("env"):
         os.environ.update(spec["env"])
     os.environ[EXECUTION_MARKER] = spec["execution_id"]
@@ -290,22 +311,10 @@ def _cancel(_signal, _frame):
 
 
 def _leave_outcome(spec: dict, payload: bytes) -> None:
-    """Append the record by which a leader learns the outcome when the report never arrives. Written while the report travels: nobody waits for it."""
-    path = spec.get("outcome_file")
-    if not path:
-        return
-    try:
-        # Opened for this record only: the leader renames the file when it is large.
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            # One call, so that records of several executions never mix. One that a full disk cut short ends where the next begins.
-            head = f"\n{spec['execution_id']} ".encode("ascii")
-            if os.writev(file, (head, payload, b"\n")) <= len(head) + len(payload):
-                logs.note("error", "the outcome could not be written whole")
-        finally:
-            os.close(file)
-    except OSError as error:
-        logs.note("error", f"the outcome could not be written: {error}")
+    """Written while the report travels: nobody waits for it."""
+    problem = append_outcome(spec, payload)
+    if problem is not None:
+        logs.note("error", problem)
 
 
 def _report(server: Server, spec: dict, report: dict) -> None:

@@ -16,7 +16,7 @@ import time
 
 from leoflow.agent import attempt, calls, node_child, processes, wire
 from leoflow.agent.side_children import SideChildren
-from leoflow.run.moment import import_packages, is_of_the_moment
+from leoflow.run.moment import draw_anew, import_packages, is_of_the_moment
 from leoflow.run.place import import_error
 
 #: Without a leader and without work for this long, it ends itself.
@@ -289,6 +289,7 @@ class ForkServer:
         self._close_in_child()
         os.setsid()
         processes.die_with_parent(self.own_pid)
+        draw_anew()
 
     def _close_in_child(self) -> None:
         self.listener.close()

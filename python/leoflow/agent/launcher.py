@@ -170,6 +170,9 @@ class Launcher:
 
     def _read_output(self, warm: Warm) -> None:
         data = warm.process.stdout.read()
+        if data == b"" and isinstance(warm.process, Adopted) and warm.process.pid is None:
+            # The copy ended before it said who it is. Nobody else can read that of it.
+            self._begin_alone(warm)
         if not data:
             return
         warm.output += data

@@ -21,15 +21,17 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.execution_time import comms, supervisor, task_runner
 from airflow.sdk.log import redact
 
+from leoflow.agent.outcomes import append_outcome
 from leoflow.agent.processes import EXECUTION_MARKER, die_with_parent, name_execution
 from leoflow.airflow_runtime import settings
 from leoflow.airflow_runtime.ending import HEADER, Ending
 from leoflow.airflow_runtime.load import Project, let_crash
 from leoflow.airflow_runtime.transport import LeaderTransport
-from leoflow.run.moment import draw_anew
 
 #: Names nobody: requests go over the agent's socket.
 EXECUTION_API = "http://leoflow/execution/"
+#: Of the task's log before its state is told, each of some 4 KB: a thread of the task that logs without end holds nobody up.
+_READS = 256
 
 
 @attrs.define(kw_only=True)
@@ -88,12 +90,16 @@ class WatchedTask(supervisor.ActivitySubprocess):
     def _handle_request(self, msg, log, req_id) -> None:
         if isinstance(msg, (comms.TaskState, comms.RetryTask)):
             # The exception was logged before, and its lines may still be on their way.
-            sock, read = self._logs
-            while sock.fileno() >= 0 and _is_readable(sock) and read(sock):
-                pass
+            self._read_logs()
             self.ending.settle()
             self.client.headers[HEADER] = self.ending.of_task()
         super()._handle_request(msg, log, req_id)
+
+    def _read_logs(self) -> None:
+        sock, read = self._logs
+        for _ in range(_READS):
+            if sock.fileno() < 0 or not _is_readable(sock) or not read(sock):
+                return
 
     def update_task_state_if_needed(self) -> None:
         """Tell the state; see the SDK's own."""
@@ -183,7 +189,6 @@ def _let_crash(parse):
 def _parser(project: Project, spec: dict, parse):
     """What gives the task process its task: the DAG that it was forked with, or the SDK's own `parse` where no process has imported it yet."""
     def parse_or_take(what, log) -> task_runner.RuntimeTaskInstance:
-        draw_anew()
         taken = parse(what, log) if project.dag is None else _loaded(project, what)
         _limit(taken.task, spec.get("execution_timeout_seconds"))
         return taken
@@ -214,16 +219,7 @@ def leave_outcome(spec: dict, body: bytes, ended: str | None) -> None:
 
     ended: what is known of the end, as JSON
     """
-    path = spec.get("outcome_file")
-    if not path:
-        return
     record = {"execution_id": spec["execution_id"], "at": datetime.now(tz=timezone.utc).isoformat(), "state_update": body.decode("utf-8"), **({} if ended is None else {"ending": ended})}
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            # One call, so that records of several executions never mix.
-            os.write(file, f"\n{spec['execution_id']} {json.dumps(record)}\n".encode())
-        finally:
-            os.close(file)
-    except OSError as error:
-        print(f"leoflow: the outcome could not be written: {error}", file=sys.stderr)
+    problem = append_outcome(spec, json.dumps(record).encode())
+    if problem is not None:
+        print(f"leoflow: {problem}", file=sys.stderr)

@@ -24,6 +24,9 @@ _WILD = re.compile(r"[*?\[]")
 _COMMAND = re.compile(r"[\s\"'`;|&<>()]")
 #: A text that names no file yet, and may.
 _MAY_COME = re.compile(r"[\w./@+=-]*\w\.[A-Za-z]\w{0,11}")
+#: What a version keeps for ever, and shows to everybody who may see the DAG, is no place for a key.
+_SECRET = re.compile(r"\.(pem|key|p12|pfx|jks|keytab|kdbx|asc|gpg)$|^id_(rsa|dsa|ecdsa|ed25519)|(credential|service[-_]?account|secret)s?[^/]*\.(json|ya?ml|ini|toml)$", re.IGNORECASE)
+_A_SECRET = "it has the name of a secret, and a version keeps it for ever; a connection is the place for that"
 _NO_PATH = re.compile(r"[\n\0]|://|^[/~]|^.{1000}")
 
 
@@ -170,6 +173,8 @@ class _Search:
         elif not may_travel(path, self._root):
             if not path.endswith((".pyc", "airflow.cfg")):
                 self._leave_out(path, place, "hidden files, installed packages, links that lead out of the project and what cannot be read do not travel")
+        elif _SECRET.search(os.path.basename(path)):
+            self._leave_out(path, place, _A_SECRET)
         elif size > MAX_FILE_BYTES:
             self._leave_out(path, place, _too_large(size))
         elif len(taken) >= MAX_FILES or sum(taken.values()) + size > MAX_BYTES:
@@ -184,7 +189,8 @@ class _Search:
         if not may_travel(path, self._root):
             return
         self._awaited.add(f"{path}/")
-        found = {file: size for file, size in _files_below(path, self._root).items() if file not in taken and not self._is_written(file)}
+        below = {file: size for file, size in _files_below(path, self._root).items() if file not in taken and not self._is_written(file)}
+        found = {file: size for file, size in below.items() if not _SECRET.search(os.path.basename(file))}
         small = {file: size for file, size in found.items() if size <= MAX_FILE_BYTES}
         if len(found) + len(taken) > MAX_FILES or sum(small.values()) + sum(taken.values()) > MAX_BYTES:
             self._leave_out(f"{path}/", place, _too_much("what lies below it is"))
@@ -192,6 +198,8 @@ class _Search:
         taken.update(small)
         for file in sorted(found.keys() - small.keys()):
             self._leave_out(file, place, _too_large(found[file]))
+        for file in sorted(below.keys() - found.keys()):
+            self._leave_out(file, place, _A_SECRET)
 
 
 def _too_large(size: int) -> str:

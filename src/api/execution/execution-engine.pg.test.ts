@@ -127,6 +127,7 @@ describe('a task over the Task Execution API', () => {
     const next = await engine.job('a', 2);
     assert.notEqual(next.attempt_id, spec.attempt_id);
     assert.deepEqual(reasonOf(await ask(bearerOf(spec), `PUT ${tiOf(spec)}/heartbeat`, { body: PROCESS })), [410, 'not_found']);
+    assert.deepEqual(reasonOf(await ask(bearerOf(spec), `PUT ${tiOf(spec)}/heartbeat`, { body: PROCESS, headers: { 'airflow-api-version': '2025-11-05' } })), [404, 'not_found'], 'an older supervisor ends its task at 404 and 409 only');
     assert.deepEqual(reasonOf(await ask(bearerOf(spec), `POST /xcoms/d/${spec.run.run_id}/a/late`, { raw: '1' })), [409, 'invalid_state']);
     const context = (await ask(bearerOf(next), `PATCH ${tiOf(next)}/run`, ENTER)).json as { should_retry: boolean; max_tries: number };
     assert.deepEqual([context.should_retry, context.max_tries], [false, 1]);

@@ -95,6 +95,10 @@ describe('reads of the Task Execution API', () => {
     assert.deepEqual([await before(''), await before('&state=success'), await before('&state=queued')], ['r1', 'r0', undefined]);
     const old = (await answer('GET /dag-runs/etl/previous?logical_date=2026-01-03T00:00:00Z', OLD)) as Record<string, unknown>;
     assert.deepEqual([old['run_id'], 'note' in old, 'partition_key' in old], ['r1', false, false]);
+    const typeOf = async (line: string, how: Asking = {}): Promise<unknown> => ((await answer(line, how)) as { run_type: string }).run_type;
+    await database.pool.query("update dag_runs set run_type = 'asset_materialization' where dag_id = 'etl' and run_id = 'r1'");
+    assert.deepEqual([await typeOf('GET /dag-runs/etl/r1'), await typeOf('GET /dag-runs/etl/previous?logical_date=2026-01-03T00:00:00Z', OLD)], ['asset_materialization', 'manual'], 'an older client ends at a type that it does not know');
+    await database.pool.query("update dag_runs set run_type = 'manual' where dag_id = 'etl' and run_id = 'r1'");
     const gone = { reason: 'not_found', message: "Dag run with dag_id 'etl' and run_id 'nope' was not found" };
     assert.deepEqual([await refused('GET /dag-runs/etl/nope'), await refused('GET /dag-runs/etl/nope/state')], [[404, gone], [404, gone]]);
     assert.deepEqual(await answer(`GET /task-instances/${attempt}/previous-successful-dagrun`), { data_interval_start: null, data_interval_end: null, start_date: '2026-01-01T00:00:01Z', end_date: '2026-01-01T00:01:00Z' });

@@ -11,6 +11,7 @@ import { type AssetKey, reportOfState } from './report-of-state.ts';
 import { TIHeartbeatInfo, TISkippedDownstreamTasksStatePayload, TIStateUpdate } from './request-models.ts';
 import { Message } from './response-models.ts';
 import { TI_PARAMS } from './ti-params.ts';
+import { LATEST_VERSION } from './versions.ts';
 
 /** Airflow's `ti_update_state`. */
 export const tiUpdateState = executionOperation({
@@ -46,13 +47,14 @@ async function findReferences({ database }: ExecutionServices, outlets: readonly
 /** Airflow's `ti_heartbeat`. */
 export const tiHeartbeat = executionOperation({
   params: TI_PARAMS, body: TIHeartbeatInfo, response: null,
-  async run({ caller, body, services }) {
+  async run({ caller, body, services, version }) {
     const answer = await services.service.heartbeat(caller, { hostname: body.hostname, pid: body.pid });
     switch (answer.kind) {
       case 'alive': return NOTHING;
       case 'running_elsewhere': throw refusal(409, { reason: 'running_elsewhere', message: 'TI is already running elsewhere', current_hostname: answer.hostname, current_pid: answer.pid });
       case 'not_running': throw refusal(409, { reason: 'not_running', message: 'TI is no longer in the running state and task should terminate', current_state: answer.state });
-      case 'gone': throw refusal(410, { reason: 'not_found', message: 'Task Instance not found, it may have been moved to the Task Instance History table' });
+      // Supervisors of versions before know no 410: they would go on with their task for a while.
+      case 'gone': throw refusal(version === LATEST_VERSION ? 410 : 404, { reason: 'not_found', message: 'Task Instance not found, it may have been moved to the Task Instance History table' });
     }
   },
 });

@@ -16,5 +16,5 @@ const env = {
   ...process.env, LEOFLOW_TEST_AIRFLOW_PYTHON: join(ROOT, '.venv-airflow', 'bin', 'python'), LEOFLOW_TEST_STOCK_PYTHON: stock, LEOFLOW_TEST_STOCK_API: SPOKEN.api,
   LEOFLOW_TEST_REFUSED_PYTHONS: refused.join(':'),
 };
-const child = spawn(process.execPath, ['--test', '--test-reporter=spec', '--test-timeout=900000', '--test-concurrency=1', ...process.argv.slice(2).map((pattern) => `--test-name-pattern=${pattern}`), ...files], { stdio: 'inherit', env });
+const child = spawn(process.execPath, ['--test', '--test-reporter=spec', '--test-timeout=1500000', '--test-concurrency=1', ...process.argv.slice(2).map((pattern) => `--test-name-pattern=${pattern}`), ...files], { stdio: 'inherit', env });
 child.on('close', (code) => void (process.exitCode = code ?? 1));
