@@ -23,7 +23,8 @@ interface Host { readonly pid: number; readonly heardMs: number; readonly runnin
 /** What a host is to run. */
 type Order = Omit<TriggerOrder, 'token'> | Omit<WatchOrder, 'token'>;
 
-interface Version { readonly orders: Map<TriggerId, Order>; readonly watchers: Set<() => void>; stopLinger: (() => void) | null }
+/** `changes` is counted: what changes while an answer is made is not missed. */
+interface Version { readonly orders: Map<TriggerId, Order>; readonly watchers: Set<() => void>; changes: number; stopLinger: (() => void) | null }
 
 /** A host that asks is answered at the latest after this time. */
 const WATCH_MS = 20_000;
@@ -43,7 +44,7 @@ export class WaitingTriggers {
   readonly #watchers = new Map<TriggerId, VersionId>();
   readonly #versions = new Map<VersionId, Version>();
   readonly #hosts = new Map<VersionId, Host>();
-  /** Those that nobody waits for any more, until their host has said that they are over. */
+  /** Those that nobody waits for any more, until their host has said that they are over, or is gone. */
   readonly #former = new Map<TriggerId, WaitingTrigger>();
   #isClosed = false;
 
@@ -127,12 +128,15 @@ export class WaitingTriggers {
       if (this.#isClosed) throw new AppError('not_leading', 'this server does not lead any more');
       const versionId = this.#executor.versionOf(watch.fork_server);
       if (versionId === null) return { create: [], cancel: watch.running, stop: true };
+      const version = this.#versions.get(versionId);
+      if (version === undefined) return { create: [], cancel: watch.running, stop: true };
       const host = { pid: watch.pid, heardMs: monotonicMs(), running: new Set(watch.running), ending: new Set(watch.ending) };
       this.#hear(versionId, host);
-      const orders = await this.#ordersFor(versionId, host);
+      const { changes } = version;
+      const orders = await this.#ordersFor(version, host);
       const leftMs = deadline - monotonicMs();
       if (orders.create.length + orders.cancel.length > 0 || orders.stop || leftMs <= 0 || gone.aborted) return orders;
-      await this.#untilChanged(this.#versionOf(versionId), leftMs, gone);
+      if (version.changes === changes) await this.#untilChanged(version, leftMs, gone);
     }
   }
 
@@ -148,8 +152,10 @@ export class WaitingTriggers {
   tell(id: TriggerId): string {
     const trigger = this.#byId.get(id);
     const host = trigger === undefined ? undefined : this.#hosts.get(trigger.versionId);
-    if (host === undefined || monotonicMs() - host.heardMs > HOST_SILENT_MS) return 'no trigger host runs it yet';
-    return host.running.has(id) ? `the trigger host, process ${host.pid}, runs it` : `the trigger host, process ${host.pid}, is about to run it`;
+    if (host === undefined || isSilent(host)) return 'no trigger host runs it yet';
+    const who = `the trigger host, process ${host.pid},`;
+    if (host.running.has(id)) return `${who} runs it`;
+    return roomOf(host) > 0 ? `${who} is about to run it` : `${who} runs ${LIMITS.maxHostTriggers} triggers, the most that one may; it waits for one of them to end`;
   }
 
   close(): void {
@@ -163,19 +169,21 @@ export class WaitingTriggers {
   #versionOf(id: VersionId): Version {
     const found = this.#versions.get(id);
     if (found !== undefined) return found;
-    const made = { orders: new Map<TriggerId, Order>(), watchers: new Set<() => void>(), stopLinger: null };
+    const made = { orders: new Map<TriggerId, Order>(), watchers: new Set<() => void>(), changes: 0, stopLinger: null };
     this.#versions.set(id, made);
     return made;
   }
 
-  async #ordersFor(versionId: VersionId, { running, ending }: Host): Promise<TriggerOrders> {
-    const { orders, stopLinger } = this.#versionOf(versionId);
+  /** The oldest first, as far as the host has room. */
+  async #ordersFor(version: Version, host: Host): Promise<TriggerOrders> {
+    const { orders } = version;
+    const { running, ending } = host;
     const cancel = [...running].filter((id) => !orders.has(id));
-    const missing = [...orders.values()].filter(({ id }) => !running.has(id) && !ending.has(id));
+    const missing = [...orders.values()].filter(({ id }) => !running.has(id) && !ending.has(id)).slice(0, roomOf(host));
     const bytesOf = ({ kwargs }: Order): number => kwargs.length;
     const [first = []] = partsOf(missing, { maxItems: LIMITS.maxTriggerOrders, maxBytes: LIMITS.maxTriggerOrderBytes, bytesOf });
     const create = await Promise.all(first.map(async (order) => ({ ...order, token: await this.#tokenOf(order.id) })));
-    return { create, cancel, stop: orders.size === 0 && stopLinger === null };
+    return { create, cancel, stop: orders.size === 0 && version.stopLinger === null };
   }
 
   #untilChanged(version: Version, ms: number, gone: AbortSignal): Promise<void> {
@@ -192,21 +200,36 @@ export class WaitingTriggers {
     });
   }
 
-  /** Nothing of this version has waited for a while. */
+  /** Nothing of this version has waited for a while. What its host still cleans up is waited for. */
   #forget(id: VersionId): void {
     const version = this.#versionOf(id);
     version.stopLinger = null;
     if (this.#isClosed) return;
+    const host = this.#hosts.get(id);
+    if (host !== undefined && !isSilent(host) && host.running.size + host.ending.size > 0) {
+      version.stopLinger = callLater(LINGER_MS, () => this.#forget(id));
+      return;
+    }
     this.#executor.hostTriggers(id, false);
-    wake(version);
     this.#versions.delete(id);
     this.#hosts.delete(id);
     for (const former of this.#former.values()) if (former.versionId === id) this.#former.delete(former.id);
+    wake(version);
   }
 }
 
-function wake({ watchers }: Version): void {
-  for (const watcher of [...watchers]) watcher();
+function isSilent({ heardMs }: Host): boolean {
+  return monotonicMs() - heardMs > HOST_SILENT_MS;
+}
+
+/** How many more triggers a host may run: it names those that clean up as well. */
+function roomOf({ running, ending }: Host): number {
+  return Math.max(0, LIMITS.maxHostTriggers - running.size - ending.size);
+}
+
+function wake(version: Version): void {
+  version.changes += 1;
+  for (const watcher of [...version.watchers]) watcher();
 }
 
 /** The wait of a deferred instance, once it is written down; null when it waits for nothing. */

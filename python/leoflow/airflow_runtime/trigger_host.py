@@ -15,20 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
-from leoflow.agent import wire
 from leoflow.agent.processes import name_process
 from leoflow.airflow_runtime.trigger_log import TriggerLogs
+from leoflow.airflow_runtime.trigger_teller import Server, Teller
 
 WATCH = "/agent/v1/triggers/watch"
-EVENTS = "/agent/v1/triggers/events"
-#: Events in one request.
-EVENTS_AT_ONCE = 500
-#: Events that wait to be told; who brings more waits.
-MOST_EVENTS = 5000
 #: A watcher that has ended is begun again after this time; one that keeps failing after ever longer ones.
 AGAIN_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
-LONGEST_WAIT_SECONDS = 1.0
 #: How often it is looked whether the last ones have cleaned up.
 CLEAN_UP_POLL_SECONDS = 0.1
 #: Whoever holds the loop for longer holds up every other trigger, and is told so in the log.
@@ -47,29 +41,33 @@ class Host:
         #: Those that were called off and still clean up: told once, since a second time would cut that short.
         self.ending: set[str] = set()
         self.logs = TriggerLogs()
-        self.events: asyncio.Queue[dict] = asyncio.Queue(MOST_EVENTS)
+        self._server = Server(address, project.spec["address_file"])
+        self._teller = Teller(self._server, self._name(), on_told=self._on_told, on_refused=self._note_failure)
+        self.events = self._teller.events
         self._classes: dict[str, type] = {}
 
     async def run(self) -> None:
-        """Serve until nothing waits any more."""
+        """Serve until nothing waits any more. Raises what any part of it dies of: the others are of no use without it."""
         self._install_comms()
-        teller = asyncio.create_task(self._tell_events())
-        watchdog = asyncio.create_task(self._watch_blocking())
-        with ThreadPoolExecutor(1) as thread:
-            loop = asyncio.get_running_loop()
-            while True:
-                orders = await loop.run_in_executor(thread, self._call, WATCH, self._standing())
-                for identifier in orders["cancel"]:
-                    self._cancel(identifier)
-                for order in orders["create"]:
-                    if order["id"] not in self.running:
-                        self.running[order["id"]] = self._begin(order)
-                if orders["stop"]:
-                    if not self.running:
-                        break
-                    await asyncio.sleep(CLEAN_UP_POLL_SECONDS)
-        teller.cancel()
-        watchdog.cancel()
+        parts = [asyncio.create_task(part) for part in (self._follow_orders(), self._teller.run(), self._watch_blocking())]
+        ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in ended:
+            part.result()
+
+    async def _follow_orders(self) -> None:
+        thread = ThreadPoolExecutor(1)
+        loop = asyncio.get_running_loop()
+        while True:
+            orders = await loop.run_in_executor(thread, self._server.ask, WATCH, self._standing())
+            for identifier in orders["cancel"]:
+                self._cancel(identifier)
+            for order in orders["create"]:
+                if order["id"] not in self.running:
+                    self.running[order["id"]] = self._begin(order)
+            if orders["stop"]:
+                if not self.running:
+                    return
+                await asyncio.sleep(CLEAN_UP_POLL_SECONDS)
 
     def _standing(self) -> dict:
         self.ending.intersection_update(self.running)
@@ -136,8 +134,11 @@ class Host:
             raise
         except BaseException as error:  # noqa: B902 - a trigger's code may raise anything, and its task must hear of it
             failure = _failed(identifier, error)
-            self.logs.note(identifier, "error", f"Trigger failed: {failure['traceback'][-1].strip()}")
+            self._note_failure(failure)
             await self.events.put(failure)
+
+    def _note_failure(self, failure: dict) -> None:
+        self.logs.note(failure["trigger_id"], "error", f"Trigger failed: {failure['traceback'][-1].strip()}")
 
     def _make(self, order: dict) -> Any:
         from airflow.sdk.module_loading import import_string
@@ -195,48 +196,12 @@ class Host:
 
     # ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _tell_events(self) -> None:
-        """Events are told until they are taken; the trigger counts as running until then, so that nobody starts it again."""
-        with ThreadPoolExecutor(1) as thread:
-            while True:
-                events = [await self.events.get()]
-                while len(events) < EVENTS_AT_ONCE and not self.events.empty():
-                    events.append(self.events.get_nowait())
-                await asyncio.get_running_loop().run_in_executor(thread, self._call, EVENTS, {**self._name(), "events": events})
-                for event in events:
-                    # A trigger that a task waits for is over with its event, and has ended by itself; a watcher goes on.
-                    if event["trigger_id"] not in self.watchers:
-                        self.running.pop(event["trigger_id"], None)
-                        self.logs.drop(event["trigger_id"])
-
-    def _call(self, path: str, body: dict) -> dict:
-        """Ask until somebody answers: a server that is away comes back, or another leads."""
-        delay = 0.05
-        payload = wire.encode_body(body)
-        while True:
-            try:
-                sock = wire.connect(self._leader())
-                try:
-                    return wire.post(sock, path, payload, "", self._has_moved)
-                finally:
-                    sock.close()
-            except (wire.HttpError, OSError, ValueError) as error:
-                if isinstance(error, wire.HttpError) and error.status not in (429, 502, 503, 504):
-                    print(f"leoflow: {path}: {error}", file=sys.stderr)
-            time.sleep(delay)
-            delay = min(delay * 2, LONGEST_WAIT_SECONDS)
-
-    def _leader(self) -> str:
-        try:
-            with open(self.project.spec["address_file"], encoding="utf-8") as file:
-                self.address = json.load(file)["socket"]
-        except (OSError, ValueError, KeyError):
-            pass
-        return self.address
-
-    def _has_moved(self) -> bool:
-        asked = self.address
-        return self._leader() != asked
+    def _on_told(self, event: dict) -> None:
+        """The trigger counted as running until now, so that nobody starts it again."""
+        # A trigger that a task waits for is over with its event, and has ended by itself; a watcher goes on.
+        if event["trigger_id"] not in self.watchers:
+            self.running.pop(event["trigger_id"], None)
+            self.logs.drop(event["trigger_id"])
 
     async def _watch_blocking(self) -> None:
         while True:
@@ -263,18 +228,30 @@ def _failed(identifier: str, error: BaseException) -> dict:
 
 
 def _told(identifier: str, event: Any) -> dict:
-    from airflow.sdk.serde import serialize
     from airflow.triggers.base import BaseTaskEndEvent
 
     if isinstance(event, BaseTaskEndEvent):
-        xcoms = [{"key": key, "value": json.dumps(serialize(value))} for key, value in (event.xcoms or {}).items()]
+        xcoms = [{"key": key, "value": _json_of(value, f"the XCom {key!r} that it ended with")} for key, value in (event.xcoms or {}).items()]
         return {"trigger_id": identifier, "kind": "ended", "state": event.task_instance_state.value, "xcoms": xcoms}
-    return {"trigger_id": identifier, "kind": "event", "payload": json.dumps(serialize(event.payload))}
+    return {"trigger_id": identifier, "kind": "event", "payload": _json_of(event.payload, "its event")}
+
+
+def _json_of(value: Any, what: str) -> str:
+    """JSON for any reader. Raises ValueError that names it. NaN is none: Airflow's own triggerer dies of it, since its PostgreSQL stores no such event either."""
+    from airflow.sdk.serde import serialize
+
+    try:
+        return json.dumps(serialize(value), allow_nan=False)
+    except Exception as error:  # noqa: B902 - a serializer of the project may raise anything
+        raise ValueError(f"{what} cannot be stored as JSON: {error}") from error
 
 
 def host(project, address: str) -> None:
-    """Run a trigger host in this process, to its end."""
+    """Run a trigger host in this process, which its caller ends right after."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     name_process("lf-triggers")
-    asyncio.run(Host(project, address).run())
+    # asyncio.run would first cancel what still runs: triggers of a host that dies are not called off, and must not cancel what they wait for.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(Host(project, address).run())

@@ -31,6 +31,8 @@ export function describeMoment(runtime: 'airflow' | 'leoflow', options: { readon
     const tell = async (): Promise<Told> => {
       const { path, state } = await lite.run('moment');
       assert.equal(state, 'success');
+      const { content } = await lite.call<{ content: { event: string }[] }>('GET', `${path}/taskInstances/tell/logs/1?full_content=true`);
+      assert.equal(content.filter(({ event }) => event === 'said while it is imported').length, 1, JSON.stringify(content));
       return lite.returned<Told>(path, 'tell');
     };
 

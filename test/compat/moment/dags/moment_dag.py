@@ -11,6 +11,7 @@ if hasattr(sys, "moment_dag"):
     raise ValueError("imported twice in one process, which a registry of metrics would not allow either")
 sys.moment_dag = True
 IMPORTED = time.time_ns()
+print("said while it is imported")
 
 
 def note(context):
