@@ -139,6 +139,16 @@ class Home(unittest.TestCase):
         self.assertEqual(sys.path[:2], [self.root, "/more"])
         self.assertEqual(sys.path.count(self.root), 1)
 
+    def test_settings_of_the_users_own_home_are_imported_from_last(self):
+        own = os.path.join(self.root, "airflow")
+        for home in (own, self.home):
+            # A fork of a process that has done it does it again.
+            os.environ["AIRFLOW_HOME"] = home
+            parse_home.prepare(self.root, [], self.home)
+            self.assertEqual(os.environ["AIRFLOW_HOME"], self.home)
+        self.assertEqual(sys.path.count(os.path.join(own, "config")), 1)
+        self.assertGreater(sys.path.index(os.path.join(own, "config")), sys.path.index(self.root))
+
 
 class Sources(unittest.TestCase):
     """Files of the project."""

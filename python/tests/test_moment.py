@@ -1,4 +1,4 @@
-"""Tests of leoflow.run.moment: which code looks at the moment while it is imported."""
+"""Tests of leoflow.run.moment: which code may be imported once for all tasks."""
 
 import os
 import sys
@@ -7,9 +7,9 @@ import unittest
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from leoflow.run.moment import draw_anew, import_packages, is_of_the_moment, looks_at_the_moment
+from leoflow.run.moment import draw_anew, import_packages, is_of_the_moment, does_more_than_draw
 
-HEAD = "from datetime import datetime, date\nimport pendulum, random, time\nfrom airflow.sdk import DAG, Variable, dag, task\n"
+HEAD = "from datetime import datetime, date\nimport pendulum, random, time\nfrom airflow.sdk import DAG, Variable, dag, task\nfrom airflow.providers.standard.operators.python import PythonOperator\n"
 LOOKS = {
     "a constant": "TODAY = datetime.now()",
     "in default_args": "ARGS = {'start_date': pendulum.today().subtract(days=1)}",
@@ -27,6 +27,22 @@ LOOKS = {
     "a variable under another name": "from airflow.sdk import Variable as V\nX = V.get('x')",
     "a seed of its own": "import numpy\nnumpy.random.seed(42)",
     "behind an expression that is very long": "X = " + " + ".join(["1"] * 1200) + "\nT = datetime.now()",
+    "chance under a seed": "random.seed(42)",
+    "a session": "import requests\nSESSION = requests.Session()",
+    "an open file": "import csv\nROWS = csv.reader(open('x.csv'))",
+    "a file that stays open": "FILE = open('x')",
+    "a scratch folder": "import tempfile\nFOLDER = tempfile.mkdtemp()",
+    "its process": "import os\nPID = os.getpid()",
+    "the time as text": "X = time.strftime('%Y')",
+    "logging": "import logging\nlogging.basicConfig(level='DEBUG')",
+    "sockets": "import socket\nsocket.setdefaulttimeout(20)",
+    "the parsing context": "from airflow.sdk import get_parsing_context\nX = get_parsing_context().task_id",
+    "a hook": "from airflow.providers.postgres.hooks.postgres import PostgresHook\nH = PostgresHook('x')",
+    "a function that map calls": "def f(x):\n    return time.time()\nX = list(map(f, [1]))",
+    "a dataclass": "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\n    def __post_init__(self):\n        self.t = time.time()\nA(1)",
+    "a decorator of a package": "from tenacity import retry\n@retry\ndef f():\n    pass",
+    "settings": "import os\nos.environ.setdefault('X', '1')",
+    "a group of another name": "from airflow.sdk import task_group\n@task_group\ndef g():\n    X = datetime.now()\nwith DAG('x'):\n    g.override(group_id='y')()",
     "a lambda's default": "f = lambda x=datetime.now(): x",
 }
 DOES_NOT = {
@@ -34,12 +50,41 @@ DOES_NOT = {
     "a fixed date": "START = datetime(2024, 1, 1)\nP = pendulum.datetime(2024, 1, 1)",
     "in a task": "@task\ndef t():\n    return datetime.now()\nwith DAG('x'):\n    t()",
     "in a task with arguments": "@task(retries=2)\ndef t():\n    return datetime.now()\nwith DAG('x'):\n    t()",
+    "a task of another name": "@task\ndef t():\n    return datetime.now()\nwith DAG('x'):\n    t.override(task_id='y')()",
     "in a branch task": "@task.branch\ndef t():\n    return datetime.now()\nwith DAG('x'):\n    t()",
     "in a callable that is passed on": "def f():\n    return datetime.now()\nPythonOperator(task_id='f', python_callable=f)",
     "in a lambda": "PythonOperator(task_id='f', python_callable=lambda: datetime.now())",
     "a method of an operator": "class A:\n    def execute(self, context):\n        return Variable.get('x')\nA()",
     "in a main program": "if __name__ == '__main__':\n    print(datetime.now())",
     "for a type checker": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    X = datetime.now()",
+    "an everyday file": """import json, os, logging, sys
+from datetime import timedelta
+from pathlib import Path
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import task_group, chain, Label, Param
+log = logging.getLogger(__name__)
+sys.path.append(os.path.dirname(__file__))
+HERE = Path(__file__).resolve().parent
+with open(HERE / 'x.json') as file:
+    CONFIG = json.load(file)
+ENV = os.environ.get('ENV', 'dev')
+def make(name, retries=1):
+    return BashOperator(task_id=f'{name}'.lower(), bash_command='x', retries=retries, retry_delay=timedelta(minutes=1))
+@task
+def get(x):
+    return time.time()
+@task_group(group_id='g')
+def group(x):
+    return get.override(task_id='y')(x)
+with DAG('x', start_date=pendulum.datetime(2024, 1, 1, tz='UTC'), params={'a': Param(1)}) as d:
+    tasks = [make(n) for n in sorted(CONFIG.get('names', []), key=len)]
+    chain(*tasks)
+    tasks[0] >> Label('x') >> get.partial().expand(x=[1, 2])
+    group.expand(x=[1])
+    log.info('drawn %s', len(tasks))
+for name, value in CONFIG.items():
+    globals()[name] = value
+""",
     "get of a dict": "X = {}.get('a')",
 }
 
@@ -49,12 +94,10 @@ class MomentTest(unittest.TestCase):
 
     def _looks(self, *sources: str) -> bool:
         with tempfile.TemporaryDirectory() as folder:
-            files = []
             for number, source in enumerate(sources):
-                files.append(os.path.join(folder, f"m{number}.py"))
-                with open(files[-1], "w", encoding="utf-8") as file:
+                with open(os.path.join(folder, f"m{number}.py"), "w", encoding="utf-8") as file:
                     file.write(HEAD + source + "\n")
-            return looks_at_the_moment(files)
+            return does_more_than_draw(folder)
 
     def test_code_that_runs_at_import(self):
         for name, source in LOOKS.items():
@@ -72,7 +115,7 @@ class MomentTest(unittest.TestCase):
         self.assertFalse(self._looks("from m1 import stamp\n@task\ndef t():\n    return stamp()\nwith DAG('x'):\n    t()", helper))
 
     def test_what_cannot_be_read_says_nothing(self):
-        self.assertFalse(looks_at_the_moment(["/nowhere.py"]))
+        self.assertFalse(does_more_than_draw("/nowhere"))
         self.assertFalse(self._looks("this is no Python"))
 
     def test_what_was_handed_over_is_of_the_moment_and_node_is_not(self):

@@ -25,17 +25,21 @@ with DAG(name):
 """
 
 
-class SourcesTest(unittest.TestCase):
+class ParsingTest(unittest.TestCase):
     """In a process of its own: a parser hears of files once."""
 
-    def parse(self, files: dict[str, str]) -> dict:
+    def parse(self, files: dict[str, str], *more: str, file: str = "d.py", given: str = "") -> dict:
         with tempfile.TemporaryDirectory() as root:
             for path, text in files.items():
                 os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
-                with open(os.path.join(root, path), "w", encoding="utf-8") as file:
-                    file.write(text)
-            done = subprocess.run([sys.executable, "-m", "leoflow.parse", "d.py", "--root", root], capture_output=True, text=True, check=True, cwd=os.path.dirname(os.path.dirname(__file__)))
+                with open(os.path.join(root, path), "w", encoding="utf-8") as out:
+                    out.write(text)
+            done = subprocess.run([sys.executable, "-m", "leoflow.parse", file, "--root", root, *more], input=given, capture_output=True, text=True, check=True, cwd=os.path.dirname(os.path.dirname(__file__)))
             return json.loads(done.stdout)
+
+
+class SourcesTest(ParsingTest):
+    """What is imported and what is read."""
 
     def test_packages_and_files(self) -> None:
         document = self.parse({
@@ -50,3 +54,58 @@ class SourcesTest(unittest.TestCase):
         document = self.parse({"d.py": 'from airflow.sdk import DAG\nopen("".join(["big", ".csv"])).close()\nd = DAG("d")\n', "big.csv": "x" * 1_000_001})
         self.assertEqual([source["path"] for source in document["dags"][0]["sources"]], ["d.py"])
         self.assertEqual([(one["path"], one["why"]) for one in document["left_out"]], [("big.csv", "it is read while the file is imported, and has 1.0 MB; up to 1 MB travel")])
+
+
+def importing(*lines: str) -> str:
+    """A DAG file with a task of these lines."""
+    return "".join(["import importlib\nfrom airflow.sdk import DAG, task\nwith DAG('d'):\n    @task\n    def t(x):\n", *(f"        {line}\n" for line in lines), "    t('a')\n"])
+
+
+class LaterImportsTest(ParsingTest):
+    """What only functions import travels too, and is not run for it."""
+
+    def paths(self, files: dict[str, str], *more: str) -> list[str]:
+        document = self.parse(files, *more)
+        self.assertEqual(document["errors"], [])
+        (dag,) = document["dags"]
+        paths = [source["path"] for source in dag["sources"]]
+        self.assertEqual(document["modules"], [path for path in paths if path != "d.py"])
+        return paths
+
+    def test_modules_and_packages(self) -> None:
+        never = "raise RuntimeError('run')\n"
+        self.assertEqual(self.paths({
+            "d.py": importing("from helpers import f", "import pk.sub.m", "from space import one", "import json, nobody_has_this"),
+            "helpers.py": f"{never}def f():\n    import deeper\n", "deeper.py": "class A:\n    def m(self):\n        from deepest import x\n", "deepest.py": "broken(",
+            "pk/__init__.py": never, "pk/sub/__init__.py": never, "pk/sub/m.py": "def g():\n    import from_pk\n", "pk/rest.py": "def g():\n    import from_rest\n", "from_pk.py": "", "from_rest.py": "",
+            "space/one.py": "", "space/two.py": "", "unused.py": "", "other/__init__.py": "",
+        }), ["d.py", "deeper.py", "deepest.py", "from_pk.py", "from_rest.py", "helpers.py", "pk/__init__.py", "pk/rest.py", "pk/sub/__init__.py", "pk/sub/m.py", "space/one.py", "space/two.py"])
+
+    def test_relative_imports_of_a_package_that_is_too_large_to_travel_whole(self) -> None:
+        self.assertEqual(self.paths({
+            "d.py": "import pk.sub.m\n" + importing("pass"), "pk/__init__.py": "", "pk/sub/__init__.py": "",
+            "pk/sub/m.py": "def g():\n    from . import near\n    from .beside import x\n    from ..above import deep\n    from .... import outside\n",
+            "pk/sub/near.py": "", "pk/sub/beside.py": "", "pk/above/__init__.py": "", "pk/above/deep.py": "", **{f"pk/many/n{number}.py": "" for number in range(1_000)},
+        }), ["d.py", "pk/__init__.py", "pk/above/__init__.py", "pk/above/deep.py", "pk/sub/__init__.py", "pk/sub/beside.py", "pk/sub/m.py", "pk/sub/near.py"])
+
+    def test_names_that_are_put_together(self) -> None:
+        files = {"jobs/__init__.py": "", "jobs/a.py": "", "jobs/b.py": "", "one.py": "", "two.py": "", "three.py": "", "jobs2/a.py": "", "jobs2/__init__.py": ""}
+        self.assertEqual(self.paths({**files, "d.py": importing('importlib.import_module("one")', "NAME = 'two'", "importlib.import_module(NAME)", "__import__('three')", "importlib.import_module(x)")}), ["d.py", "one.py", "three.py", "two.py"])
+        for line in ('importlib.import_module(f"jobs.{x}")', 'importlib.import_module("jobs." + x)', 'importlib.import_module("jobs.a")', 'importlib.import_module(f".{x}", package="jobs")', "from airflow.utils.module_loading import import_string as s; importlib.import_module('jobs.%s' % x)"):
+            self.assertEqual(self.paths({**files, "d.py": importing(line)}), ["d.py", "jobs/__init__.py", "jobs/a.py", "jobs/b.py"], line)
+
+    def test_folders_that_are_imported_from(self) -> None:
+        files = {"d.py": importing("import own", "from lib_module import x", "import shared.two"), "lib/lib_module.py": "", "lib/shared/two.py": "", "shared/one.txt": "", "own.py": "", "lib/own.py": ""}
+        self.assertEqual(self.paths(files, "--path", "lib"), ["d.py", "lib/lib_module.py", "lib/shared/two.py", "own.py"])
+        self.assertEqual(self.paths({"d.py": importing("import near, far"), "far/x.txt": "", "near/x.py": ""}), ["d.py"])
+
+    def test_installed_packages_stay(self) -> None:
+        self.assertEqual(self.paths({
+            "d.py": "import sys, os\nsys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'env/lib/site-packages'))\n" + importing("import installed, env.tool", 'importlib.import_module(f"env.{x}")', "import link, airflow.models"),
+            "env/pyvenv.cfg": "", "env/tool.py": "", "env/lib/site-packages/installed.py": "", "airflow/__init__.py": "", "airflow/models.py": "", ".hidden/x.py": "",
+        }), ["d.py"])
+
+    def test_functions_of_a_drawing(self) -> None:
+        drawing = [{"dag_id": "d", "tasks": {"a": {"python": "f.py#f"}}}]
+        document = self.parse({"d.py": "", "d.yaml": "", "f.py": "def f():\n    import helpers\n", "helpers.py": "import deeper\n", "deeper.py": ""}, "--drawing", file="d.yaml", given=json.dumps(drawing))
+        self.assertEqual((document["errors"], document["modules"]), ([], ["deeper.py", "f.py", "helpers.py"]))

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { AppError } from '#contract/errors.ts';
-import { type CompiledDag, type CompileProblem, renderProblem } from '#compile/compiled.ts';
+import { asNote, type CompiledDag, type CompileProblem, isWithoutDag, renderProblem } from '#compile/compiled.ts';
 import { DAG_FILE_HINT, DagFolderScan } from '#compile/find-dag-files.ts';
 import { isPackagedDag, packagedDagProblem } from '#compile/packaged-dags.ts';
 import { rootOf, unusedSettings } from '#compile/project.ts';
@@ -53,21 +53,36 @@ export async function compileFiles(path: string, tools: CompileTools, how: { det
     const exclusion = all.length === 1 && only !== undefined && !statSync(resolve(path)).isDirectory() ? compiler.project.exclusionOf(only) : null;
     if (exclusion !== null) throw new AppError('invalid_value', `${path} is left out by ${exclusion}`, { hint: 'Change that setting, or the path.' });
     const compiled = await compileAll(compiler, all.filter((file) => compiler.includes(file)), how);
-    return { root, ...compiled, warnings: [...warnings.filter(({ file }) => compiler.includes(file)), ...compiled.warnings] };
+    const judged = statSync(resolve(path)).isDirectory() ? judgeFolder(compiled) : compiled;
+    return { root, ...judged, warnings: [...warnings.filter(({ file }) => compiler.includes(file)), ...judged.warnings] };
   } finally {
     await parsers?.close();
   }
 }
 
-async function compileAll(compiler: ProjectCompiler, files: readonly string[], how: { deterministic: boolean; strict: boolean }): Promise<Omit<CompiledFiles, 'root'>> {
+/** A folder that holds a DAG may hold files that look like one and hold none; those that another file reads need no word. */
+function judgeFolder(compiled: CompiledFolder): CompiledFolder {
+  const { dags, problems, warnings, read } = compiled;
+  const rest = problems.filter((problem) => !isWithoutDag(problem));
+  if (dags.length === 0 && rest.length === 0) return compiled;
+  const empty = problems.filter((problem) => isWithoutDag(problem) && !read.has(problem.file));
+  return { ...compiled, problems: rest, warnings: [...warnings, ...empty.map(asNote)] };
+}
+
+/** `read`: files that were read beside the one that was compiled. */
+interface CompiledFolder extends Omit<CompiledFiles, 'root'> { readonly read: ReadonlySet<string> }
+
+async function compileAll(compiler: ProjectCompiler, files: readonly string[], how: { deterministic: boolean; strict: boolean }): Promise<CompiledFolder> {
   const dags: CompiledDag[] = [];
   const problems: CompileProblem[] = [];
   const warnings: CompileProblem[] = [];
   const owners = new Map<string, string>();
+  const read = new Set<string>();
   for (const file of files) {
     const compiled = await compiler.compile(file);
     problems.push(...compiled.problems);
     warnings.push(...compiled.warnings);
+    for (const one of compiled.read ?? []) read.add(one);
     if (how.deterministic && compiled.dags.length > 0) (how.strict ? problems : warnings).push(...(await compiler.findNondeterminism(file, compiled)));
     for (const one of compiled.dags) {
       const owner = owners.get(one.dag.dag_id);
@@ -79,5 +94,5 @@ async function compileAll(compiler: ProjectCompiler, files: readonly string[], h
   }
   // Of one file nobody knows what else the settings are for.
   if (files.length > 1) warnings.push(...unusedSettings(compiler.project, dags.map((one) => one.dag)));
-  return { files, dags, problems, warnings };
+  return { files, dags, problems, warnings, read };
 }

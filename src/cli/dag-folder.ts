@@ -6,7 +6,7 @@ import { AppError } from '#contract/errors.ts';
 import { callLater, monotonicMs } from '#platform/clock.ts';
 import { errorText } from '#platform/report.ts';
 import { watchFolder } from '#platform/watch-folder.ts';
-import { type Compiled, renderProblem } from '#compile/compiled.ts';
+import { asNote, type Compiled, type CompileProblem, isWithoutDag, renderProblem } from '#compile/compiled.ts';
 import { IGNORE_FILE } from '#compile/airflow-ignore.ts';
 import { DagFolderScan } from '#compile/find-dag-files.ts';
 import { isPackagedDag } from '#compile/packaged-dags.ts';
@@ -41,6 +41,8 @@ export class DagFolder {
   /** What each file registered last: its DAGs and the files they were made of. */
   readonly #files = new Map<string, { dagIds: readonly string[]; sources: ReadonlySet<string> }>();
   readonly #owners = new Map<string, string>();
+  /** Files that hold no DAG, with what is said of it. */
+  readonly #empty = new Map<string, CompileProblem>();
   readonly #changed = new Set<string>();
   readonly #parsers: WarmParsers;
   #compiler: ProjectCompiler;
@@ -157,13 +159,31 @@ export class DagFolder {
       for (let file = queue.shift(); file !== undefined; file = queue.shift()) await this.#compileOne(file).catch((error: unknown) => this.#fail(String(file), error));
     };
     await Promise.all(Array.from({ length: PARALLEL }, worker));
+    this.#tellEmpty(files);
+  }
+
+  /** What another file reads needs no word. */
+  #tellEmpty(files: readonly string[]): void {
+    for (const file of files) {
+      const empty = this.#empty.get(file);
+      const isRead = [...this.#files].some(([other, { sources }]) => other !== file && sources.has(file));
+      if (empty !== undefined && !isRead) this.#options.say(`warning  ${renderProblem(asNote(empty))}\n`);
+    }
+  }
+
+  /** As in Airflow that a file holds no DAG is no error of a folder. */
+  #keepEmpty(file: string, compiled: Compiled): Compiled {
+    const empty = compiled.problems.find(isWithoutDag);
+    if (empty === undefined) this.#empty.delete(file);
+    else this.#empty.set(file, empty);
+    return empty === undefined ? compiled : { ...compiled, problems: compiled.problems.filter((problem) => problem !== empty) };
   }
 
   async #compileOne(file: string): Promise<void> {
     const { root, engine, say } = this.#options;
     if (!existsSync(join(root, file))) return this.#remove(file);
     const started = monotonicMs();
-    const compiled = await this.#compiler.compile(file);
+    const compiled = this.#keepEmpty(file, await this.#compiler.compile(file));
     await this.#tellProblems(file, compiled);
     const parseMs = monotonicMs() - started;
     const registered: string[] = [];
@@ -229,6 +249,7 @@ export class DagFolder {
     const known = this.#files.get(file);
     if (known === undefined) return;
     this.#files.delete(file);
+    this.#empty.delete(file);
     await markStale(this.#options.engine.database, known.dagIds);
     await clearImportError(this.#options.engine.database, { bundle: FOLDER_BUNDLE, filename: file });
     if (known.dagIds.length > 0) this.#options.say(`removed  ${known.dagIds.join(', ')}  (${file} ${why})\n`);

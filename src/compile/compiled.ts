@@ -81,6 +81,16 @@ export interface Compiled {
   readonly runtime?: 'leoflow' | 'airflow';
 }
 
+/** Whether it says that a file holds no DAG: of one that was named an error, in a folder mostly a helper. */
+export function isWithoutDag({ kind }: CompileProblem): boolean {
+  return kind === 'no_dag';
+}
+
+/** The problem of a file without a DAG as a warning about a folder. */
+export function asNote(problem: CompileProblem): CompileProblem {
+  return { ...problem, line: null, hint: `If it is to hold one: ${problem.hint ?? ''} If it is not, exclude_paths of leoflow.yaml or a line in .airflowignore leaves it out.` };
+}
+
 /** `file:line:column: message`, as much of the place as is known; then the excerpt, and the hint on a line of its own. */
 export function renderProblem(problem: CompileProblem): string {
   const place = [problem.file, problem.line, problem.line === null ? null : problem.column].filter((part) => part !== null).join(':');

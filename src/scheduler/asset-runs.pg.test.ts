@@ -217,6 +217,17 @@ describe('watchers of assets', () => {
     assert.deepEqual([caller.kind, caller.dagId, caller.versionId], ['callback', 'c', engine.versions.get('c')]);
   });
 
+  it('an event that the database refuses is told and holds up no other', async () => {
+    await using engine = await EngineUnderTest.open([consumer('c', asset('a', { watchers: [WATCHER] }), { max_active_runs: 9 })]);
+    const { create: [order = assert.fail()] } = await watch(engine, 'c');
+    const events = ['1', '"a\\u0000b"', '3', '4'].map((payload, n) => ({ trigger_id: order.id, kind: 'event' as const, payload, told_id: makeUuidV7(n) }));
+    assert.deepEqual((await engine.scheduler.takeTriggerEvents('f', events)).map(({ kind }) => kind), ['recorded', 'stale', 'recorded', 'recorded']);
+    assert.deepEqual((await engine.rows("select (extra -> 'payload')::text as payload from asset_events order by 1")).map((row) => row['payload']), ['1', '3', '4']);
+    const [failure, ...more] = engine.events.flatMap((event) => (event.event === 'failure' && event.where.startsWith('watcher') ? [`${event.where}: ${event.error}`] : []));
+    assert.match(failure ?? '', /^watcher of the asset a in c: what it brought could not be stored: .*Unicode/);
+    assert.deepEqual(more, []);
+  });
+
   it('a pause hands the trigger to the next DAG, or ends it; what it tells then is not wanted any more', async () => {
     const condition = asset('a', { watchers: [WATCHER] });
     await using engine = await EngineUnderTest.open([consumer('c', condition), consumer('d', condition)]);

@@ -3,9 +3,9 @@ import { LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { TaskCaller, TriggerEvent, TriggerEventAnswer } from '#contract/execution-api.ts';
 import type { AttemptId, ExecutionId, RunUuid, TriggerId } from '#contract/ids.ts';
-import type { Reporter } from '#platform/report.ts';
+import { errorText, type Reporter } from '#platform/report.ts';
 import { listWatchers, recordWatchedEvents, type WatchedEvent, type Watcher } from '#store/asset-watchers.ts';
-import type { Database } from '#store/database.ts';
+import { type Database, isRefusal } from '#store/database.ts';
 import type { WaitingTriggers } from './waiting-triggers.ts';
 
 /** `onEvents` hears when events were recorded: schedules may wait for them. */
@@ -49,18 +49,34 @@ export class AssetWatchers {
 
   /** Throws `not_leading` at the end of the term: the host tells them again. */
   async take(events: readonly TriggerEvent[]): Promise<TriggerEventAnswer[]> {
-    const { database, epoch, reporter, onEvents } = this.#options;
-    for (const event of events) {
-      const watcher = this.#known.get(event.trigger_id);
-      if (event.kind === 'failed' && watcher !== undefined) reporter.report({ event: 'failure', where: `watcher of the asset ${watcher.asset} in ${watcher.dagId}`, error: event.traceback.at(-1)?.trim() ?? event.error });
+    for (const event of events) if (event.kind === 'failed') this.#tellFailure(event.trigger_id, event.traceback.at(-1)?.trim() ?? event.error);
+    const wanted = events.flatMap((event) => this.#recordOf(event) ?? []);
+    const refused = wanted.length === 0 ? [] : await this.#record(wanted);
+    if (wanted.length > refused.length) this.#options.onEvents();
+    return events.map((event) => ({ trigger_id: event.trigger_id, kind: this.#known.has(event.trigger_id) && !isAmong(refused, event) ? 'recorded' : 'stale' }));
+  }
+
+  #tellFailure(id: TriggerId, error: string): void {
+    const watcher = this.#known.get(id);
+    if (watcher !== undefined) this.#options.reporter.report({ event: 'failure', where: `watcher of the asset ${watcher.asset} in ${watcher.dagId}`, error });
+  }
+
+  /** @returns those that the database refuses, whoever tells them: they hold up no others */
+  async #record(events: readonly WatchedEvent[]): Promise<readonly WatchedEvent[]> {
+    const { database, epoch } = this.#options;
+    try {
+      if ((await recordWatchedEvents(database.pool, epoch, events)) === null) throw new AppError('not_leading', 'another server leads now');
+      return [];
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const [first, ...others] = events;
+      if (first !== undefined && others.length === 0) {
+        this.#tellFailure(first.watcher, `what it brought could not be stored: ${errorText(error)}`);
+        return events;
+      }
+      const middle = Math.ceil(events.length / 2);
+      return [...(await this.#record(events.slice(0, middle))), ...(await this.#record(events.slice(middle)))];
     }
-    const recorded = events.flatMap((event) => this.#recordOf(event) ?? []);
-    if (recorded.length > 0) {
-      const count = await recordWatchedEvents(database.pool, epoch, recorded);
-      if (count === null) throw new AppError('not_leading', 'another server leads now');
-      onEvents();
-    }
-    return events.map(({ trigger_id }) => ({ trigger_id, kind: this.#known.has(trigger_id) ? 'recorded' : 'stale' }));
   }
 
   /** Source of `extra`: Airflow 3.2.1 `Trigger.submit_event`. */
@@ -77,4 +93,8 @@ export class AssetWatchers {
     const own = id as string;
     return { kind: 'callback', executionId: own as ExecutionId, attemptId: own as AttemptId, run: own as RunUuid, dagId: watcher.dagId, runId: '', taskId: '', mapIndex: -1, versionId: watcher.versionId, isOpen: true };
   }
+}
+
+function isAmong(refused: readonly WatchedEvent[], event: TriggerEvent): boolean {
+  return event.kind === 'event' && refused.some(({ toldId }) => toldId === event.told_id);
 }

@@ -172,6 +172,25 @@ describe('runtime airflow', { skip, concurrency: false }, () => {
     assert.equal(dags[0]?.dag.dag_id, 'from_cfg');
   });
 
+  describe('cluster policies', () => {
+    const POLICIES = 'from airflow.exceptions import AirflowClusterPolicyViolation\n\n\ndef dag_policy(dag):\n    if not dag.tags:\n        raise AirflowClusterPolicyViolation(f"{dag.dag_id} has no tags")\n\n\ndef task_policy(task):\n    task.retries = 7\n';
+    const DAG = 'from airflow.sdk import DAG\nfrom airflow.providers.standard.operators.empty import EmptyOperator\nwith DAG("d", tags=["t"]):\n    EmptyOperator(task_id="t")\n';
+    const UNTAGGED = DAG.replace(', tags=["t"]', '');
+    const LOCAL = 'airflow_local_settings.py';
+
+    for (const [where, files] of [['config below AIRFLOW_HOME', { [`airflow/config/${LOCAL}`]: POLICIES }], ['the folder of the DAG files', { [`dags/${LOCAL}`]: POLICIES }]] as const) {
+      it(`apply in ${where}`, async () => {
+        const root = project({ 'dags/d.py': DAG, 'dags/untagged.py': UNTAGGED, 'dags/leoflow.yaml': 'runtime: airflow\n', ...files });
+        const environment = { ...userEnvironment(), AIRFLOW_HOME: join(root, 'airflow') };
+        const { dags, problems } = await compilePython(request(join(root, 'dags'), 'd.py', { environment, parsers: null }));
+        assert.deepEqual([problems, dags[0]?.dag.tasks.map(({ retries }) => retries)], [[], [7]]);
+        const refused = await leoflow(join(place.path, 'home'), ['validate', join(root, 'dags', 'untagged.py')], { env: { LEOFLOW_PYTHON: PYTHON, AIRFLOW_HOME: environment.AIRFLOW_HOME } });
+        assert.notEqual(refused.code, 0);
+        assert.match(refused.err, /AirflowClusterPolicyViolation: d has no tags/);
+      });
+    }
+  });
+
   it('knows what the author gave, so that the project’s settings leave it', async () => {
     const { dags } = await compile({ 'd.py': 'from airflow.sdk import DAG\nfrom airflow.providers.standard.operators.empty import EmptyOperator\n\nwith DAG("d", max_active_runs=16):\n    EmptyOperator(task_id="t", retries=0)\n    EmptyOperator(task_id="u")\n' });
     assert.deepEqual(dags[0]?.given, { line: 4, dag: ['max_active_runs'], tasks: { t: ['retries'] } });

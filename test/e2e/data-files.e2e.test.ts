@@ -132,6 +132,59 @@ describe('data files', () => {
     assert.deepEqual((await sourcesOf('yaml/d.yaml')).paths.filter((path) => !path.endsWith('d.yaml.json')).sort(), ['d.yaml', 'f.py', 'more.txt', 'near.json', 'sql/load.sql']);
   });
 
+  test('a stored version holds the modules that only its functions import, and runs alone; lite makes another when one is saved', { timeout: 60_000 }, async () => {
+    const files = {
+      'later/helpers_lazy.py': 'import deeper\ndef f():\n    return deeper.X\n', 'later/deeper.py': 'X = 1\n', 'later/jobs/__init__.py': '', 'later/jobs/one.py': 'X = 2\n', 'later/unused.py': '',
+      'later/d.py': 'import importlib\nfrom airflow.sdk import DAG, task\nwith DAG("later", schedule=None):\n    @task\n    def a(name):\n        from helpers_lazy import f\n        return f() + importlib.import_module(f"jobs.{name}").X\n    a("one")\n',
+    };
+    for (const [path, content] of Object.entries(files)) write(path, content);
+    const paths = ['d.py', 'deeper.py', 'helpers_lazy.py', 'jobs/__init__.py', 'jobs/one.py'];
+    assert.deepEqual(await sourcesOf('later/d.py'), { paths, err: '', code: 0 });
+    const alone = join(place.path, 'later-alone');
+    assert.equal((await leoflow(home, ['compile', join(place.path, 'later/d.py'), '--sources', alone])).code, 0);
+    const ran = await leoflow(home, ['run', join(alone, 'd.py')]);
+    assert.match(ran.out, /a\.return_value = 3/);
+    for (const [path, content] of Object.entries(files)) project.write(path.replace('later/', ''), content);
+    await project.lite.until('registered  later  version 1');
+    project.write('helpers_lazy.py', 'def f():\n    return 7\n');
+    await project.lite.until('registered  later  version 2');
+  });
+
+  describe('a helper that looks like a DAG file', () => {
+    const helper = 'from airflow.sdk import DAG\ndef make_dag(name):\n    return DAG(name)\n';
+    test('refuses no folder that holds a DAG, and needs no word when another file imports it', async () => {
+      write('helped/common/dag_factory.py', helper);
+      write('helped/d.py', `def later():\n    from common.dag_factory import make_dag\n${dag('helped')}`);
+      for (const command of ['validate', 'compile', 'validate --strict']) {
+        const done = await leoflow(home, [...command.split(' '), join(place.path, 'helped')]);
+        assert.deepEqual([done.code, done.err], [0, ''], command);
+      }
+      write('helped/d.py', dag('helped'));
+      const noted = await leoflow(home, ['validate', join(place.path, 'helped')]);
+      assert.equal(noted.code, 0);
+      assert.match(noted.err, /^warning: common\/dag_factory\.py: the file holds no DAG\n {2}→ .*exclude_paths.*\n$/);
+      const assessed = JSON.parse((await leoflow(home, ['assess', join(place.path, 'helped'), '--json'])).out) as { file: string; verdict: string }[];
+      assert.deepEqual(assessed.map(({ file, verdict }) => [file, verdict]), [['common/dag_factory.py', 'none'], ['d.py', 'runs']]);
+    });
+
+    test('is an error when it is named, and when the folder holds no DAG at all', async () => {
+      write('helpless/dag_factory.py', helper);
+      for (const path of ['helpless', 'helpless/dag_factory.py']) {
+        const done = await leoflow(home, ['compile', join(place.path, path)]);
+        assert.equal(done.code, 65);
+        assert.match(done.err, /dag_factory\.py:1: the file holds no DAG/);
+      }
+    });
+
+    test('is a warning of lite, and a file that has lost its DAG loses it there', { timeout: 60_000 }, async () => {
+      project.write('losing.py', dag('losing'));
+      await project.lite.until('registered  losing');
+      project.write('losing.py', helper);
+      await project.lite.until('removed  losing  (no longer in losing.py)');
+      await project.lite.until('warning  losing.py: the file holds no DAG');
+    });
+  });
+
   test('a packaged DAG is told by validate, compile and assess; a zip of anything else is nobody’s business', async () => {
     write('zips/d.py', dag('plain'));
     write('zips/packed.zip', zipOf('dag.py', dag('zipped')));

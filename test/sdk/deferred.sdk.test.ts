@@ -1,24 +1,15 @@
 // Many tasks wait at once while server and trigger host are killed: all resume, each exactly once. LEOFLOW_TEST_DEFERRED says how many.
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Running, startLeoflow, temporaryFolder } from '../support/cli.ts';
+import { processesOfFolder } from '../support/processes-of-folder.ts';
 import { sdkPython, withoutSdk } from '../support/task-sdk.ts';
 
 const COUNT = Number(process.env['LEOFLOW_TEST_DEFERRED'] ?? '60');
 const LIMIT_MS = 120_000 + COUNT * 1_000;
-
-/** What a process holds and has used, as /proc tells. */
-interface Usage { readonly residentMb: number; readonly ownMb: number; readonly cpuMs: number }
-
-function usageOf(pid: number): Usage {
-  const memory = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const kb = (name: string): number => Number(new RegExp(`^${name}: +(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return { residentMb: kb('Rss') / 1024, ownMb: (kb('Private_Dirty') + kb('Private_Clean')) / 1024, cpuMs: (Number(fields[11]) + Number(fields[12])) * 10 };
-}
 
 describe('many deferred tasks', { skip: withoutSdk }, () => {
   const place = temporaryFolder();
@@ -42,15 +33,8 @@ describe('many deferred tasks', { skip: withoutSdk }, () => {
     for (const end = Date.now() + LIMIT_MS; !(await holds().catch(() => false)); await sleep(300)) assert.ok(Date.now() < end, `waited in vain: ${what}`);
   };
   const ledger = (name: string): number[] => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim().split('\n').map(Number) : []);
-  /** Hosts write no marker: a host is the child of the fork server that holds the most memory of its own and no execution. */
-  const hostPid = (): number | null => {
-    const socket = join(home, 'run');
-    for (const name of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
-      const title = readIfThere(`/proc/${name}/comm`);
-      if (title.trim() === 'lf-triggers' && readIfThere(`/proc/${name}/environ`).includes(socket.replace('/run', ''))) return Number(name);
-    }
-    return null;
-  };
+  /** A host is known by the name of its process, and as ours by the environment that it has from the server. */
+  const hostPid = (): number | null => processesOfFolder(home).find((pid) => readIfThere(`/proc/${pid}/comm`) === 'lf-triggers\n') ?? null;
 
   before(async () => {
     mkdirSync(home, { mode: 0o755 });
@@ -63,15 +47,10 @@ describe('many deferred tasks', { skip: withoutSdk }, () => {
     place.remove();
   });
 
-  test(`${COUNT} wait, and resume exactly once through kills of the server and of the host`, { timeout: LIMIT_MS * 4 }, async (t) => {
+  test(`${COUNT} wait, and resume exactly once through kills of the server and of the host`, { timeout: LIMIT_MS * 4 }, async () => {
     const { dag_run_id: run } = await call<{ dag_run_id: string }>('POST', '/dags/many_deferred/dagRuns', { logical_date: null });
     await until('all are deferred', async () => (await countOf(run, 'deferred')) === COUNT);
     await until('a host runs', () => Promise.resolve(hostPid() !== null));
-    const before = usageOf(hostPid() ?? 0);
-    await sleep(5000);
-    const idle = usageOf(hostPid() ?? 0);
-    t.diagnostic(`the host with ${COUNT} triggers: ${idle.residentMb.toFixed(0)} MB resident, ${idle.ownMb.toFixed(0)} MB its own, ${((idle.cpuMs - before.cpuMs) / 50).toFixed(1)} % of a core`);
-
     process.kill(hostPid() ?? 0, 'SIGKILL');
     await until('another host runs', () => Promise.resolve(hostPid() !== null));
     await kill();
@@ -91,6 +70,17 @@ describe('many deferred tasks', { skip: withoutSdk }, () => {
     const sorted = (name: string): number[] => ledger(name).sort((a, b) => a - b);
     assert.deepEqual(sorted('begun'), everybody, 'each began once');
     assert.deepEqual(sorted('resumed'), everybody, 'each resumed once');
+  });
+
+  test('a host that cannot tell its events any more ends, and another tells them', { timeout: LIMIT_MS }, async () => {
+    const { dag_run_id: run } = await call<{ dag_run_id: string }>('POST', '/dags/threadless/dagRuns', { logical_date: null });
+    await until('the run is over', async () => ['success', 'failed'].includes((await call<{ state: string }>('GET', `/dags/threadless/dagRuns/${encodeURIComponent(run)}`)).state));
+    const [first, second, ...more] = ledger('hosts');
+    assert.ok(first !== undefined && second !== undefined && first !== second, 'the first brought its event in vain');
+    assert.deepEqual(more, [], 'the second did not');
+    assert.equal(existsSync(join(folder, 'called_off')), false, 'nobody was told that nobody waits for them any more');
+    assert.match(readFileSync(join(home, 'logs', 'server.log'), 'utf8'), /the trigger host of \S+ ended \(status 1\)/);
+    assert.match(readFileSync(join(home, 'logs', 'imports.log'), 'utf8'), /a child ended early: RuntimeError: can't start new thread/);
   });
 });
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from leoflow.agent import attempt
-from leoflow.dagmodel import stack
+from leoflow.dagmodel import secrets, stack
 from leoflow.run import logs
 from leoflow.run.callbacks import call_back
 from leoflow.run.context import TaskContext
@@ -20,11 +20,17 @@ ANSWER_SECONDS = 60
 
 
 def make_call(dag: Any, fork_server: dict, address: str, call: dict) -> None:
-    """Make the requests of a VersionCall, and tell the server what they raised."""
+    """Make the requests of a VersionCall, and tell the server what they raised.
+
+    dag: None when this process has to import it, with variables and connections as they are now
+    fork_server: the ForkServerSpec
+    """
     server = attempt.Server(None, address, fork_server["address_file"])
     identifier, _, server.token = (call.get("token") or "").partition(".")
-    attempt.begin_log(call.get("log_file"))
     api = attempt.TaskApi(server, {"execution_id": identifier})
+    if dag is None:
+        dag = _import_dag(fork_server, api)
+    attempt.begin_log(call.get("log_file"))
     raised: list[BaseException] = []
     for request in json.loads(call["body"]):
         try:
@@ -34,6 +40,13 @@ def make_call(dag: Any, fork_server: dict, address: str, call: dict) -> None:
     logs.flush()
     errors = [{"type": type(error).__name__, "message": str(error)[:4000]} for error in raised]
     server.post(ANSWER, {"id": call["id"], "answer": json.dumps({"errors": errors})}, ANSWER_SECONDS)
+
+
+def _import_dag(fork_server: dict, api: Any) -> Any:
+    from leoflow.run.load import load_dag
+
+    secrets.ask(api)
+    return load_dag(fork_server["root"], fork_server["dag_file"], fork_server["dag_id"], fork_server["path"])
 
 
 def make_request(dag: Any, request: dict, api: Any) -> list[Exception]:

@@ -239,7 +239,7 @@ class ForkServer:
         def make() -> None:
             if self.spec.get("runtime") == "airflow":
                 return self.dag.make_call(self.agent_socket, call)
-            return calls.make_call(self.dag or import_dag(self.spec), self.spec, self.agent_socket, call)
+            return calls.make_call(self.dag, self.spec, self.agent_socket, call)
 
         self.side.fork_call(call, make)
 

@@ -22,6 +22,8 @@ def make_callbacks(project, address: str, call: dict) -> dict:
     from leoflow.airflow_runtime.trigger_comms import TriggerComms
 
     task_runner.SUPERVISOR_COMMS = TriggerComms(address, project.spec["address_file"], call.get("token") or "")
+    # Now that a file which is imported for this call asks with the call's rights.
+    project = project.imported()
     _CallLog(call.get("log_file")).install()
     import structlog
 

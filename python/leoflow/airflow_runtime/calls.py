@@ -37,7 +37,7 @@ def _ask(project, _address: str, call: dict):
 def _callbacks(project, address: str, call: dict):
     from leoflow.airflow_runtime.callbacks import make_callbacks
 
-    return make_callbacks(project.imported(), address, call)
+    return make_callbacks(project, address, call)
 
 
 _MAKERS = {"ask": _ask, "callbacks": _callbacks}

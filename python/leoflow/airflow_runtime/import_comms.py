@@ -36,9 +36,12 @@ class ImportComms:
 
 @contextmanager
 def import_comms(given: dict | None):
-    """While it lasts, Variable.get and the like ask `given`: {"variables": …, "connections": …}."""
+    """While it lasts, Variable.get and the like ask `given`: {"variables": …, "connections": …}; not where this process has a line to the server."""
     from airflow.sdk.execution_time import task_runner
 
+    if hasattr(task_runner, "SUPERVISOR_COMMS"):
+        yield
+        return
     task_runner.SUPERVISOR_COMMS = ImportComms(given or {})
     try:
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ def prepare(root: str, paths: list[str], folder: str) -> None:
         with open(config, "a", encoding="utf-8"):
             pass
     os.environ["AIRFLOW_CONFIG"] = config
+    _import_from_config_of(os.environ.get("AIRFLOW_HOME") or folder)
     os.environ["AIRFLOW_HOME"] = folder
     settings.prepare_process(folder)
     settings.prepare_project(root, paths)
@@ -42,6 +44,13 @@ def prepare(root: str, paths: list[str], folder: str) -> None:
     os.environ.setdefault("AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT", "0")
     os.environ["AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACKS"] = "True"
     os.environ["AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH"] = "1000"
+
+
+def _import_from_config_of(airflow_home: str) -> None:
+    """As Airflow does for its home: `airflow_local_settings` and the like lie there."""
+    config = os.path.join(airflow_home, "config")
+    if config not in sys.path:
+        sys.path.append(config)
 
 
 def _own_config(root: str) -> str | None:

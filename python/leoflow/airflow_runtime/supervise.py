@@ -30,8 +30,10 @@ from leoflow.airflow_runtime.transport import LeaderTransport
 
 #: Names nobody: requests go over the agent's socket.
 EXECUTION_API = "http://leoflow/execution/"
-#: Of the task's log before its state is told, each of some 4 KB: a thread of the task that logs without end holds nobody up.
+#: Of each pipe of the task before its state is told, of some 4 KB: a thread that logs without end holds nobody up.
 _READS = 256
+_FAILURES = (comms.TaskState, comms.RetryTask)
+_ENDINGS = (*_FAILURES, comms.SucceedTask, comms.DeferTask, comms.RescheduleTask)
 
 
 @attrs.define(kw_only=True)
@@ -41,7 +43,7 @@ class WatchedTask(supervisor.ActivitySubprocess):
     ending: ClassVar[Ending]
 
     _is_cancelled: bool = attrs.field(default=False, init=False)
-    _logs: Any = attrs.field(default=None, init=False)
+    _pipes: list = attrs.field(factory=list, init=False)
 
     @classmethod
     def start(cls, **kwargs: Any):
@@ -82,24 +84,33 @@ class WatchedTask(supervisor.ActivitySubprocess):
     def _register_pipe_readers(self, stdout, stderr, requests, logs) -> None:
         super()._register_pipe_readers(stdout=stdout, stderr=stderr, requests=requests, logs=logs)
         lines = self.ending.listen(supervisor.process_log_messages_from_subprocess((self.process_log,)))
-        read, on_close = supervisor.make_buffered_socket_reader(lines, on_close=self._on_socket_closed)
-        # Whoever has read ahead leaves nothing to wait for.
-        self._logs = (logs, lambda sock: read(sock) if _is_readable(sock) else True)
-        self.selector.modify(logs, selectors.EVENT_READ, (self._logs[1], on_close))
+        self.selector.modify(logs, selectors.EVENT_READ, supervisor.make_buffered_socket_reader(lines, on_close=self._on_socket_closed))
+        self._pipes = [self._readable_ahead(pipe) for pipe in (stdout, stderr, logs)]
+
+    def _readable_ahead(self, pipe) -> tuple:
+        """A pipe and its reader, which may be called before the loop does: it then finds nothing to wait for."""
+        read, on_close = self.selector.get_key(pipe).data
+
+        def read_what_is_there(sock) -> bool:
+            return read(sock) if _is_readable(sock) else True
+
+        self.selector.modify(pipe, selectors.EVENT_READ, (read_what_is_there, on_close))
+        return pipe, read_what_is_there
 
     def _handle_request(self, msg, log, req_id) -> None:
-        if isinstance(msg, (comms.TaskState, comms.RetryTask)):
-            # The exception was logged before, and its lines may still be on their way.
-            self._read_logs()
+        if isinstance(msg, _ENDINGS):
+            # What the task has said until now is in its log before its state is told, and the exception was logged before.
+            self._read_ahead()
+        if isinstance(msg, _FAILURES):
             self.ending.settle()
             self.client.headers[HEADER] = self.ending.of_task()
         super()._handle_request(msg, log, req_id)
 
-    def _read_logs(self) -> None:
-        sock, read = self._logs
-        for _ in range(_READS):
-            if sock.fileno() < 0 or not _is_readable(sock) or not read(sock):
-                return
+    def _read_ahead(self) -> None:
+        for pipe, read in self._pipes:
+            for _ in range(_READS):
+                if pipe.fileno() < 0 or not _is_readable(pipe) or not read(pipe):
+                    break
 
     def update_task_state_if_needed(self) -> None:
         """Tell the state; see the SDK's own."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from leoflow.parse.path_values import Code, Use, Value, uses_of
+from leoflow.parse.path_values import Code, Use, Value, code_of, uses_of
 from leoflow.parse.sources import MAX_FILE_BYTES, may_travel
 
 #: All that is found together; a folder travels whole or not at all.
@@ -70,7 +70,7 @@ def _parse(root: str, paths: Iterable[str]) -> dict[str, Code]:
             size += len(text)
             if size > _MAX_CODE_BYTES:
                 break
-            codes[path] = Code(text)
+            codes[path] = code_of(text)
         except (OSError, SyntaxError, ValueError, RecursionError):
             # A module that no task has imported yet may be broken.
             continue

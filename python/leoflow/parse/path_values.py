@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import string
 from collections import Counter
@@ -59,17 +60,23 @@ class Code:
                 self.names.update(alias.name for alias in node.names)
 
 
+@functools.cache
+def code_of(text: bytes) -> Code:
+    """Parsed once, whoever asks. Raises what `ast.parse` does."""
+    return Code(text)
+
+
 def uses_of(code: Code, file: str, root: str, is_known_elsewhere: Callable[[str], bool]) -> list[Use]:
     """Every path of a file, the longest that its code puts together.
 
     file, root: absolute. is_known_elsewhere: whether other files may take a path by a name
     """
-    finder = _Finder(code.nodes, _Values(code.nodes, file, root), is_known_elsewhere)
+    finder = _Finder(code.nodes, Values(code.nodes, file, root), is_known_elsewhere)
     finder.visit(code.nodes[0], False)
     return finder.uses
 
 
-class _Values:
+class Values:
     """Puts expressions together; each is looked at once."""
 
     def __init__(self, nodes: list[ast.AST], file: str, root: str) -> None:
@@ -141,7 +148,7 @@ class _Values:
         return _put_together([self.of(part) for part in node.values])
 
     def _of_call(self, node: ast.Call) -> Value | None:
-        name, receiver = _callee(node)
+        name, receiver = callee(node)
         if name in ("getcwd", "cwd") or any(_is_dags_folder(argument) for argument in node.args):
             return self._top()
         method = getattr(self, f"_call_{name}", None)
@@ -204,7 +211,7 @@ class _Values:
 class _Finder:
     """Walks a file and keeps the paths that are not part of a longer one."""
 
-    def __init__(self, nodes: list[ast.AST], values: _Values, is_known_elsewhere: Callable[[str], bool]) -> None:
+    def __init__(self, nodes: list[ast.AST], values: Values, is_known_elsewhere: Callable[[str], bool]) -> None:
         self.uses: list[Use] = []
         self._values, self._is_known_elsewhere = values, is_known_elsewhere
         self._docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
@@ -232,7 +239,7 @@ class _Finder:
         return target.id in self._values.loaded and not self._is_known_elsewhere(target.id)
 
     def _hear_call(self, node: ast.Call) -> None:
-        name, receiver = _callee(node)
+        name, receiver = callee(node)
         if name == "open":
             path, mode = (receiver, node.args[:1]) if receiver is not None and self._values.of(receiver) is not None else (node.args[0] if node.args else None, node.args[1:2])
             given = [*mode, *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
@@ -266,7 +273,7 @@ def _bindings(nodes: list[ast.AST]) -> tuple[dict[str, ast.expr], set[str]]:
     return {name: value for name, value in bound.items() if stored[name] == 1}, loaded
 
 
-def _callee(node: ast.Call) -> tuple[str, ast.expr | None]:
+def callee(node: ast.Call) -> tuple[str, ast.expr | None]:
     """The last name of what is called, and what stands before it."""
     if isinstance(node.func, ast.Attribute):
         return node.func.attr, node.func.value
@@ -276,7 +283,7 @@ def _callee(node: ast.Call) -> tuple[str, ast.expr | None]:
 def _parts(node: ast.AST) -> Iterator[ast.AST]:
     """What a known expression is put together from, without the names of functions between."""
     if isinstance(node, ast.Call):
-        receiver = _callee(node)[1]
+        receiver = callee(node)[1]
         yield from (one for one in (receiver, *node.args, *node.keywords) if one is not None)
     elif isinstance(node, ast.Subscript):
         yield node.value.value if isinstance(node.value, ast.Attribute) else node.value

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from leoflow.dagmodel.notices import PACKAGE_ROOT
+from leoflow.parse.later_imports import Place, follow_imports
 
 _FOREIGN = {"site-packages", "dist-packages", "node_modules", "__pycache__"}
 #: A package with more files than this travels with those of its modules only that were imported.
@@ -34,26 +35,28 @@ def is_local(path: str, root: str) -> bool:
 
 
 def local_modules(root: str, dag_file: str, before: set[str]) -> list[str]:
-    """Paths of the project's modules that were imported, and of what else is in their packages: a task may import that later. Without the DAG file, sorted.
+    """Paths of the project's modules that were imported, or that code of it imports later, and of what else is in their packages. Without the DAG file, sorted.
 
     before: names of modules that were there before it was read
     """
-    found: set[str] = set()
-    packages: set[str] = set()
+    imported: dict[str, str | None] = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name in before or not isinstance(file, str) or file.startswith(PACKAGE_ROOT):
             continue
         path = _own_path(file, root)
         if path is not None and path.endswith(".py"):
-            found.add(path)
             # A module in a package: the folder below the root that its outermost package is.
             depth = name.count(".") + (os.path.basename(path) == "__init__.py")
-            if depth > 0:
-                packages.add("/".join(path.split("/")[:-depth]))
-    for package in packages:
-        found.update(_files_of(package, root))
-    return sorted(found - {dag_file})
+            imported[path] = "/".join(path.split("/")[:-depth]) or None if depth > 0 else imported.get(path)
+    place = Place(root, _import_folders(root, dag_file), lambda file: _own_path(file, root), lambda package: _files_of(package, root))
+    return sorted(follow_imports(place, {dag_file: imported.pop(dag_file, None), **dict(sorted(imported.items()))}) - {dag_file})
+
+
+def _import_folders(root: str, dag_file: str) -> list[str]:
+    """Folders of the project that code is imported from, as the import path has them; last that of the DAG file, which its functions may add to it."""
+    folders = [os.path.realpath(folder) for folder in [*sys.path, os.path.dirname(os.path.join(root, dag_file))]]
+    return [folder for folder in dict.fromkeys(folders) if folder == root or is_local(folder, root)]
 
 
 def _own_path(file: str, root: str) -> str | None:
@@ -74,7 +77,7 @@ def may_travel(path: str, root: str) -> bool:
 def _files_of(package: str, root: str) -> list[str]:
     found: list[str] = []
     for folder, folders, names in os.walk(os.path.join(root, *package.split("/"))):
-        folders[:] = sorted(name for name in folders if name not in _FOREIGN and not name.startswith("."))
+        folders[:] = sorted(name for name in folders if name not in _FOREIGN and not name.startswith(".") and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg")))
         found.extend(path for name in sorted(names) if name.endswith(".py") and (path := _own_path(os.path.join(folder, name), root)) is not None)
         if len(found) > _MAX_PACKAGE_FILES:
             return []

@@ -73,6 +73,8 @@ export const DEFERRED_ENDINGS: readonly End[] = [
   },
   failed('trigger_tells_a_secret', /^its trigger endless\.Endless failed: ConnectionError: cannot log in with \*\*\*$/, /cannot log in with \*\*\*/),
   failed('trigger_brings_an_error', /^AirflowException: the job failed: out of quota \(deferred_endings\.py:\d+\)$/, /out of quota/),
+  failed('trigger_brings_no_number', /^its trigger endless\.Endless failed: ValueError: its event cannot be stored as JSON: Out of range float values are not JSON compliant/, /its event cannot be stored as JSON/),
+  failed('trigger_ends_with_no_number', /^its trigger endless\.Endless failed: ValueError: the XCom 'ratio' that it ended with cannot be stored as JSON: Out of range float/, /the XCom 'ratio' that it ended with/),
   failed('trigger_ends_it_as_failed', /^its trigger endless\.Endless ended it as failed$/, /as DEFERRED/),
   skipped('trigger_skips_it', /^its trigger endless\.Endless skipped it$/, /as DEFERRED/),
   failed('waits_too_long', /^it was deferred for longer than its timeout of 1 s, waiting for the trigger endless\.Endless$/, /Trigger timeout/),

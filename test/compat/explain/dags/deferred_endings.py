@@ -29,6 +29,8 @@ with DAG("deferred_endings", max_active_tasks=100):
     Defers(task_id="trigger_raises_twice", does="raise", retries=1, retry_delay=timedelta(seconds=0.2))
     Defers(task_id="trigger_tells_a_secret", does="tell a secret")
     Defers(task_id="trigger_brings_an_error", does="error")
+    Defers(task_id="trigger_brings_no_number", does="bring no number")
+    Defers(task_id="trigger_ends_with_no_number", does="end with no number")
     Defers(task_id="trigger_ends_it_as_failed", does="fail")
     Defers(task_id="trigger_skips_it", does="skip")
     Defers(task_id="waits_too_long", does="wait", timeout=timedelta(seconds=1))

@@ -1,9 +1,10 @@
 """A trigger that does as it is told."""
 
 import asyncio
+import math
 
 from airflow.sdk import Connection
-from airflow.triggers.base import BaseTrigger, TaskFailedEvent, TaskSkippedEvent, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 
 class Endless(BaseTrigger):
@@ -28,4 +29,5 @@ class Endless(BaseTrigger):
         yield {
             "error": TriggerEvent({"status": "error", "message": "out of quota"}), "succeed": TriggerEvent({"status": "success"}),
             "fail": TaskFailedEvent(), "skip": TaskSkippedEvent(),
+            "bring no number": TriggerEvent({"ratio": math.nan}), "end with no number": TaskSuccessEvent(xcoms={"ratio": math.inf}),
         }[self.does]

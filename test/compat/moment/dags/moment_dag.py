@@ -15,9 +15,9 @@ print("said while it is imported")
 
 
 def note(context):
-    """Leave a line for the test."""
+    """Leave a line for the test, with what this process has imported."""
     with open(os.environ["MOMENT_NOTES"], "a", encoding="utf-8") as file:
-        file.write(f"{context['dag_run'].dag_id}\n")
+        file.write(f"{context['dag_run'].dag_id} {site_of_project.COLOUR}\n")
 
 
 @dag(schedule=None, on_success_callback=note)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+UNSTORABLE = {"nan": {"ratio": math.nan}, "nul": {"text": "a\0b"}}
+
 
 class InboxTrigger(BaseEventTrigger):
-    """Takes files out of a folder, in order of their names."""
+    """Takes files out of a folder, in order of their names. What the files `nan` and `nul` bring cannot be stored."""
 
     def __init__(self, folder: str):
         super().__init__()
@@ -26,5 +29,5 @@ class InboxTrigger(BaseEventTrigger):
                 os.unlink(os.path.join(self.folder, name))
                 if name == "stumble":
                     raise RuntimeError("stumbled")
-                yield TriggerEvent({"file": name})
+                yield TriggerEvent({"file": name, **UNSTORABLE.get(name, {})})
             await asyncio.sleep(0.1)
