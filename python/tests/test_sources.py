@@ -94,6 +94,11 @@ class LaterImportsTest(ParsingTest):
         for line in ('importlib.import_module(f"jobs.{x}")', 'importlib.import_module("jobs." + x)', 'importlib.import_module("jobs.a")', 'importlib.import_module(f".{x}", package="jobs")', "from airflow.utils.module_loading import import_string as s; importlib.import_module('jobs.%s' % x)"):
             self.assertEqual(self.paths({**files, "d.py": importing(line)}), ["d.py", "jobs/__init__.py", "jobs/a.py", "jobs/b.py"], line)
 
+    def test_odd_names_and_endless_expressions_name_nothing(self) -> None:
+        odd = ("'../one'", "'nul\\0'", "'\\ud800'", "''", "'.'", "f'{x}'", "x")
+        for line in (*(f"importlib.import_module({name})" for name in odd), f"importlib.import_module({' + '.join(['x'] * 900)})"):
+            self.assertEqual(self.paths({"one.py": "", "d.py": importing(line)}), ["d.py"], line[:60])
+
     def test_folders_that_are_imported_from(self) -> None:
         files = {"d.py": importing("import own", "from lib_module import x", "import shared.two"), "lib/lib_module.py": "", "lib/shared/two.py": "", "shared/one.txt": "", "own.py": "", "lib/own.py": ""}
         self.assertEqual(self.paths(files, "--path", "lib"), ["d.py", "lib/lib_module.py", "lib/shared/two.py", "own.py"])

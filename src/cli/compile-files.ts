@@ -50,11 +50,12 @@ export async function compileFiles(path: string, tools: CompileTools, how: { det
   try {
     const compiler = new ProjectCompiler(root, { ...tools, prefix, ...(parsers === null ? {} : { parsers }) });
     const [only] = all;
-    const exclusion = all.length === 1 && only !== undefined && !statSync(resolve(path)).isDirectory() ? compiler.project.exclusionOf(only) : null;
+    const isFolder = statSync(resolve(path)).isDirectory();
+    const exclusion = all.length === 1 && only !== undefined && !isFolder ? compiler.project.exclusionOf(only) : null;
     if (exclusion !== null) throw new AppError('invalid_value', `${path} is left out by ${exclusion}`, { hint: 'Change that setting, or the path.' });
     const compiled = await compileAll(compiler, all.filter((file) => compiler.includes(file)), how);
-    const judged = statSync(resolve(path)).isDirectory() ? judgeFolder(compiled) : compiled;
-    return { root, ...judged, warnings: [...warnings.filter(({ file }) => compiler.includes(file)), ...judged.warnings] };
+    const { files, dags, problems, warnings: found } = isFolder ? judgeFolder(compiled) : compiled;
+    return { root, files, dags, problems, warnings: [...warnings.filter(({ file }) => compiler.includes(file)), ...found] };
   } finally {
     await parsers?.close();
   }

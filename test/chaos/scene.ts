@@ -35,9 +35,18 @@ export interface SceneOptions {
 let compiled: Promise<readonly CompiledDag[]> | null = null;
 
 /** The end of a fork server's id, as its socket is called; null when it does not listen: then it has been given nothing. */
+/** It opens and closes files while we look. */
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
+}
+
 function forkServerNameOf(pid: number): string | null {
   try {
-    const own = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)));
+    const own = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => targetOf(`/proc/${pid}/fd/${fd}`)));
     for (const line of readFileSync('/proc/net/unix', 'utf8').split('\n')) {
       const [, inode = '', name] = /\s(\d+) \/.*\/f([^/]+)\.sock$/.exec(line) ?? [];
       if (name !== undefined && own.has(`socket:[${inode}]`)) return name;

@@ -51,7 +51,11 @@ def follow_imports(place: Place, files: dict[str, str | None]) -> set[str]:
         code, size = _read(os.path.join(place.root, path)) if left > 0 and path.endswith(".py") else (None, 0)
         left -= size
         if code is not None and left >= 0:
-            more.update(_imported_by(code, os.path.join(place.root, path), package, place))
+            try:
+                more.update(_imported_by(code, os.path.join(place.root, path), package, place))
+            except (RecursionError, ValueError):
+                # Expressions without end, and names that no file can have.
+                pass
         for one, top in more.items():
             if one not in found:
                 found[one] = top
@@ -135,7 +139,7 @@ def _names_in(code: Code, file: str, root: str) -> Iterator[_Name]:
 def _name_given(node: ast.Call, values: Values) -> Iterator[_Name]:
     """What a call is to import, as far as its text is known."""
     value = values.of(node.args[0])
-    if value is None or not value.has_start or value.is_anchored:
+    if value is None or not value.has_start or value.is_anchored or "/" in value.text:
         return
     text = value.text.rpartition(".")[0] if value.is_open and not value.text.endswith(".") else value.text
     level = len(text) - len(text.lstrip("."))
