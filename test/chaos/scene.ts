@@ -34,7 +34,6 @@ export interface SceneOptions {
 
 let compiled: Promise<readonly CompiledDag[]> | null = null;
 
-/** The end of a fork server's id, as its socket is called; null when it does not listen: then it has been given nothing. */
 /** It opens and closes files while we look. */
 function targetOf(link: string): string {
   try {
@@ -44,6 +43,7 @@ function targetOf(link: string): string {
   }
 }
 
+/** The end of a fork server's id, as its socket is called; null when it does not listen: then it has been given nothing. */
 function forkServerNameOf(pid: number): string | null {
   try {
     const own = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => targetOf(`/proc/${pid}/fd/${fd}`)));
