@@ -43,6 +43,9 @@ LOOKS = {
     "a decorator of a package": "from tenacity import retry\n@retry\ndef f():\n    pass",
     "settings": "import os\nos.environ.setdefault('X', '1')",
     "a group of another name": "from airflow.sdk import task_group\n@task_group\ndef g():\n    X = datetime.now()\nwith DAG('x'):\n    g.override(group_id='y')()",
+    "a lambda that sorted calls": "X = sorted([1], key=lambda x: time.time())",
+    "a decorator of a class": "def stamped(c):\n    c.t = time.time()\n    return c\n@stamped\nclass A:\n    pass",
+    "a constructor of a base class": "class A:\n    def __init__(self):\n        self.t = time.time()\nclass B(A):\n    def __init__(self):\n        super().__init__()\nB()",
     "a lambda's default": "f = lambda x=datetime.now(): x",
 }
 DOES_NOT = {

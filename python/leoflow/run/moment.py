@@ -86,7 +86,8 @@ def does_more_than_draw(root: str) -> bool:
                 bodies[name] = []
             elif not code.is_known(node):
                 return True
-            waiting.extend(run for given in code.given_by(node) for run in bodies.get(given, []))
+            for given in code.given_by(node):
+                waiting.extend([(code, [given.body])] if isinstance(given, ast.Lambda) else bodies.get(given.id, []))
     return False
 
 
@@ -140,11 +141,11 @@ class _Code:
         # A method of a value, whose making was looked at where it was made.
         return isinstance(function, ast.Attribute) and function.attr in _METHODS
 
-    def given_by(self, node: ast.AST) -> list[str]:
-        """Functions that a built-in one is given to call: `map(f, …)`, `sorted(…, key=f)`."""
+    def given_by(self, node: ast.AST) -> list[ast.Name | ast.Lambda]:
+        """Functions that a built-in one is given to call: `map(f, …)`, `sorted(…, key=lambda x: …)`."""
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in _BUILTINS:
             return []
-        return [value.id for value in [*node.args, *(keyword.value for keyword in node.keywords)] if isinstance(value, ast.Name)]
+        return [value for value in [*node.args, *(keyword.value for keyword in node.keywords)] if isinstance(value, (ast.Name, ast.Lambda))]
 
     def _dotted(self, node: ast.AST) -> str:
         parts = []
@@ -183,14 +184,20 @@ def _walk(nodes: list[ast.AST]) -> Iterator[ast.AST]:
         node = waiting.pop()
         yield node
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            # One without arguments is called with the function.
-            waiting.extend([node.args, *(decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], []) for decorator in node.decorator_list)])
+            waiting.extend([node.args, *_calls_of_decorators(node)])
+        elif isinstance(node, ast.ClassDef):
+            waiting.extend([*node.bases, *node.keywords, *node.body, *_calls_of_decorators(node)])
         elif isinstance(node, ast.Lambda):
             waiting.append(node.args)
         elif isinstance(node, ast.If) and _is_elsewhere(node.test):
             waiting.extend(node.orelse)
         else:
             waiting.extend(ast.iter_child_nodes(node))
+
+
+def _calls_of_decorators(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[ast.Call]:
+    """One without arguments is called as well, with the function or the class."""
+    return [decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], []) for decorator in node.decorator_list]
 
 
 def _is_elsewhere(test: ast.AST) -> bool:
