@@ -59,6 +59,9 @@ const TASKS = dagSource(`
     ok(), wrong(), leave(), stay(), deaf(), tidy(), parent(), large(), loud(), forks()
 `, 'print("printed at import")');
 
+/** What a module does that a fork server imports: a project's own code that does so is imported by each task. */
+const MARK_AND_WAIT = 'if not os.path.exists(os.environ["MARKS"] + "/import"):\n    open(os.environ["MARKS"] + "/import", "w").write(str(os.getpid()))\n    time.sleep(600)';
+
 describe('ends', () => {
   it('a report, a log, and a process that is gone', async () => {
     await using p = await ProcessesUnderTest.open();
@@ -197,7 +200,7 @@ describe('kills', () => {
     const version = p.version(dagSource(`
     @task
     def ok(): pass
-    ok()`, 'if not os.path.exists(os.environ["MARKS"] + "/import"):\n    open(os.environ["MARKS"] + "/import", "w").write(str(os.getpid()))\n    time.sleep(600)'));
+    ok()`, 'import beside'), MARK_AND_WAIT);
     assert.equal(p.executor.reserve(version), null);
     await p.mark('import');
     process.kill(processesOf(p.home).launcher, 'SIGKILL');
@@ -209,7 +212,7 @@ describe('kills', () => {
     const version = p.version(dagSource(`
     @task
     def ok(): pass
-    ok()`, 'if not os.path.exists(os.environ["MARKS"] + "/import"):\n    open(os.environ["MARKS"] + "/import", "w").write(str(os.getpid()))\n    time.sleep(600)'));
+    ok()`, 'import beside'), MARK_AND_WAIT);
     assert.equal(p.executor.reserve(version), null);
     await p.mark('import');
     process.kill(processesOf(p.home).forkServers[0] ?? 0, 'SIGKILL');
@@ -219,7 +222,7 @@ describe('kills', () => {
 
   it('of a fork server each time its file is imported: that is told as a failure', async () => {
     await using p = await ProcessesUnderTest.open();
-    const version = p.version(dagSource('    pass', 'os.kill(os.getpid(), signal.SIGSEGV)'));
+    const version = p.version(dagSource('    pass', 'import beside'), 'os.kill(os.getpid(), signal.SIGSEGV)');
     for (let asked = 0; p.told.failed.length === 0; asked += 1) {
       assert.ok(asked < 10, 'it ends');
       p.executor.reserve(version);
@@ -348,8 +351,8 @@ describe('imports', () => {
 
   it('one that ends the interpreter is told', async () => {
     await using p = await ProcessesUnderTest.open();
-    for (const [at, source] of ['import sys; sys.exit(4)\n', 'import os; os._exit(5)\n'].entries()) {
-      p.executor.reserve(p.version(source));
+    for (const [at, beside] of ['sys.exit(4)', 'os._exit(5)'].entries()) {
+      p.executor.reserve(p.version('import beside\n', beside));
       await p.until(() => p.told.failed.length === at + 1, 'the failure');
     }
     assert.deepEqual(p.told.failed.map((one) => one.error.type), ['SystemExit', 'ForkServerEnded']);

@@ -107,7 +107,7 @@ with DAG("values"):
 `);
   const done = await leoflow(home.path, ['run', path]);
   assert.equal(done.code, 1);
-  for (const wanted of [/unserialisable\s+failed.*cannot be written as JSON/, /too_big\s+failed.*300002 bytes.*262144/, /dies\s+failed.*ended with status 7/, /nul\s+failed.*ValueError/, /odd_text\s+success/, /skips\s+skipped/]) assert.match(done.out, wanted);
+  for (const wanted of [/unserialisable\s+failed.*cannot be written as JSON/, /too_big\s+failed.*300002 bytes.*262144/, /dies\s+failed.*ended with exit status 7/, /nul\s+failed.*ValueError/, /odd_text\s+success/, /skips\s+skipped/]) assert.match(done.out, wanted);
   assert.match(done.out, /odd_text\.return_value = "\\ud800 \\u0000 ok"/);
 });
 

@@ -74,7 +74,7 @@ export class ProcessesUnderTest implements AsyncDisposable {
         const root = join(this.home, 'versions', versionId);
         mkdirSync(root, { recursive: true });
         writeFileSync(join(root, 'dag.py'), this.#sources.get(versionId) ?? assert.fail('an unknown version'));
-        return Promise.resolve({ versionId, dagId: 'd', root, dagFile: 'dag.py', path: [], python: null, node: null, runtimes: ['python'], nodeModules: [] });
+        return Promise.resolve({ versionId, dagId: 'd', root, dagFile: 'dag.py', path: [this.#besideOf(versionId)], python: null, node: null, runtimes: ['python'], nodeModules: [] });
       },
       ...this.#overrides,
     });
@@ -124,11 +124,17 @@ export class ProcessesUnderTest implements AsyncDisposable {
     return this.#make('old.sock');
   }
 
-  /** A version made of a DAG file. */
-  version(source: string): VersionId {
+  /** A version made of a DAG file. `beside` is what its module `beside` does, which lies elsewhere on the import path. */
+  version(source: string, beside = ''): VersionId {
     const id = randomUUID() as string as VersionId;
     this.#sources.set(id, source);
+    mkdirSync(this.#besideOf(id), { recursive: true });
+    writeFileSync(join(this.#besideOf(id), 'beside.py'), `import os, signal, sys, time\n${beside}\n`);
     return id;
+  }
+
+  #besideOf(version: VersionId): string {
+    return join(this.home, 'beside', version);
   }
 
   /** A place for the version, as soon as there is one. Like the engine it asks again when told to. */
