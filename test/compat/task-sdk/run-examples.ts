@@ -53,7 +53,9 @@ export async function compileExamples(place: string, { config, python }: { reado
   for (const [name, folder] of [['core', join(packages, 'airflow', 'example_dags')], ['standard', join(packages, 'airflow', 'providers', 'standard', 'example_dags')]] as const) {
     const root = join(place, name);
     mkdirSync(root, { recursive: true });
-    cpSync(folder, root, { recursive: true, filter: (path) => !['__pycache__', 'standard'].includes(basename(path)) });
+    // The recording had the standard provider's files without the folder of templates beside them: there, too, a task found none.
+    const left = ['__pycache__', 'standard', ...(name === 'standard' ? ['sql'] : [])];
+    cpSync(folder, root, { recursive: true, filter: (path) => !left.includes(basename(path)) });
     writeFileSync(join(root, 'leoflow.yaml'), 'runtime: airflow\n');
     const compiler = new ProjectCompiler(root, { config, python, parsers });
     for (const file of readdirSync(root).filter((one) => one.endsWith('.py') && one !== '__init__.py')) {
