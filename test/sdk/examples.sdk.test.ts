@@ -11,7 +11,7 @@ import { compileExamples, runExamples } from '../compat/task-sdk/run-examples.ts
 import { temporaryFolder } from '../support/cli.ts';
 import { sdkPython, withoutSdk } from '../support/task-sdk.ts';
 
-const LIMIT_MS = 75_000;
+const LIMIT_MS = 110_000;
 /** DAGs named in LEOFLOW_TEST_ONLY, separated by commas, for work on one; else all. */
 const ONLY = process.env['LEOFLOW_TEST_ONLY']?.split(',');
 
