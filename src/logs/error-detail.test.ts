@@ -4,15 +4,15 @@ import { test } from 'node:test';
 import { errorDetailOf } from './error-detail.ts';
 
 const ONE = `Traceback (most recent call last):
-  File "/work/daily.py", line 12, in <module>
+  File "/srv/dags/daily.py", line 12, in <module>
     settings()
     ^^^^^^^^^^
-  File "/work/lib/settings.py", line 3, in settings
+  File "/srv/dags/lib/settings.py", line 3, in settings
     return os.environ["TOKEN"]
 KeyError: 'TOKEN'
 `;
 const CHAIN = `Traceback (most recent call last):
-  File "/work/a.py", line 1, in first
+  File "/srv/dags/a.py", line 1, in first
     int("x")
 ValueError: no
   number
@@ -20,14 +20,14 @@ ValueError: no
 The above exception was the direct cause of the following exception:
 
 Traceback (most recent call last):
-  File "/work/a.py", line 5, in second
+  File "/srv/dags/a.py", line 5, in second
     raise KeyError("x") from error
 KeyError: 'x'
 
 During handling of the above exception, another exception occurred:
 
 Traceback (most recent call last):
-  File "/work/a.py", line 9, in third
+  File "/srv/dags/a.py", line 9, in third
     raise RuntimeError("last")
 RuntimeError: last
 `;
@@ -35,7 +35,7 @@ RuntimeError: last
 test('one exception', () => {
   const [detail, ...more] = errorDetailOf({ type: 'KeyError', message: "'TOKEN'", traceback: ONE });
   assert.deepEqual([detail?.exc_type, detail?.exc_value, detail?.is_cause, more], ['KeyError', "'TOKEN'", false, []]);
-  assert.deepEqual(detail?.frames, [{ filename: '/work/daily.py', lineno: 12, name: '<module>' }, { filename: '/work/lib/settings.py', lineno: 3, name: 'settings' }]);
+  assert.deepEqual(detail?.frames, [{ filename: '/srv/dags/daily.py', lineno: 12, name: '<module>' }, { filename: '/srv/dags/lib/settings.py', lineno: 3, name: 'settings' }]);
 });
 
 test('a chain, with what belongs together how', () => {
@@ -46,7 +46,7 @@ test('a chain, with what belongs together how', () => {
 });
 
 test('a syntax error has a frame without a name; what has no traceback has none', () => {
-  const text = 'Traceback (most recent call last):\n  File "/work/b.py", line 2\n    def\n       ^\nSyntaxError: invalid syntax\n';
-  assert.deepEqual(errorDetailOf({ type: 'SyntaxError', message: 'invalid syntax', traceback: text })[0]?.frames, [{ filename: '/work/b.py', lineno: 2, name: '<module>' }]);
+  const text = 'Traceback (most recent call last):\n  File "/srv/dags/b.py", line 2\n    def\n       ^\nSyntaxError: invalid syntax\n';
+  assert.deepEqual(errorDetailOf({ type: 'SyntaxError', message: 'invalid syntax', traceback: text })[0]?.frames, [{ filename: '/srv/dags/b.py', lineno: 2, name: '<module>' }]);
   assert.deepEqual(errorDetailOf({ type: 'DagNotFound', message: 'a.py holds no DAG' }).map(({ exc_type: type, frames }) => [type, frames]), [['DagNotFound', []]]);
 });
