@@ -119,11 +119,7 @@ class Server:
         return self._current_address() != asked
 
     def _current_address(self) -> str:
-        try:
-            with open(self._address_file, encoding="utf-8") as file:
-                self._address = json.load(file)["socket"]
-        except (OSError, ValueError, KeyError):
-            pass
+        self._address = wire.leader_of(self._address_file, self._address)
         return self._address
 
 

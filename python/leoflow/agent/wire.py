@@ -13,6 +13,15 @@ MAX_RESPONSE = 256 * 1024 * 1024
 PATIENCE_SECONDS = 1.0
 
 
+def leader_of(address_file: str, otherwise: str) -> str:
+    """Where whoever leads is reached, by the file that servers write; `otherwise` while it cannot be read."""
+    try:
+        with open(address_file, encoding="utf-8") as file:
+            return json.load(file)["socket"]
+    except (OSError, ValueError, KeyError):
+        return otherwise
+
+
 def encode_line(message: dict) -> bytes:
     """One message as a line."""
     return _encode(message).encode("utf-8") + b"\n"

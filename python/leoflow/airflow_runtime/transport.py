@@ -101,8 +101,4 @@ class LeaderTransport(httpx.BaseTransport):
 
     def _current_address(self) -> str:
         """By the file that servers write."""
-        try:
-            with open(self._address_file, encoding="utf-8") as file:
-                return json.load(file)["socket"]
-        except (OSError, ValueError, KeyError):
-            return self._address
+        return wire.leader_of(self._address_file, self._address)

@@ -58,11 +58,7 @@ class Server:
             delay = min(delay * 2, LONGEST_WAIT_SECONDS)
 
     def _leader(self) -> str:
-        try:
-            with open(self._address_file, encoding="utf-8") as file:
-                self._address = json.load(file)["socket"]
-        except (OSError, ValueError, KeyError):
-            pass
+        self._address = wire.leader_of(self._address_file, self._address)
         return self._address
 
 
