@@ -190,7 +190,14 @@ function processesOf(root: number): string {
   const isBelow = (pid: number): boolean => pid === root || (parents.has(pid) && parents.get(pid) !== 0 && isBelow(parents.get(pid) ?? 0));
   const below = [...parents.keys()].filter(isBelow);
   assert.ok(below.length >= 4, `only ${below.length} processes`);
-  return below.filter((pid) => !/^(ba)?sh$/.test(readOrEmpty(`/proc/${pid}/comm`).trim())).map((pid) => `${readOrEmpty(`/proc/${pid}/cmdline`)}\n${readOrEmpty(`/proc/${pid}/environ`).replaceAll(/AIRFLOW_CONN_AT_IMPORT=[^\0]*/g, '')}`).join('\n');
+  return below.map(ownWordsOf).join('\n');
+}
+
+/** What a process was started with; nothing of a user’s shell. Its name is read last: a child is its parent until it becomes the shell. */
+function ownWordsOf(pid: number): string {
+  const words = `${readOrEmpty(`/proc/${pid}/cmdline`)}\n${readOrEmpty(`/proc/${pid}/environ`).replaceAll(/AIRFLOW_CONN_AT_IMPORT=[^\0]*/g, '')}`;
+  const name = readOrEmpty(`/proc/${pid}/comm`).trim();
+  return ['', 'sh', 'bash'].includes(name) ? '' : words;
 }
 
 function readOrEmpty(path: string): string {
