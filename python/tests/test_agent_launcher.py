@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -50,6 +51,68 @@ class LauncherTest(unittest.TestCase):
     def test_a_stop_of_one_that_is_gone_is_answered(self) -> None:
         self.launcher._stop("f0")
         self.assertEqual(self.told, [{"op": "exited", "id": "f0", "status": 0, "signal": None}])
+
+
+#: Six that compete for one processor: whoever needs half a second of it waits for three.
+CROWD = 6
+
+
+@unittest.skipUnless(os.path.exists("/proc/self/schedstat"), "the system does not say how long a process has waited")
+class BusyMachineTest(unittest.TestCase):
+    """A fork server and others on one processor."""
+
+    def setUp(self) -> None:
+        self.home = tempfile.mkdtemp(prefix="lf-")
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+        os.mkdir(os.path.join(self.home, "run"))
+        self.all = os.sched_getaffinity(0)
+        self.processor = {min(self.all)}
+
+    def begin_in_crowd(self, text: str, limit: float) -> tuple[str, float]:
+        """What the launcher tells of a fork server that does this before anything else, and how long it took."""
+        python = os.path.join(self.home, "python")
+        with open(python, "w", encoding="utf-8") as file:
+            file.write(f"#!{sys.executable}\nimport os, sys, time\n{text}\nos.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])\n")
+        os.chmod(python, 0o755)
+        with open(os.path.join(self.home, "dag.py"), "w", encoding="utf-8") as file:
+            file.write("from airflow.sdk import DAG\ndag = DAG('d')\n")
+        one = launcher.Launcher(self.home)
+        for fd in (one.wake_read, one.wake_write):
+            self.addCleanup(os.close, fd)
+        self.addCleanup(one.listener.close)
+        told: list[dict] = []
+        one._tell = told.append
+        os.sched_setaffinity(0, self.processor)
+        crowd = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(CROWD)]
+        try:
+            begun = time.monotonic()
+            one._start({
+                "id": "f1", "version_id": "v", "dag_id": "d", "root": self.home, "dag_file": "dag.py", "path": [], "python": python, "env": dict(os.environ),
+                "log_file": os.path.join(self.home, "log"), "import_timeout_seconds": limit,
+            })
+            while not [message for message in told if message["op"] in ("started", "failed")]:
+                select.select([one.warm["f1"].process.stdout], [], [], 0.05)
+                one._read_output(one.warm["f1"])
+                one._keep_time()
+            took = time.monotonic() - begun
+        finally:
+            os.sched_setaffinity(0, self.all)
+            for process in [*crowd, *(warm.process for warm in one.warm.values())]:
+                process.kill()
+                process.wait()
+        last = next(message for message in told if message["op"] in ("started", "failed"))
+        return (last["op"] if last["op"] == "started" else last["error"]["type"]), took
+
+    def test_a_file_that_waits_for_a_processor_is_not_one_that_hangs(self) -> None:
+        told, took = self.begin_in_crowd("while time.process_time() < 0.6: pass", 1.5)
+        self.assertEqual(told, "started")
+        self.assertGreater(took, 1.5)
+
+    def test_one_that_never_ends_is_ended(self) -> None:
+        self.assertEqual(self.begin_in_crowd("while True: pass", 0.3)[0], "ImportTimeout")
+
+    def test_one_that_sleeps_is_ended(self) -> None:
+        self.assertEqual(self.begin_in_crowd("time.sleep(60)", 1)[0], "ImportTimeout")
 
 
 class SilentLauncherTest(unittest.TestCase):

@@ -14,6 +14,8 @@ export interface SerializedDag {
   /** By task id. */
   readonly facts: Readonly<Record<string, TaskFacts>>;
   readonly sources: Dag['sources'];
+  /** Of the project's plugins. */
+  readonly run_listeners?: readonly string[];
 }
 
 /** What a DAG was mapped to, unchecked, or everything that our graph has no words for. */
@@ -22,7 +24,7 @@ export type MappedDag = { readonly kind: 'mapped'; readonly dag: Dag } | { reado
 const VERSION = 3;
 
 /** Maps one DAG; pure. @param file path of the DAG file below its project */
-export function mapAirflowDag({ serialization, facts, sources }: SerializedDag, file: string): MappedDag {
+export function mapAirflowDag({ serialization, facts, sources, run_listeners: listeners }: SerializedDag, file: string): MappedDag {
   const envelope = objectOf(serialization);
   const encoded = objectOf(envelope['dag']);
   const dagId = String(encoded['dag_id']);
@@ -48,12 +50,12 @@ export function mapAirflowDag({ serialization, facts, sources }: SerializedDag, 
   // Airflow asks a reference of the project's own with a session of its database, which is not there.
   for (const deadline of listOf(encoded['deadline'])) if (readDeadline(deadline) === null) problems.push(`deadline: the reference ${JSON.stringify(objectOf(objectOf(deadline)['reference'])['reference_type'])} is none of the Task SDK’s own`);
   if (problems.length > 0) return { kind: 'refused', dagId, problems };
-  return { kind: 'mapped', dag: dagOf(encoded, { file, sources, tasks, groups: groups.groups, serialization }) };
+  return { kind: 'mapped', dag: dagOf(encoded, { file, sources, tasks, groups: groups.groups, serialization, listeners }) };
 }
 
-interface Parts { readonly file: string; readonly sources: Dag['sources']; readonly tasks: Task[]; readonly groups: TaskGroup[]; readonly serialization: unknown }
+interface Parts { readonly file: string; readonly sources: Dag['sources']; readonly tasks: Task[]; readonly groups: TaskGroup[]; readonly serialization: unknown; readonly listeners: readonly string[] | undefined }
 
-function dagOf(encoded: Json, { file, sources, tasks, groups, serialization }: Parts): Dag {
+function dagOf(encoded: Json, { file, sources, tasks, groups, serialization, listeners }: Parts): Dag {
   const dagId = String(encoded['dag_id']);
   const runTypes = listOf(encoded['allowed_run_types']);
   return withoutUndefined({
@@ -81,6 +83,7 @@ function dagOf(encoded: Json, { file, sources, tasks, groups, serialization }: P
     params: paramsOf(listOf(encoded['params']), 'dag'),
     default_args: isEmpty(plainOf(encoded['default_args'])) ? undefined : plainOf(encoded['default_args']),
     callbacks: filled((['success', 'failure'] as const).filter((name) => encoded[`has_on_${name}_callback`] === true)),
+    run_listeners: filled([...(listeners ?? [])]),
     deadlines: filled(listOf(encoded['deadline'])),
     task_groups: filled(groups),
     edge_labels: filled(labelsOf(objectOf(encoded['edge_info']))),

@@ -1,5 +1,4 @@
 // Parsers that have imported everything already and fork for each file: many files, or one that is saved again and again.
-import { callLater } from '#platform/clock.ts';
 import { type Finished, type LineProgram, startLineProgram } from '#platform/exec.ts';
 
 /** One parse, as `run` of platform/exec.ts takes it. */
@@ -16,7 +15,7 @@ export interface ParseJob {
   readonly maxOutputBytes: number;
 }
 
-interface Answer { readonly id: string; readonly status: number | null; readonly signal: number | null; readonly stdout: string; readonly stderr: string; readonly overflowed: boolean }
+interface Answer { readonly id: string; readonly status: number | null; readonly signal: number | null; readonly stdout: string; readonly stderr: string; readonly overflowed: boolean; readonly timedOut: boolean }
 /** Null: the parser ended before it answered. */
 type Take = (answer: Answer | null) => void;
 interface ParserProcess { readonly program: Promise<LineProgram>; readonly waiting: Map<string, Take> }
@@ -45,17 +44,10 @@ export class WarmParsers {
     }
     this.#next += 1;
     const id = String(this.#next);
-    let timedOut = false;
-    const callOff = callLater(job.timeoutMs, () => {
-      timedOut = true;
-      program.send(JSON.stringify({ kill: id }));
-    });
-    const answer = await new Promise<Answer | null>((resolve) => {
+    return new Promise<Answer | null>((resolve) => {
       warm.waiting.set(id, resolve);
-      program.send(JSON.stringify({ id, argv: job.argv, cwd: job.cwd, environment: job.environment, input: job.input, limit: job.maxOutputBytes }));
+      program.send(JSON.stringify({ id, argv: job.argv, cwd: job.cwd, environment: job.environment, input: job.input, limit: job.maxOutputBytes, seconds: job.timeoutMs / 1000 }));
     });
-    callOff();
-    return answer === null ? null : { ...answer, timedOut };
   }
 
   #begin(python: string, job: ParseJob): ParserProcess {

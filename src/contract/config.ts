@@ -67,7 +67,7 @@ export const SETTINGS = {
   LEOFLOW_PARKED_CHILDREN: integer(4, 'Warm children kept ready per active DAG version.', 0, 64),
   LEOFLOW_PARKED_NODE_CHILDREN: integer(2, 'Warm Node processes kept ready per active DAG version with tasks in TypeScript.', 0, 64),
   LEOFLOW_FORK_SERVER_IDLE_SECONDS: integer(300, 'An idle fork server is ended after this time.', 1),
-  LEOFLOW_IMPORT_TIMEOUT_SECONDS: integer(30, 'A DAG file that is still importing after this time is refused.', 1, 3600),
+  LEOFLOW_IMPORT_TIMEOUT_SECONDS: integer(30, 'A DAG file that is still importing after this time is refused. What it waits for a processor does not count.', 1, 3600),
   LEOFLOW_ENVIRONMENT_TIMEOUT_SECONDS: integer(900, 'Building an environment with pip or npm may take this long.', 1, 86_400),
   LEOFLOW_CANCEL_GRACE_SECONDS: integer(30, 'Time between SIGTERM and SIGKILL of a cancelled execution.', 0, 3600),
   LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS: number(30, 'A running execution that nobody has heard of for ten times this long is told to end, and run again when it is gone. A launcher or fork server that says nothing for this long, at least 15 s, is killed with what it runs.', 0.1),

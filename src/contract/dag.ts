@@ -188,6 +188,8 @@ export const Dag = T.Object({
   params: opt(T.Record(T.String(), Param)),
   default_args: opt(T.Record(T.String(), json)),
   callbacks: opt(T.Array(literals(['success', 'failure']))),
+  /** Moments of its runs that a plugin of its project listens to. */
+  run_listeners: opt(T.Array(literals(['running', 'success', 'failed']))),
   deadlines: opt(T.Array(json)),
   task_groups: opt(T.Array(TaskGroup)),
   edge_labels: opt(T.Array(T.Object({ from: key, to: key, label: T.String() }, strict))),

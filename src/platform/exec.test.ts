@@ -1,8 +1,9 @@
-// Whether a process lives: one that ended and waits to be reaped does not.
+// Whether a process lives: one that ended and waits to be reaped does not. And what time a program has.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { isAlive } from './exec.ts';
+import { isAlive, run } from './exec.ts';
 
 test('a running process lives, an ended one does not, nor one that was never there', () => {
   assert.equal(isAlive(process.pid), true);
@@ -19,5 +20,19 @@ test('a process that ended and that its parent has not reaped is not alive', asy
     assert.equal(isAlive(pid), false);
   } finally {
     parent.kill('SIGKILL');
+  }
+});
+
+test('what a program waits for a processor is not its time', { skip: existsSync('/proc/self/schedstat') ? false : 'the system does not say how long a process has waited' }, async () => {
+  const onOne = (text: string): readonly string[] => ['-c', '0', 'python3', '-c', text];
+  const crowd = Array.from({ length: 5 }, () => spawn('taskset', [...onOne('while True: pass')], { stdio: 'ignore' }));
+  try {
+    const begun = performance.now();
+    const patient = await run('taskset', onOne('import time\nwhile time.process_time() < 0.4: pass'), { timeoutMs: 1000 });
+    assert.deepEqual([patient.timedOut, patient.status], [false, 0]);
+    assert.ok(performance.now() - begun > 1000, 'there was a crowd');
+    assert.equal((await run('taskset', onOne('while True: pass'), { timeoutMs: 200 })).timedOut, true);
+  } finally {
+    for (const one of crowd) one.kill('SIGKILL');
   }
 });

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { callLater, monotonicMs } from './clock.ts';
 
 /** `status` is null when a signal ended the child; output is cut at the limit that ended it. */
 export interface Finished {
@@ -14,7 +15,7 @@ export interface Finished {
   readonly overflowed: boolean;
 }
 
-/** Without `env` a child inherits this process’s environment. `maxOutputBytes` counts both streams together, 16 MiB by default; `input` is written to standard input. */
+/** Without `env` a child inherits this process’s environment. What it waits for a processor does not count in `timeoutMs`. `maxOutputBytes` counts both streams together, 16 MiB by default; `input` is written to standard input. */
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -51,10 +52,11 @@ export function run(command: string, args: readonly string[], options: RunOption
       child.stdout?.destroy();
       child.stderr?.destroy();
     };
-    const timer = setTimeout(() => {
+    const hasTimedOut = (): void => {
       timedOut = true;
       kill();
-    }, options.timeoutMs);
+    };
+    const callOff = callAfter(child.pid, options.timeoutMs, hasTimedOut);
     options.signal?.addEventListener('abort', kill, { once: true });
     for (const name of ['stdout', 'stderr'] as const) {
       child[name]?.on('data', (chunk: Buffer) => {
@@ -68,17 +70,38 @@ export function run(command: string, args: readonly string[], options: RunOption
       });
     }
     child.on('error', (error) => {
-      clearTimeout(timer);
+      callOff();
       reject(error);
     });
     child.stdin?.on('error', () => undefined);
     if (options.input !== undefined) child.stdin?.end(options.input);
     child.on('close', (status, signal) => {
-      clearTimeout(timer);
+      callOff();
       options.signal?.removeEventListener('abort', kill);
       resolve({ status, signal, timedOut, overflowed, stdout: Buffer.concat(chunks.stdout).toString(options.encoding ?? 'utf8'), stderr: Buffer.concat(chunks.stderr).toString('utf8') });
     });
   });
+}
+
+/** Calls when a process has had so much time: on a busy machine that is later. @returns calls it off */
+function callAfter(pid: number | undefined, ms: number, call: () => void): () => void {
+  const since = monotonicMs();
+  const look = (): void => {
+    const left = ms - (monotonicMs() - since - waitedMs(pid));
+    if (left <= 0) call();
+    else callOff = callLater(left, look);
+  };
+  let callOff = callLater(ms, look);
+  return () => callOff();
+}
+
+/** How long a process was ready to run and had no processor; 0 where the system does not say. Source: Linux, Documentation/scheduler/sched-stats.rst. */
+function waitedMs(pid: number | undefined): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[1] ?? 0) / 1e6;
+  } catch {
+    return 0;
+  }
 }
 
 /** A program that is talked to in lines. It ends with its standard input. */

@@ -11,7 +11,7 @@ import type { CommitQueue } from './commit-queue.ts';
 import { keyOfCandidate } from './ending-executions.ts';
 import type { EngineMemory, Entry } from './engine-memory.ts';
 import { absorb } from './pending-run.ts';
-import { callbacksOfRun } from './requested-callbacks.ts';
+import { callbacksOfRun, listenersOfRun } from './requested-callbacks.ts';
 import { waitingTriggerOf } from './waiting-triggers.ts';
 
 /** Who hears of what a plan brings. */
@@ -98,6 +98,7 @@ export class AdvanceRuns {
       startRun(plan);
       // A person may have set it back while something of it waited for a time.
       const wakeAt = wakeInstances(plan);
+      this.#tellListeners(run, 'started');
       this.conclude(entry, plan);
       if (wakeAt !== null) this.wakeAt(entry, wakeAt);
       this.watchTimeout(entry);
@@ -164,8 +165,14 @@ export class AdvanceRuns {
   /** What its DAG wants to be told at its end, and what it need not be told any more. */
   #followEnd(run: RunSnapshot, { runEnd, now }: Plan): void {
     if (runEnd === null) return;
+    this.#tellListeners(run, runEnd.reason);
     this.requestCallbacks(run, callbacksOfRun(run, runEnd, { at: now, makeId: () => makeUuidV7(now) }));
     if (runEnd.reason === 'success' && run.graph.dag.deadlines !== undefined) this.#queue.pendingOf(run).deadlinesMet.push({ run: run.id, at: run.endDate ?? now });
+  }
+
+  #tellListeners(run: RunSnapshot, msg: string): void {
+    const at = this.#memory.nowMs;
+    this.requestCallbacks(run, listenersOfRun(run, msg, { at, makeId: () => makeUuidV7(at) }));
   }
 
   /** Callbacks go with the run's next commit, and are made as soon as they are written down. */
@@ -174,6 +181,11 @@ export class AdvanceRuns {
     const pending = this.#queue.pendingOf(run);
     pending.callbacks.push(...callbacks);
     pending.waiters.push((result) => void (result.kind === 'moved' && this.#handlers.onCallbacks()));
+  }
+
+  /** Somebody else may have written callbacks down. */
+  lookForCallbacks(): void {
+    this.#handlers.onCallbacks();
   }
 
   /** The deadlines of a run that is new, written with its task instances. */

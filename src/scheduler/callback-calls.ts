@@ -35,6 +35,7 @@ function bodyOf(parts: Parts, displayName: string): object {
       context_from_server: { dag_run: runOf(parts), last_ti: callback.taskId === null ? null : instanceOf(parts) },
     };
     case 'task': return { type: 'TaskCallbackRequest', ti: instanceOf(parts), task_callback_type: request['task_callback_type'], context_from_server: contextOf(parts) };
+    case 'listener': return { type: 'DagRunListener', event: request['event'], dag_run: { ...runOf(parts), queued_at: iso(run.queuedAt), triggered_by: run.triggeredBy } };
     case 'email': return { type: 'EmailRequest', ti: instanceOf(parts), email_type: request['email_type'], context_from_server: contextOf(parts) };
     case 'deadline': return {
       type: 'DeadlineCallback', callback: request['callback'],
@@ -61,9 +62,14 @@ function runOf({ callback: { request }, run, consumed }: Parts): object {
   const { run_state: state, run_end_date: ended } = request;
   return {
     dag_id: run.dagId, run_id: run.runId, logical_date: iso(run.logicalDate), data_interval_start: iso(run.intervalStart), data_interval_end: iso(run.intervalEnd), run_after: iso(run.runAfter),
-    start_date: iso(run.startDate), end_date: typeof ended === 'number' ? isoOf(ended) : iso(run.endDate), clear_number: run.clearNumber, run_type: run.runType, state: state ?? run.state,
+    start_date: iso(run.startDate), end_date: endOf(ended, run), clear_number: run.clearNumber, run_type: run.runType, state: state ?? run.state,
     conf: parseExact(run.conf), triggering_user_name: run.user, consumed_asset_events: consumed.map(consumedOf), partition_key: run.partitionKey, note: run.note,
   };
+}
+
+function endOf(told: unknown, run: TaskRun): string | null {
+  if (told === undefined) return iso(run.endDate);
+  return typeof told === 'number' ? isoOf(told) : null;
 }
 
 function consumedOf({ asset, extra, source, aliases, at }: AssetEventRow): object {

@@ -85,8 +85,10 @@ describe('a deleted DAG', () => {
 describe('a run that waits and cannot be read', () => {
   it('lets the runs behind it begin, and begins itself when it can be', async () => {
     await using engine = await EngineUnderTest.open([dagOf('d', [task('a')], { max_active_runs: 1 })]);
-    const [first, bad, last] = [await engine.trigger('d'), await engine.trigger('d'), await engine.trigger('d')];
+    // The first begins before the others are there; of these the one that is bad is due first.
+    const first = await engine.trigger('d');
     await engine.job('a');
+    const [bad, last] = [await engine.trigger('d', { afterMs: -2000 }), await engine.trigger('d', { afterMs: -1000 })];
     await eventually(() => engine.scheduler.counts?.runs === 3, 'all are known');
     const [{ id: version } = {}] = await engine.rows("insert into dag_versions (id, dag_id, number, hash, spec, runtime) select gen_random_uuid(), dag_id, 99, 'x', jsonb_set(spec::jsonb, '{tasks,0,depends_on}', '[\"ghost\"]'), runtime from dag_versions returning id");
     const [{ version_id: own } = {}] = await engine.rows('select version_id from dag_runs where id = $1', [bad]);

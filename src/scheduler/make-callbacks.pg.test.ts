@@ -335,3 +335,48 @@ describe('a deadline', () => {
     assert.deepEqual(await deadlines(engine), [['DagRunQueuedAtDeadline', true]]);
   });
 });
+
+describe('listeners of runs', () => {
+  const listened = (moments: NonNullable<Dag['run_listeners']>): Dag => dagOf('d', [task('a')], { run_listeners: moments });
+  const eventOf = (call: Asked): unknown => {
+    const { type, event, msg, dag_run: run } = requestOf(call) as unknown as { type: string; event: string; msg: string; dag_run: { state: string; end_date: string | null; queued_at: unknown } };
+    return [type, event, msg, run.state, run.end_date !== null, typeof run.queued_at];
+  };
+
+  it('hear of a run’s beginning and end, one after the other', async () => {
+    const engine = await EngineUnderTest.open([listened(['running', 'success'])]);
+    await using _ = engine;
+    const run = await engine.trigger('d');
+    await engine.finish('a');
+    await engine.untilRun(run, 'success');
+    const first = await asked(engine);
+    assert.deepEqual(eventOf(first), ['DagRunListener', 'running', 'started', 'running', false, 'string']);
+    assert.deepEqual([engine.machine.calls.length, await statesOf(engine)], [1, [['listener', 'begun', 1, null], ['listener', 'pending', 0, null]]]);
+    first.answer(DONE);
+    const second = await asked(engine, 2);
+    assert.deepEqual(eventOf(second), ['DagRunListener', 'success', 'success', 'success', true, 'string']);
+    second.answer(DONE);
+    await ended(engine, 2);
+    assert.deepEqual(await statesOf(engine), [['listener', 'done', 1, null], ['listener', 'done', 1, null]]);
+  });
+
+  it('hear of why a run failed, and of nothing that nobody listens to', async () => {
+    const engine = await EngineUnderTest.open([listened(['failed'])]);
+    await using _ = engine;
+    const run = await engine.trigger('d');
+    await engine.finish('a', { outcome: 'failed' });
+    await engine.untilRun(run, 'failed');
+    assert.deepEqual(eventOf(await asked(engine)), ['DagRunListener', 'failed', 'task_failure', 'failed', true, 'string']);
+    assert.equal((await statesOf(engine)).length, 1);
+  });
+
+  it('hear of an end that a person gives, without a word for why', async () => {
+    const engine = await EngineUnderTest.open([listened(['running', 'success', 'failed'])]);
+    await using _ = engine;
+    const run = await engine.trigger('d');
+    (await asked(engine)).answer(DONE);
+    await ended(engine);
+    await applyAction(engine.database, { ...NO_ACTION, runs: [{ id: run, state: 'failed' }], by: 'ann' });
+    assert.deepEqual(eventOf(await asked(engine, 2)), ['DagRunListener', 'failed', '', 'failed', true, 'string']);
+  });
+});

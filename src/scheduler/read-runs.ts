@@ -254,6 +254,7 @@ export class ReadRuns {
     this.#memory.admission.forgetRun(run);
     this.#advance.startQueued(run.dagId);
     this.#memory.options.onRunFinished(run);
+    this.#advance.lookForCallbacks();
     this.#launch.plan();
   }
 }

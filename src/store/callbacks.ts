@@ -1,7 +1,10 @@
 // The table callbacks: what was asked for in `moveTask` is begun, answered, or begun again by the leader of the moment.
 import type pg from 'pg';
+import type { Dag } from '#contract/dag.ts';
 import type { TaskCaller } from '#contract/execution-api.ts';
 import type { AttemptId, ExecutionId, RunUuid, VersionId } from '#contract/ids.ts';
+import type { RunState } from '#contract/states.ts';
+import type { CallbackWrite } from './rare-parts.ts';
 
 type Query = Pick<pg.Client, 'query'>;
 
@@ -10,7 +13,7 @@ export interface Callback {
   readonly id: string;
   readonly run: RunUuid;
   readonly versionId: VersionId;
-  readonly kind: 'dag' | 'task' | 'email' | 'deadline';
+  readonly kind: 'dag' | 'task' | 'email' | 'listener' | 'deadline';
   readonly taskId: string | null;
   readonly mapIndex: number;
   readonly attemptId: AttemptId | null;
@@ -22,6 +25,17 @@ export interface Callback {
   readonly logOf: ExecutionId | null;
 }
 
+/**
+ * What the listeners of a DAG's project are told of a run's new state; nothing when none listens to it. Source: Airflow 3.2.1 `DagRun.notify_dagrun_state_changed`.
+ * @param how `msg`: Airflow's word for why; `at`: epoch milliseconds
+ */
+export function listenersTold(dag: Dag, run: { readonly id: string; readonly versionId: string; readonly state: RunState; readonly endDate: number | null }, how: { readonly msg: string; readonly at: number; readonly makeId: () => string }): CallbackWrite[] {
+  const { id, versionId, state, endDate } = run;
+  if (state === 'queued' || dag.run_listeners?.includes(state) !== true) return [];
+  const request = JSON.stringify({ event: state, msg: how.msg, run_state: state, run_end_date: endDate });
+  return [{ id: how.makeId(), run: id, versionId, kind: 'listener', request, at: how.at, taskId: null, mapIndex: -1, attemptId: null, executionId: null, tryNumber: 0, maxTries: 0 }];
+}
+
 interface RawCallback {
   id: string; run: RunUuid; version_id: VersionId; kind: Callback['kind']; task_id: string | null; map_index: number; attempt_id: AttemptId | null; try_number: number; max_tries: number;
   request: Record<string, unknown>; attempts: number; log_of: ExecutionId | null;
@@ -30,6 +44,10 @@ interface RawCallback {
 const LOG_OF = `coalesce(c.execution_id, (select e.id from executions e where e.attempt_id = c.attempt_id order by e.started_at desc limit 1),
   (select e.id from executions e where e.run = c.run order by e.started_at desc limit 1))`;
 
+/** Listeners of one run hear of its moments one after the other. */
+const IN_TURN = `(c.kind <> 'listener' or not exists (select 1 from callbacks o where o.run = c.run and o.kind = 'listener' and o.due_at is not null
+  and (o.created_at, o.request->>'event' <> 'running') < (c.created_at, c.request->>'event' <> 'running')))`;
+
 /** What a server is making already: callbacks, and versions of which no more are begun. */
 export interface BeingMade { readonly making: readonly string[]; readonly busy: readonly VersionId[] }
 
@@ -37,7 +55,7 @@ const CLAIM = `/* store/callbacks.claim */
 with fence as (
   select 1 from leader where epoch = $1 for share
 ), due as (
-  select id from callbacks, fence where due_at <= clock_timestamp() and not id = any($2::uuid[]) and not version_id = any($3::uuid[]) order by due_at, id limit 1 for update of callbacks skip locked
+  select id from callbacks c, fence where due_at <= clock_timestamp() and not id = any($2::uuid[]) and not version_id = any($3::uuid[]) and ${IN_TURN} order by due_at, id limit 1 for update of c skip locked
 )
 update callbacks c set state = 'begun', attempts = attempts + 1, due_at = clock_timestamp() + make_interval(secs => $4) from due where c.id = due.id
 returning c.id, c.run, c.version_id, c.kind, c.task_id, c.map_index, c.attempt_id, c.try_number, c.max_tries, c.request, c.attempts, ${LOG_OF} as log_of`;
@@ -56,7 +74,7 @@ export async function claimCallback(client: Query, epoch: number, how: BeingMade
 }
 
 const NEXT = `/* store/callbacks.next */
-select min(due_at) as at from callbacks where due_at is not null and not id = any($1::uuid[]) and not version_id = any($2::uuid[])`;
+select min(due_at) as at from callbacks c where due_at is not null and not id = any($1::uuid[]) and not version_id = any($2::uuid[]) and ${IN_TURN}`;
 
 /** When the next callback is due besides these, epoch milliseconds; null when none waits. */
 export async function findNextCallback(client: Query, { making, busy }: BeingMade = { making: [], busy: [] }): Promise<number | null> {

@@ -3,7 +3,9 @@ import type pg from 'pg';
 import { LIMITS } from '#contract/config.ts';
 import type { Dag } from '#contract/dag.ts';
 import { AppError } from '#contract/errors.ts';
+import { makeUuidV7 } from '#contract/ids.ts';
 import { isFinished, type RunState, type TaskState } from '#contract/states.ts';
+import { listenersTold } from './callbacks.ts';
 import { type Database, isCoded, translateDatabaseError } from './database.ts';
 import { readSpecsOn } from './dag-specs.ts';
 import { moveQueuedDeadlines } from './deadlines.ts';
@@ -259,7 +261,11 @@ function moveRun(scene: Scene, batch: MoveBatch, at: { run: LockedRun; isCleared
   const state = own ?? (at.isCleared && scene.action.resetRuns && isFinishedRun ? 'queued' : null);
   if (state === null) return;
   const isEnd = state !== 'queued';
-  batch.runs.push({ id: run.id, from: run.state as RunState, state, startDate: isEnd ? (ms(run.start_date) ?? scene.now) : null, endDate: isEnd ? scene.now : null });
+  const endDate = isEnd ? scene.now : null;
+  batch.runs.push({ id: run.id, from: run.state as RunState, state, startDate: isEnd ? (ms(run.start_date) ?? scene.now) : null, endDate });
+  const dag = scene.specs.get(run.version_id);
+  // Airflow says no more of an end that a person gave.
+  if (dag !== undefined) batch.callbacks.push(...listenersTold(dag, { id: run.id, versionId: run.version_id, state, endDate }, { msg: '', at: scene.now, makeId: () => makeUuidV7(scene.now) }));
 }
 
 function queuedRuns(scene: Scene): string[] {
@@ -280,7 +286,7 @@ function splitBatch(batch: MoveBatch): MoveBatch[] {
   return Array.from({ length: Math.ceil(longest / size) }, (_, index) => {
     const slice = <R>(rows: readonly R[]): R[] => rows.slice(index * size, (index + 1) * size);
     return {
-      ...emptyBatch(), runs: index === 0 ? batch.runs : [], instances: slice(batch.instances), newInstances: slice(batch.newInstances), attempts: slice(batch.attempts),
+      ...emptyBatch(), runs: index === 0 ? batch.runs : [], callbacks: index === 0 ? batch.callbacks : [], instances: slice(batch.instances), newInstances: slice(batch.newInstances), attempts: slice(batch.attempts),
       ended: slice(batch.ended), events: slice(batch.events),
     };
   });

@@ -39,7 +39,7 @@ export interface CallbackWrite {
   readonly id: string;
   readonly run: string;
   readonly versionId: string;
-  readonly kind: 'dag' | 'task' | 'email';
+  readonly kind: 'dag' | 'task' | 'email' | 'listener';
   readonly taskId: string | null;
   readonly mapIndex: number;
   readonly attemptId: string | null;

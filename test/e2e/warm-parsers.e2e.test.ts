@@ -1,5 +1,6 @@
 // Warm parsers answer as a new process would, file after file, whatever a file does to its process.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -41,6 +42,23 @@ test('a file that ends, kills or hangs its process, or prints without end, says 
   assert.match(hangs.problems[0]?.message ?? '', /importing took longer than 1 s/);
   assert.match(prints.problems[0]?.message ?? '', /printed more than/);
   assert.equal(good.dags.length, 1);
+});
+
+test('a file that waits for a processor is not one that hangs', async () => {
+  // All on one processor: the parser, and five that want it as well.
+  writeFileSync(join(place.path, 'python'), '#!/bin/sh\nexec taskset -c 0 python3 "$@"\n', { mode: 0o755 });
+  write('good.py', dag('good'));
+  write('slow.py', dag('slow', 'import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass\n'));
+  const pinned = (file: string): ReturnType<typeof request> => ({ ...request(file, { importTimeoutSeconds: 1 }), python: join(place.path, 'python') });
+  await compilePython(pinned('good.py'));
+  const crowd = Array.from({ length: 5 }, () => spawn('taskset', ['-c', '0', 'python3', '-c', 'while True: pass'], { stdio: 'ignore' }));
+  try {
+    const begun = performance.now();
+    assert.deepEqual((await compilePython(pinned('slow.py'))).problems, []);
+    assert.ok(performance.now() - begun > 1000, 'there was a crowd');
+  } finally {
+    for (const one of crowd) one.kill('SIGKILL');
+  }
 });
 
 test('nothing of one file is left for the next: modules, environment, working folder', async () => {

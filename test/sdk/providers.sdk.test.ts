@@ -174,6 +174,15 @@ describe('providers under the Task SDK', { skip: withoutSdk || WITHOUT_REDIS }, 
     await eventually(() => assert.deepEqual(linesOf('heard').filter((line) => line.includes(' callbacks ')), heard));
   });
 
+  test('a listener of a plugin hears of runs: of the moments that it listens to, in their order', async () => {
+    const { runId } = await run('callbacks');
+    await run('local_files');
+    const ofOne = (): string[] => readFileSync(join(folder, 'heard_of_runs'), 'utf8').trim().split('\n').filter((line) => line.includes(` ${runId} `));
+    const said = (moment: string, msg: string, hasEnded: string): string => `${moment} callbacks ${runId} ${msg} ${moment} manual ['fails', 'skips', 'succeeds'] {} ${hasEnded}`;
+    await eventually(() => assert.deepEqual(ofOne(), [said('running', 'started', 'False'), said('failed', 'task_failure', 'True')]));
+    assert.doesNotMatch(readFileSync(join(folder, 'heard_of_runs'), 'utf8'), /^success/m);
+  });
+
   test('a failing task sends mails', async () => {
     assert.deepEqual((await run('mails')).states, { breaks: 'failed' });
     const mails = await sentTo('oncall@example.com', 2);

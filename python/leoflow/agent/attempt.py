@@ -18,6 +18,7 @@ from leoflow.run.clock import text_of
 from leoflow.run.handlers import ALARM, DEFAULT, IGNORE, INT, TERM, set_handler
 from leoflow.run.place import import_error
 from leoflow.run.task import run_task
+from leoflow.run.time_had import TimeHad
 
 PARK = "/agent/v1/park"
 REPORT = "/agent/v1/report"
@@ -216,8 +217,13 @@ def live_anew(home: dict, server: Server, spec: dict) -> None:
 def _limited(home: dict):
     """The import takes no longer than that of a fork server may."""
     seconds = home.get("import_timeout_seconds", 30)
+    had = TimeHad(os.getpid())
 
     def is_over(_number, _frame):
+        left = seconds - had.seconds()
+        if left > 0:
+            signal.setitimer(signal.ITIMER_REAL, left)
+            return
         raise TimeoutError(f"importing {home['dag_file']} took longer than {seconds} s")
 
     set_handler(ALARM, is_over)

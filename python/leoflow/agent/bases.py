@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+from leoflow.run.time_had import TimeHad
+
 #: One that nobody began from in this time is ended.
 IDLE_SECONDS = 600
 #: One that makes no copy in this time is stuck: it is ended, and whoever waits begins by itself.
@@ -36,11 +38,11 @@ class Adopted:
         #: Unknown until it says so.
         self.pid: int | None = None
         self.returncode: int | None = None
-        self._begun_at = time.monotonic()
+        self._had = TimeHad(base.process.pid)
 
     def never_comes(self) -> bool:
         """Whether its base ended before it was there. A base that takes too long is ended for it."""
-        if self.pid is None and time.monotonic() - self._begun_at > BIRTH_SECONDS:
+        if self.pid is None and self._had.seconds() > BIRTH_SECONDS:
             self._base.process.kill()
             self._base.process.wait()
         return self.pid is None and self._base.process.poll() is not None

@@ -19,6 +19,7 @@ import time
 
 from leoflow.agent import processes, wire
 from leoflow.agent.bases import Adopted, Bases
+from leoflow.run.time_had import TimeHad
 
 ORPHAN_SECONDS = 900
 #: Servers hear this often that it is there.
@@ -44,8 +45,28 @@ class Warm:
     def begin_with(self, process: subprocess.Popen | Adopted) -> None:
         """It is this process, which has all of its time to import the file."""
         self.process = process
-        self.deadline = time.monotonic() + self.spec.get("import_timeout_seconds", 30)
         os.set_blocking(process.stdout.fileno(), False)
+        self.has_time = None if process.pid is None else TimeHad(process.pid)
+        self.look_at = time.monotonic() + self.limit
+
+    @property
+    def limit(self) -> float:
+        """How long the file may take, seconds."""
+        return self.spec.get("import_timeout_seconds", 30)
+
+    def born(self, pid: int) -> None:
+        """A base has made it, and it says who it is: its time begins."""
+        self.process.pid = pid
+        self.has_time = TimeHad(pid)
+        self.look_at = time.monotonic() + self.limit
+
+    def is_over(self, now: float) -> bool:
+        """Whether its time to import the file is over; who waits for a base has none yet, and the base its own."""
+        if self.ready or now < self.look_at:
+            return False
+        left = self.limit - (0 if self.has_time is None else self.has_time.seconds())
+        self.look_at = now + left
+        return left <= 0
 
     def describe(self) -> dict:
         """Its RunningForkServer."""
@@ -98,7 +119,7 @@ class Launcher:
             self._keep_time()
 
     def _timeout(self) -> float:
-        waits = [warm.deadline - time.monotonic() for warm in self.warm.values() if not warm.ready]
+        waits = [warm.look_at - time.monotonic() for warm in self.warm.values() if not warm.ready]
         return max(0.01, min([ALIVE_SECONDS, *waits]))
 
     def _accept(self) -> None:
@@ -183,7 +204,7 @@ class Launcher:
         line, warm.output = warm.output.split(b"\n", 1)
         message = json.loads(line)
         if message["op"] == "pid":
-            warm.process.pid = message["pid"]
+            warm.born(message["pid"])
         elif message["op"] == "ready":
             warm.ready = True
             warm.process.stdout.close()
@@ -242,9 +263,8 @@ class Launcher:
 
     def _keep_time(self) -> None:
         now = time.monotonic()
-        for warm in [warm for warm in self.warm.values() if not warm.ready and warm.deadline <= now]:
-            limit = warm.spec.get("import_timeout_seconds", 30)
-            self._fail(warm, {"type": "ImportTimeout", "message": f"importing {warm.spec['dag_file']} took longer than {limit} s"})
+        for warm in [warm for warm in self.warm.values() if warm.is_over(now)]:
+            self._fail(warm, {"type": "ImportTimeout", "message": f"importing {warm.spec['dag_file']} took longer than {warm.limit} s"})
         if now >= self.alive_due:
             self.alive_due = now + ALIVE_SECONDS
             self._tell({"op": "alive"})

@@ -43,6 +43,8 @@ def make_callbacks(project, address: str, call: dict) -> dict:
 def _make_one(project, request: dict, heard: _Heard) -> None:
     if request["type"] == "DeadlineCallback":
         return _make_for_deadline(request, heard)
+    if request["type"] == "DagRunListener":
+        return _tell_listeners(project.dag, request, heard)
     from airflow.callbacks.callback_requests import DagCallbackRequest, EmailRequest, TaskCallbackRequest
     from airflow.dag_processing import processor
 
@@ -50,6 +52,33 @@ def _make_one(project, request: dict, heard: _Heard) -> None:
     bag = SimpleNamespace(dags={project.dag.dag_id: project.dag})
     processor._execute_callbacks(bag, [kinds[request["type"]].model_validate(request)], heard)
     return None
+
+
+def _tell_listeners(dag: Any, request: dict, heard: _Heard) -> None:
+    from airflow.listeners.listener import get_listener_manager
+
+    try:
+        getattr(get_listener_manager().hook, f"on_dag_run_{request['event']}")(dag_run=_run_of(dag, request["dag_run"]), msg=request["msg"])
+    except Exception:
+        heard.exception("Error while calling listener")
+
+
+def _run_of(dag: Any, given: dict) -> Any:
+    """Airflow's own class, as its scheduler hands it to listeners, without a database behind it."""
+    from airflow.models.dagrun import DagRun
+    from airflow.sdk import timezone
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.utils.types import DagRunTriggeredByType
+
+    times = {name: given[name] and timezone.parse(given[name]) for name in ("logical_date", "data_interval_start", "data_interval_end", "run_after", "queued_at", "start_date", "end_date")}
+    run = DagRun(
+        dag_id=given["dag_id"], run_id=given["run_id"], run_type=given["run_type"], state=given["state"], conf=given["conf"], triggering_user_name=given["triggering_user_name"],
+        triggered_by=given["triggered_by"] and DagRunTriggeredByType(given["triggered_by"]), partition_key=given["partition_key"], logical_date=times["logical_date"], run_after=times["run_after"],
+        queued_at=times["queued_at"], start_date=times["start_date"],
+    )
+    run.data_interval_start, run.data_interval_end, run.end_date, run.clear_number = times["data_interval_start"], times["data_interval_end"], times["end_date"], given["clear_number"]
+    run.dag = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    return run
 
 
 def _make_for_deadline(request: dict, heard: _Heard) -> None:

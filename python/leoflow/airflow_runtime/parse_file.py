@@ -95,7 +95,7 @@ def _describe(dag: Any, bag: _Bag, calls: Calls) -> dict[str, Any]:
     serialization = _without_machine(DagSerialization.to_dict(dag), dag)
     given = calls.of(dag)
     warn_of_secrets(SimpleNamespace(dag_id=dag.dag_id, fileloc=dag.fileloc, line=given.get("line", 0)), serialization)
-    return {"serialization": serialization, "facts": facts_of(dag), "given": given, "templates": bag.templates[id(dag)]}
+    return {"serialization": serialization, "facts": facts_of(dag), "given": given, "templates": bag.templates[id(dag)], "run_listeners": parse_plugins.run_listeners()}
 
 
 def _without_machine(serialization: dict[str, Any], dag: Any) -> dict[str, Any]:

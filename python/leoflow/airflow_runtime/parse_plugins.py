@@ -32,6 +32,14 @@ def add_imported() -> None:
         getattr(plugins_manager, cached).cache_clear()
 
 
+def run_listeners() -> list[str]:
+    """The moments of runs that some plugin listens to: `running`, `success`, `failed`."""
+    from airflow.listeners.listener import get_listener_manager
+
+    hook = get_listener_manager().hook
+    return [moment for moment in ("running", "success", "failed") if getattr(hook, f"on_dag_run_{moment}").get_hookimpls()]
+
+
 def _subclasses(kind: type) -> list[type]:
     found = []
     for one in kind.__subclasses__():

@@ -1,7 +1,7 @@
 """A process that has imported the parser and forks for each file: `python -m leoflow.parse --serve`.
 
-One JSON request per line of standard input: `{"id", "argv", "cwd", "environment", "input", "limit"}`, or `{"kill": id}`. One JSON answer per
-line of standard output: `{"id", "status", "signal", "stdout", "stderr", "overflowed"}`. It ends with its standard input.
+One JSON request per line of standard input: `{"id", "argv", "cwd", "environment", "input", "limit", "seconds"}`. One JSON answer per line of
+standard output: `{"id", "status", "signal", "stdout", "stderr", "overflowed", "timedOut"}`. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import os
 import selectors
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
+
+from leoflow.run.time_had import TimeHad
 
 _CHUNK = 1 << 16
 #: How often a child without output is looked at.
@@ -28,7 +31,23 @@ class _Child:
         self.open = {pipes[0]: "stdout", pipes[1]: "stderr"}
         self.text: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
         self.size = 0
-        self.overflowed = False
+        self.overflowed = self.timed_out = False
+        self._seconds = request["seconds"]
+        self._had = TimeHad(pid)
+        self._look_at = time.monotonic() + self._seconds
+
+    def wait(self) -> float | None:
+        """How long it may be left alone, seconds; None when it was told to end."""
+        return None if self.timed_out else max(0.0, self._look_at - time.monotonic())
+
+    def is_over(self) -> bool:
+        """Whether its time is over, just now."""
+        if self.timed_out or time.monotonic() < self._look_at:
+            return False
+        left = self._seconds - self._had.seconds()
+        self._look_at = time.monotonic() + left
+        self.timed_out = left <= 0
+        return self.timed_out
 
     def kill(self) -> None:
         """End it with everything that it started."""
@@ -52,7 +71,7 @@ class _Child:
         """Its answer, when it was waited for."""
         killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         texts = {name: b"".join(parts).decode("utf-8", "replace") for name, parts in self.text.items()}
-        return {"id": self.id, "status": None if killed else os.WEXITSTATUS(status), "signal": killed, "overflowed": self.overflowed, **texts}
+        return {"id": self.id, "status": None if killed else os.WEXITSTATUS(status), "signal": killed, "overflowed": self.overflowed, "timedOut": self.timed_out, **texts}
 
 
 class ParseServer:
@@ -72,14 +91,26 @@ class ParseServer:
         gc.freeze()
         self._selector.register(0, selectors.EVENT_READ)
         while True:
-            for key, _ in self._selector.select(_POLL_SECONDS if self._silent else None):
+            for key, _ in self._selector.select(self._wait()):
                 if key.fd == 0:
                     if not self._read_requests():
                         return
                 elif key.fd in self._owner:
                     self._read_child(key.fd)
+            for child in [child for child in self._children.values() if child.is_over()]:
+                self._end(child)
             for child in list(self._silent):
                 self._reap(child)
+
+    def _wait(self) -> float | None:
+        waits = [wait for child in self._children.values() if (wait := child.wait()) is not None]
+        return min([*waits, *([_POLL_SECONDS] if self._silent else [])], default=None)
+
+    def _end(self, child: _Child) -> None:
+        """Something that it started may hold its pipes for ever: nobody waits for that."""
+        child.kill()
+        for fd in list(child.open):
+            self._close(child, fd)
 
     def _read_requests(self) -> bool:
         data = os.read(0, _CHUNK)
@@ -89,16 +120,7 @@ class ParseServer:
             return False
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            request = json.loads(line)
-            if "kill" in request:
-                child = self._children.get(request["kill"])
-                if child is not None:
-                    # Something that it started may hold its pipes for ever: nobody waits for that.
-                    child.kill()
-                    for fd in list(child.open):
-                        self._close(child, fd)
-            else:
-                self._start(request)
+            self._start(json.loads(line))
         return True
 
     def _start(self, request: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A plugin of the project whose listener writes down what it hears of tasks."""
+"""A plugin of the project whose listener writes down what it hears of tasks and of runs."""
 
 import os
 
@@ -11,8 +11,13 @@ def _write(word, instance):
         file.write(f"{word} {instance.dag_id} {instance.task_id} {instance.try_number}\n")
 
 
+def _write_run(word, run, msg):
+    with open(os.path.join(os.environ["PROVIDERS_FOLDER"], "heard_of_runs"), "a", encoding="utf-8") as file:
+        file.write(f"{word} {run.dag_id} {run.run_id} {msg} {run.get_state()} {run.run_type} {sorted(run.dag.task_ids)} {run.conf} {run.end_date is not None and run.end_date >= run.start_date >= run.queued_at}\n")
+
+
 class Listener:
-    """Hears of tasks."""
+    """Hears of tasks and of runs."""
 
     @hookimpl
     def on_task_instance_running(self, previous_state, task_instance):
@@ -28,6 +33,16 @@ class Listener:
     def on_task_instance_failed(self, previous_state, task_instance, error):
         """It failed."""
         _write("failed", task_instance)
+
+    @hookimpl
+    def on_dag_run_running(self, dag_run, msg):
+        """It begins."""
+        _write_run("running", dag_run, msg)
+
+    @hookimpl
+    def on_dag_run_failed(self, dag_run, msg):
+        """It failed."""
+        _write_run("failed", dag_run, msg)
 
 
 class Listening(AirflowPlugin):
