@@ -207,7 +207,7 @@ class BodiesTest(unittest.TestCase):
 
     def test_a_request(self) -> None:
         with http.server.HTTPServer(("127.0.0.1", 0), _Answers) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
             try:
                 url = f"http://127.0.0.1:{server.server_port}"
                 made = HttpTask(task_id="t", method="POST", url=f"{url}/echo", body={"a": 1}, headers={"X-Y": "z"}, timeout=5).execute({})

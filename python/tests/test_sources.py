@@ -56,6 +56,29 @@ class SourcesTest(ParsingTest):
         self.assertEqual([(one["path"], one["why"]) for one in document["left_out"]], [("big.csv", "it is read while the file is imported, and has 1.0 MB; up to 1 MB travel")])
 
 
+class TemplateFilesTest(ParsingTest):
+    """What templates are read from, and what these name themselves."""
+
+    def sources(self, given: str, files: dict[str, str], operator: str = "BashOperator") -> list[str]:
+        dag = f'from airflow.sdk import DAG\nfrom airflow.operators.bash import BashOperator\nfrom airflow.operators.python import PythonOperator\nwith DAG("d", template_searchpath="sql"):\n    {operator}(task_id="t", {given})\n'
+        (found,) = self.parse({"d.py": dag, **files})["dags"]
+        return [source["path"] for source in found["sources"]][1:]
+
+    def test_templates_of_a_template(self) -> None:
+        files = {
+            "sql/load.sh": "{%- include 'parts/tail.sh' -%}\n{% from \"m.jinja\" import one with context %}{% extends 'none.sh' %} 'no.sh'", "sql/no.sh": "", "sql/other.sh": "",
+            "sql/parts/tail.sh": "{% include ['none.sh', 'load.sh', 'one.sh'] ignore missing %}", "sql/m.jinja": "{# #}", "sql/one.sh": "",
+        }
+        self.assertEqual(self.sources('bash_command="load.sh"', files), ["sql/load.sh", "sql/m.jinja", "sql/one.sh", "sql/parts/tail.sh"])
+
+    def test_templates_of_a_text(self) -> None:
+        self.assertEqual(self.sources('bash_command="{% import \'m.jinja\' as m %}{{ m.x() }}"', {"sql/m.jinja": ""}), ["sql/m.jinja"])
+
+    def test_values_of_a_mapping(self) -> None:
+        given = 'python_callable=print, templates_dict={"q": ["load.sql"]}, templates_exts=[".sql"]'
+        self.assertEqual(self.sources(given, {"sql/load.sql": ""}, "PythonOperator"), ["sql/load.sql"])
+
+
 def importing(*lines: str) -> str:
     """A DAG file with a task of these lines."""
     return "".join(["import importlib\nfrom airflow.sdk import DAG, task\nwith DAG('d'):\n    @task\n    def t(x):\n", *(f"        {line}\n" for line in lines), "    t('a')\n"])

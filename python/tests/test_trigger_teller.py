@@ -14,6 +14,7 @@ import unittest
 from http.server import BaseHTTPRequestHandler
 from unittest import mock
 
+from leoflow.airflow_runtime import trigger_teller
 from leoflow.airflow_runtime.trigger_teller import BYTES_AT_ONCE, EVENTS_AT_ONCE, Refused, Server, Teller
 
 LIMIT_SECONDS = 30
@@ -51,7 +52,7 @@ class Engine:
                 pass
 
         self._server = _UnixServer(self.address, Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self):
         self._server.shutdown()
@@ -122,7 +123,7 @@ class Telling(unittest.TestCase):
     def test_a_refusal_that_may_pass_is_asked_again_and_changes_nothing(self):
         statuses = iter([503, 401, 404, 409, 429, 500, 507])
         engine = self.engine(lambda *_: next(statuses, 200))
-        with contextlib.redirect_stderr(io.StringIO()) as said:
+        with mock.patch.object(trigger_teller, "AGAIN_SECONDS", 0.01), contextlib.redirect_stderr(io.StringIO()) as said:
             self.tell(engine, event(1), event(2))
         self.assertEqual((engine.taken, self.refused, len(engine.sizes)), ([[event(1), event(2)]], [], 8))
         self.assertIn("HTTP 401", said.getvalue())
@@ -154,7 +155,8 @@ class Asking(unittest.TestCase):
             engine = Engine(folder, lambda *_: 400)
             self.addCleanup(engine.close)
             with self.assertRaisesRegex(Refused, "^no, 400$"):
-                Server(engine.address, engine.address_file).ask("/agent/v1/triggers/watch", {"events": []})
+                # In a thread, as hosts ask.
+                asyncio.run(asyncio.to_thread(Server(engine.address, engine.address_file).ask, "/agent/v1/triggers/watch", {"events": []}))
 
 
 if __name__ == "__main__":

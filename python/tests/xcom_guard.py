@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from typing import Iterator
 
@@ -154,7 +155,8 @@ def _calls(program: Program) -> Problems:
 
 def _files(program: Program) -> Problems:
     """What can open or write a file does only what was reviewed: it reads."""
-    reviewed = {id(inner) for node in program.nodes if isinstance(node, ast.Call) and any(_same(node, text) for text in READING.values()) for inner in ast.walk(node)}
+    reading = {_dumped(text) for text in READING.values()}
+    reviewed = {id(inner) for node in program.nodes if isinstance(node, ast.Call) and ast.dump(node) in reading for inner in ast.walk(node)}
     for node in program.nodes:
         if id(node) in reviewed:
             continue
@@ -173,7 +175,12 @@ def _only_told(program: Program, name: ast.Name) -> bool:
 
 
 def _same(node: ast.AST, text: str) -> bool:
-    return ast.dump(node) == ast.dump(ast.parse(text, mode="eval").body)
+    return ast.dump(node) == _dumped(text)
+
+
+@functools.cache
+def _dumped(text: str) -> str:
+    return ast.dump(ast.parse(text, mode="eval").body)
 
 
 def _imports(program: Program) -> Problems:

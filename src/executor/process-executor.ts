@@ -89,6 +89,8 @@ export class ProcessExecutor implements Executor {
     if (this.#events !== events) throw new AppError('not_leading', 'this server does not lead any more');
     this.#stopChecks = callEvery(1000, () => {
       this.#endIdle();
+      this.#calls.endOverdue(monotonicMs());
+      for (const version of this.#calls.listWaiting()) this.#startUnlessThere(version);
       for (const version of this.#hosts.list()) this.#keepHost(version);
       for (const warm of this.#warm.values()) if (isPausing(warm)) this.#planRefill(warm);
       for (const who of this.#silence.take()) this.#endSilent(who);
@@ -179,10 +181,15 @@ export class ProcessExecutor implements Executor {
 
   /** A version whose tasks wait for triggers has a fork server, whether any of them starts or not. */
   #keepHost(versionId: VersionId): void {
-    const warm = this.#warm.get(versionId);
     if (!this.#hosts.isWanted(versionId)) return;
+    this.#startUnlessThere(versionId);
+    this.#hosts.keep(versionId, { place: this.#warm.get(versionId), epoch: this.#epoch });
+  }
+
+  /** The one that was there may have ended for idleness, died while it began, or not have been begun at all. */
+  #startUnlessThere(versionId: VersionId): void {
+    const warm = this.#warm.get(versionId);
     if (warm === undefined || isFailedLongAgo(warm)) void this.#start(versionId);
-    else this.#hosts.keep(versionId, { place: warm, epoch: this.#epoch });
   }
 
   explain(versionId: VersionId): string | null {

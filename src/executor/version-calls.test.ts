@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ToForkServer, VersionCall } from '#contract/attempt.ts';
 import type { VersionId } from '#contract/ids.ts';
+import { monotonicMs } from '#platform/clock.ts';
 import type { LineSocket } from '#platform/line-socket.ts';
 import { VersionCalls } from './version-calls.ts';
 
@@ -51,6 +52,18 @@ describe('calls of a version', () => {
     await rejects(second ?? assert.fail(), 'call_failed', /fork server is gone/);
     calls.onFailed(VERSION, 'it does not import');
     await rejects(third ?? assert.fail(), 'call_failed', /does not import/);
+  });
+
+  it('name the versions that need a fork server, and are given up when nobody has answered in their time', async () => {
+    const calls = new VersionCalls();
+    const [sent, waiting] = [calls.begin(VERSION, callOf('1'), { place: placeOf(), epoch: 1 }), calls.begin('w' as VersionId, callOf('2'), { place: placeOf({ state: 'ending' }), epoch: 1 })];
+    assert.deepEqual(calls.listWaiting(), ['w']);
+    calls.endOverdue(monotonicMs() + 30_000);
+    assert.equal(calls.isWanted(VERSION), true, 'its own time is not over');
+    calls.endOverdue(monotonicMs() + 35_000);
+    await rejects(sent, 'call_failed', /did not answer/);
+    await rejects(waiting, 'call_failed', /no process was there/);
+    assert.deepEqual([calls.isWanted(VERSION), calls.listWaiting()], [false, []]);
   });
 
   it('end with the term', async () => {

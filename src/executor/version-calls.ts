@@ -2,13 +2,18 @@
 import type { CallAnswer, ToForkServer, VersionCall } from '#contract/attempt.ts';
 import { AppError } from '#contract/errors.ts';
 import type { VersionId } from '#contract/ids.ts';
+import { monotonicMs } from '#platform/clock.ts';
 import type { LineSocket } from '#platform/line-socket.ts';
+
+/** A process whose time is over is killed by its fork server: nobody is waited for longer than this on top, whether the call ever began or not. */
+export const ANSWER_GRACE_SECONDS = 30;
 
 interface Open {
   readonly versionId: VersionId;
   readonly call: VersionCall;
   /** The fork server that has it; null: it waits for one. */
   forkServer: string | null;
+  readonly givenUpAt: number;
   readonly resolve: (answer: string) => void;
   readonly reject: (error: AppError) => void;
 }
@@ -28,7 +33,7 @@ export class VersionCalls {
   /** @returns the answer, JSON text. Rejects with `call_failed` when the code raises or its process ends, `not_leading` when the term does. */
   begin(versionId: VersionId, call: VersionCall, { place, epoch }: { readonly place: CallPlace | undefined; readonly epoch: number }): Promise<string> {
     return new Promise((resolve, reject) => {
-      this.#open.set(call.id, { versionId, call, forkServer: null, resolve, reject });
+      this.#open.set(call.id, { versionId, call, forkServer: null, givenUpAt: monotonicMs() + (call.timeout_seconds + ANSWER_GRACE_SECONDS) * 1000, resolve, reject });
       if (place !== undefined) this.send(place, epoch);
     });
   }
@@ -36,6 +41,11 @@ export class VersionCalls {
   /** True while calls of the version wait or are made: its fork server is needed. */
   isWanted(versionId: VersionId): boolean {
     return [...this.#open.values()].some((open) => open.versionId === versionId);
+  }
+
+  /** Versions with calls that no fork server has: each needs one. */
+  listWaiting(): VersionId[] {
+    return [...new Set([...this.#open.values()].flatMap(({ versionId, forkServer }) => (forkServer === null ? versionId : [])))];
   }
 
   /** A fork server is ready: what waits for it begins. */
@@ -71,6 +81,12 @@ export class VersionCalls {
   /** The version's file does not import. */
   onFailed(versionId: VersionId, reason: string): void {
     this.#fail([...this.#open.values()].filter((open) => open.versionId === versionId), reason);
+  }
+
+  /** Those that nobody has answered in their time (on the monotonic clock) are given up. */
+  endOverdue(nowMs: number): void {
+    const overdue = [...this.#open.values()].filter((open) => open.givenUpAt <= nowMs);
+    for (const open of overdue) this.#fail([open], open.forkServer === null ? 'no process was there to make it' : 'its process did not answer');
   }
 
   /** The term is over. */

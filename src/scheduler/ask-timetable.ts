@@ -21,7 +21,7 @@ interface AnsweredInfo {
 }
 interface Refused { readonly error?: { readonly type: string; readonly message: string; readonly traceback: string } }
 
-/** An answer that takes longer is given up. */
+/** A process that takes longer is killed; without one, or without an answer, the question is given up as all calls are. */
 const ANSWER_SECONDS = 30;
 
 /** The timetable's part that only the project's code can answer for. */

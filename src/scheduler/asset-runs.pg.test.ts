@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Dag } from '#contract/dag.ts';
+import { LIMITS } from '#contract/config.ts';
+import { AppError } from '#contract/errors.ts';
 import type { WatchOrder } from '#contract/execution-api.ts';
-import { makeUuidV7, type RunUuid, type TriggerId } from '#contract/ids.ts';
+import { makeUuidV7, type RunUuid, type TriggerId, type VersionId } from '#contract/ids.ts';
+import { createReporter } from '#platform/report.ts';
 import { createAssetRun, listAwaiting } from '#store/asset-queue.ts';
 import { setPaused } from '#store/dags.ts';
 import { EngineUnderTest } from '../../test/support/engine.ts';
-import { dagOf, task } from '../../test/support/rows.ts';
+import { addDag, dagOf, task } from '../../test/support/rows.ts';
+import { createPartitionPass } from './create-partition-runs.ts';
 
 const asset = (name: string, rest: object = {}): object => ({ __type: 'asset', name, uri: `s3://${name}`, group: 'asset', extra: {}, ...rest });
 const outlet = (name: string): { name: string; uri: string } => ({ name, uri: `s3://${name}` });
@@ -114,7 +118,7 @@ describe('runs that assets trigger', () => {
     // From here on the killed server's last pass, should it still be on its way, is of a former epoch.
     const epoch = Number((await engine.one('update leader set epoch = epoch + 1 returning epoch'))?.['epoch']);
     await pool.query('update dags set max_active_runs = 9');
-    const [dag = assert.fail()] = await listAwaiting(pool, 10, null);
+    const [dag = assert.fail()] = await listAwaiting(pool, { limit: 10, only: null, after: '' });
     const attempt = (suffix: string, of: number): Promise<RunUuid | null> => createAssetRun(pool, of, { dag, runId: `asset_triggered__${suffix}`, nowMs: clock.nowMs() });
     assert.equal(await attempt('old', epoch - 1), null);
     assert.equal(await queued(engine), 1);
@@ -122,6 +126,17 @@ describe('runs that assets trigger', () => {
     assert.equal(made.filter((run) => run !== null).length, 1);
     assert.equal((await runsOf(engine, 'c')).length, 2);
     assert.deepEqual(await engine.rows('select event_id, count(*)::int as n from consumed_asset_events group by 1 having count(*) <> 1'), []);
+  });
+
+  it('DAGs that wait for more, however many, keep no other from its run', async () => {
+    await using engine = await EngineUnderTest.open([producer('p', 'a'), producer('q', 'c'), consumer('never', { __type: 'asset_all', objects: [asset('a'), asset('b')] }), consumer('z', asset('c'))]);
+    await produce(engine, 'p', [{ name: 'a' }]);
+    const { pool } = engine.database;
+    const copies = ['dags', 'queued_asset_events'].map((table) => `insert into ${table} select (jsonb_populate_record(t, jsonb_build_object('dag_id', 'never' || nth))).* from ${table} t, generate_series(1, $1) nth where t.dag_id = 'never'`);
+    for (const copy of copies) await pool.query(copy, [LIMITS.maxRunsPerPass]);
+    await produce(engine, 'q', [{ name: 'c' }]);
+    await engine.job('take_z');
+    assert.equal(await queued(engine), LIMITS.maxRunsPerPass + 1, 'those that wait keep their events');
   });
 
   it('an asset or time schedule has both kinds of runs', async () => {
@@ -185,6 +200,34 @@ describe('partitions of assets', () => {
     await engine.job('take_c', 2);
     assert.deepEqual((await runsOf(engine, 'c')).map((run) => String(run['partition_key'])).toSorted((a, b) => a.localeCompare(b)), ['m', 'n']);
     assert.equal(await queued(engine), 0);
+  });
+
+  it('a project that cannot be asked is asked once in a pass, and holds up no other however much has come for it', async () => {
+    await using engine = await EngineUnderTest.open([producerOf('p', 'a'), partitioned('c', asset('a'))]);
+    await producePart(engine, 'p', 'k0');
+    await engine.until(() => engine.machine.calls.length > 0, 'the project is asked');
+    await engine.kill();
+    const { database, versions } = engine;
+    const copy = "jsonb_build_object('id', 1000 + nth, 'partition_key', 'k' || nth)";
+    await database.pool.query(`insert into asset_events overriding system value select (jsonb_populate_record(e, ${copy})).* from asset_events e, generate_series(1, $1) nth`, [LIMITS.maxRunsPerPass]);
+    await database.pool.query("insert into queued_asset_events (dag_id, asset_id, event_id, at) select 'c', asset_id, id, at from asset_events where id > 1000");
+    versions.set('d', (await addDag(database, partitioned('d', asset('a')))) as VersionId);
+    await database.pool.query("insert into queued_asset_events (dag_id, asset_id, event_id, at) select 'd', asset_id, id, at from asset_events order by id desc limit 1");
+    const asked: VersionId[] = [];
+    const pass = createPartitionPass({
+      database, clock: database.clock, epoch: Number((await engine.one('select epoch from leader'))?.['epoch']), reporter: createReporter('error', () => undefined), onCreated: () => undefined,
+      dagOf: (version) => Promise.resolve(partitioned(version === versions.get('c') ? 'c' : 'd', asset('a'))),
+      executor: {
+        call: (version) => {
+          asked.push(version);
+          return version === versions.get('c') ? Promise.reject(new AppError('call_failed', 'its fork server is gone')) : Promise.resolve('{"keys":["x"]}');
+        },
+      },
+    });
+    assert.equal(await pass(null), 1);
+    assert.deepEqual(asked, [versions.get('c'), versions.get('d')]);
+    assert.deepEqual((await runsOf(engine, 'd')).map((run) => run['partition_key']), ['x']);
+    assert.equal(await queued(engine), LIMITS.maxRunsPerPass + 1, 'what has come for the other stays');
   });
 });
 

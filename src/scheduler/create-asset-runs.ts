@@ -28,7 +28,12 @@ export type AssetPass = (only: readonly string[] | null) => Promise<number>;
 export function createAssetPass(options: AssetRunOptions): AssetPass {
   return async (only) => {
     let made = 0;
-    for (const dag of await listAwaiting(options.database.pool, LIMITS.maxRunsPerPass, only)) if (await createRunOf(dag, options)) made += 1;
+    // All of them, part by part: a DAG whose condition does not hold for long must not keep others from being looked at.
+    for (let after: string | undefined = ''; after !== undefined;) {
+      const dags: readonly AwaitingDag[] = await listAwaiting(options.database.pool, { limit: LIMITS.maxRunsPerPass, only, after });
+      for (const dag of dags) if (await createRunOf(dag, options)) made += 1;
+      after = dags.length < LIMITS.maxRunsPerPass ? undefined : dags.at(-1)?.dagId;
+    }
     return made;
   };
 }

@@ -12,23 +12,38 @@ import type { AssetPass, AssetRunOptions } from './create-asset-runs.ts';
 export function createPartitionPass(options: AssetRunOptions): AssetPass {
   return async (only) => {
     let made = 0;
-    for (const arrival of await listArrivals(options.database.pool, LIMITS.maxRunsPerPass, only)) {
-      try {
-        made += await take(arrival, options);
-      } catch (error) {
-        // Its events stay queued: one project that cannot be asked holds up no other.
-        options.reporter.report({ event: 'failure', where: `partitions of ${arrival.dagId}`, error: errorText(error) });
+    const passedOver = new Set<string>();
+    for (let isStuck = true; isStuck;) {
+      const arrivals = await listArrivals(options.database.pool, { limit: LIMITS.maxRunsPerPass, only, except: [...passedOver] });
+      isStuck = arrivals.length === LIMITS.maxRunsPerPass;
+      for (const arrival of arrivals) {
+        if (passedOver.has(arrival.dagId)) continue;
+        const runs = await takeUnlessFailed(arrival, options);
+        if (runs === null) passedOver.add(arrival.dagId);
+        else isStuck = false;
+        made += runs ?? 0;
       }
     }
     return made;
   };
 }
 
-async function take(arrival: PartitionArrival, options: AssetRunOptions): Promise<number> {
+/** Null: its events stay queued. One project that cannot be asked is asked once in a pass, and holds up no other. */
+async function takeUnlessFailed(arrival: PartitionArrival, options: AssetRunOptions): Promise<number | null> {
+  try {
+    return await take(arrival, options);
+  } catch (error) {
+    options.reporter.report({ event: 'failure', where: `partitions of ${arrival.dagId}`, error: errorText(error) });
+    return null;
+  }
+}
+
+/** @returns how many runs were made; null when nothing was taken */
+async function take(arrival: PartitionArrival, options: AssetRunOptions): Promise<number | null> {
   const { database, epoch, clock, reporter, dagOf, onCreated } = options;
   const timetable = (await dagOf(arrival.versionId))?.timetable;
   const custom = timetable === undefined ? null : customPart(timetable);
-  if (timetable === undefined || custom === null) return 0;
+  if (timetable === undefined || custom === null) return null;
   const keys = await keysOf(arrival, custom, options);
   const nowMs = clock.nowMs();
   const gathered = await listGathered(database.pool, { dagId: arrival.dagId, keys });
@@ -43,7 +58,7 @@ async function take(arrival: PartitionArrival, options: AssetRunOptions): Promis
     reporter.report({ event: 'run.created', dag_id: arrival.dagId, run_id: run.runId, run_type: 'asset_triggered' });
     onCreated(run.id);
   }
-  return runs?.length ?? 0;
+  return runs?.length ?? null;
 }
 
 /** Events that the DAG's mapper does not know what to do with belong to no key, as in Airflow; people are told. */

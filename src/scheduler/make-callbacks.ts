@@ -4,6 +4,7 @@ import { type Config, LIMITS } from '#contract/config.ts';
 import { AppError } from '#contract/errors.ts';
 import type { ExecutionId, VersionId } from '#contract/ids.ts';
 import type { Executor } from '#executor/executor.ts';
+import { ANSWER_GRACE_SECONDS } from '#executor/version-calls.ts';
 import { callLater } from '#platform/clock.ts';
 import { errorText, type Reporter } from '#platform/report.ts';
 import { type BeingMade, type Callback, type CallbackEnd, claimCallback, endCallback, findNextCallback } from '#store/callbacks.ts';
@@ -27,8 +28,6 @@ interface Made { readonly errors: readonly { readonly type: string; readonly mes
 const MAX_ATTEMPTS = 3;
 /** Before the second attempt; before the third four times as long. */
 const AGAIN_SECONDS = 2;
-/** A process whose time is over is killed by its fork server; nobody is waited for longer than this on top. */
-const ANSWER_GRACE_SECONDS = 30;
 const BACKSTOP_MS = 30_000;
 const SOON_MS = 1000;
 const MAX_ERROR_LENGTH = 4000;

@@ -19,7 +19,7 @@ export interface AwaitingDag {
 // A limit of one keeps a lookup a lookup: whoever guesses hundreds of pairs would read whole tables for them.
 const LIST_AWAITING = `/* store/asset-queue.listAwaiting */
 with recursive pairs as (
-  (select dag_id, asset_id from queued_asset_events where tenant = 'default' order by dag_id, asset_id limit 1)
+  (select dag_id, asset_id from queued_asset_events where tenant = 'default' and dag_id > $3 order by dag_id, asset_id limit 1)
   union all
   select n.dag_id, n.asset_id from pairs p cross join lateral (
     select q.dag_id, q.asset_id from queued_asset_events q where q.tenant = 'default' and (q.dag_id, q.asset_id) > (p.dag_id, p.asset_id) order by q.dag_id, q.asset_id limit 1
@@ -35,11 +35,11 @@ select d.dag_id, d.version_id, w.newest, w.assets from awaiting w cross join lat
   select count(*)::int as active from (select 1 from dag_runs r where r.tenant = d.tenant and r.dag_id = d.dag_id and not r.finished limit d.max_active_runs) unfinished
 ) own
 where not d.is_paused and not d.is_stale and d.version_id is not null and own.active < d.max_active_runs
-order by w.newest, d.dag_id limit $1`;
+order by d.dag_id limit $1`;
 
-/** DAGs with queued events that are not paused and not at their max_active_runs. @param only of these, else of all */
-export async function listAwaiting(client: Query, limit: number, only: readonly string[] | null): Promise<AwaitingDag[]> {
-  const { rows } = await client.query({ name: 'listAwaiting', text: LIST_AWAITING, values: [limit, only] });
+/** DAGs with queued events that are not paused and not at their max_active_runs, by name. @param of `only`: of these, else of all; `after`: those behind this one, '' for the first */
+export async function listAwaiting(client: Query, of: { readonly limit: number; readonly only: readonly string[] | null; readonly after: string }): Promise<AwaitingDag[]> {
+  const { rows } = await client.query({ name: 'listAwaiting', text: LIST_AWAITING, values: [of.limit, of.only, of.after] });
   return (rows as { dag_id: string; version_id: VersionId; newest: Date; assets: AwaitingDag['assets'] }[]).map((row) => ({
     dagId: row.dag_id, versionId: row.version_id, newestAt: row.newest.getTime(), assets: row.assets,
   }));

@@ -77,6 +77,26 @@ describe('assets of a registered version', () => {
     assert.deepEqual(await watchers(), []);
   }));
 
+  it('a DAG that goes over to partitions, or back, lets go what it can take no more; else what has come stays', () => withDatabase(async (database) => {
+    const partitioned = (description: string): Dag => dagOf('d', [task('a')], { description, runtime: 'airflow', timetable: { kind: 'custom', class: 'm.T', data: { asset_condition: condition('a') }, partitioned: true } });
+    const come = async (key: string | null): Promise<void> => {
+      await database.pool.query("with e as (insert into asset_events (asset_id, partition_key, at) select id, $1, now() from assets returning *) insert into queued_asset_events (dag_id, asset_id, event_id, at) select 'd', asset_id, id, at from e", [key]);
+    };
+    const waiting = (): Promise<string[]> => texts(database, "select concat_ws(' ', 'queued', partition_key) as text from queued_asset_events q join asset_events e on e.id = q.event_id union all select 'of ' || partition_key from partition_events order by 1");
+    await addDag(database, onAssets('d', condition('a')));
+    await come(null);
+    await addDag(database, { ...onAssets('d', condition('a')), description: 'again' });
+    assert.deepEqual(await waiting(), ['queued']);
+    await addDag(database, partitioned('first'));
+    assert.deepEqual(await waiting(), []);
+    await come('k');
+    await database.pool.query("insert into partition_events (dag_id, partition_key, asset_id, event_id) select dag_id, 'K', asset_id, event_id from queued_asset_events");
+    await addDag(database, partitioned('second'));
+    assert.deepEqual(await waiting(), ['of K', 'queued k']);
+    await addDag(database, { ...onAssets('d', condition('a')), description: 'back' });
+    assert.deepEqual(await waiting(), []);
+  }));
+
   it('two servers that register the same at once agree', () => withDatabase(async (database) => {
     await Promise.all([1, 2, 3, 4].map((n) => addDag(database, producing(`d${n}`, { name: 'a', uri: `s3://${n % 2}` }))));
     assert.equal((await assets(database)).filter((asset) => asset.endsWith('active')).length, 1);

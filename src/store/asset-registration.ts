@@ -33,10 +33,10 @@ export async function registerAssets(trx: Executor, dag: Dag, nowMs: number): Pr
     await storeNamed(trx, named);
   } else if ((await referenced(trx, [dag.dag_id])).length === 0) return;
   else await lock(trx);
+  if (conditionOf(dag.timetable) === null || (await changesKind(trx, dag.dag_id, named))) await dropQueued(trx, [dag.dag_id]);
   const before = await dropReferences(trx, [dag.dag_id]);
   await storeReferences(trx, dag.dag_id, named);
   await storeWatchers(trx, { dagId: dag.dag_id, named, nowMs });
-  if (conditionOf(dag.timetable) === null) await dropQueued(trx, [dag.dag_id]);
   await activate(trx, [...before, ...(await referenced(trx, [dag.dag_id]))]);
 }
 
@@ -52,6 +52,12 @@ export async function forgetAssetsOf(trx: Executor, dagIds: readonly string[]): 
 
 async function dropQueued(trx: Executor, dagIds: readonly string[]): Promise<void> {
   for (const table of ['queued_asset_events', 'partition_events'] as const) await trx.deleteFrom(table).where('tenant', '=', TENANT).where('dag_id', 'in', [...dagIds]).execute();
+}
+
+/** True when it goes over to partitions, or back: events that were queued for the one are never taken for the other. */
+async function changesKind(trx: Executor, dagId: string, { isPartitioned }: Named): Promise<boolean> {
+  const other = await trx.selectFrom('dag_asset_references').select('dag_id').where('tenant', '=', TENANT).where('dag_id', '=', dagId).where('partitioned', '=', !isPartitioned).limit(1).executeTakeFirst();
+  return other !== undefined;
 }
 
 async function lock(trx: Executor): Promise<void> {

@@ -18,16 +18,16 @@ export interface PartitionArrival {
 // A limit of one keeps a lookup a lookup, as in `listAwaiting`.
 const LIST_ARRIVALS = `/* store/partition-queue.listArrivals */
 select q.dag_id, d.version_id, a.name, a.uri, a.active, e.partition_key, array_agg(q.event_id order by q.event_id) as events
-from (select distinct r.dag_id from dag_asset_references r where r.tenant = 'default' and r.partitioned and ($2::text[] is null or r.dag_id = any($2))) r
+from (select distinct r.dag_id from dag_asset_references r where r.tenant = 'default' and r.partitioned and ($2::text[] is null or r.dag_id = any($2)) and not r.dag_id = any($3::text[])) r
 cross join lateral (select * from queued_asset_events w where w.tenant = 'default' and w.dag_id = r.dag_id order by w.asset_id, w.event_id limit $1) q
 cross join lateral (select * from asset_events where id = q.event_id limit 1) e cross join lateral (select * from assets where id = q.asset_id limit 1) a
 cross join lateral (select * from dags where tenant = 'default' and dag_id = q.dag_id limit 1) d
 where e.partition_key is not null and not d.is_paused and not d.is_stale and d.version_id is not null
 group by q.dag_id, d.version_id, a.name, a.uri, a.active, e.partition_key order by min(q.event_id) limit $1`;
 
-/** What has come for DAGs that are scheduled by partitions and not paused, oldest first. @param only of these, else of all */
-export async function listArrivals(client: Query, limit: number, only: readonly string[] | null): Promise<PartitionArrival[]> {
-  const { rows } = await client.query(LIST_ARRIVALS, [limit, only]);
+/** What has come for DAGs that are scheduled by partitions and not paused, oldest first. @param of `only`: of these DAGs, else of all `except` those */
+export async function listArrivals(client: Query, of: { readonly limit: number; readonly only: readonly string[] | null; readonly except: readonly string[] }): Promise<PartitionArrival[]> {
+  const { rows } = await client.query(LIST_ARRIVALS, [of.limit, of.only, of.except]);
   return (rows as { dag_id: string; version_id: VersionId; name: string; uri: string; active: boolean; partition_key: string; events: number[] }[]).map((row) => ({
     dagId: row.dag_id, versionId: row.version_id, asset: { name: row.name, uri: row.uri, isActive: row.active }, sourceKey: row.partition_key, eventIds: row.events,
   }));

@@ -163,12 +163,13 @@ class TaskApi:
         try:
             return self._server.post(path, {**request, "execution_id": self._execution}, LOOK_UP_SECONDS)
         except wire.HttpError as error:
-            raise AirflowException(_detail_of(error)) from None
+            raise AirflowException(detail_of(error)) from None
 
 
-def _detail_of(error: wire.HttpError) -> str:
+def detail_of(error: wire.HttpError) -> str:
+    """What the server says was wrong."""
     try:
-        return json.loads(error.body)["detail"]
+        return str(json.loads(error.body)["detail"])
     except (ValueError, KeyError, TypeError):
         return str(error)
 

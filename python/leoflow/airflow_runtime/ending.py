@@ -97,7 +97,8 @@ class Ending:
         about = ", ".join(f"{name} {said[name]}" for name in _NAMED if name in said)
         return _error(_NO_EXCEPTION, f"{event.rstrip('.')} ({about})" if about else event) if event else {}
 
-    def _of_exception(self, chain: list[dict[str, Any]]) -> dict[str, Any]:
+    def _of_exception(self, raised: list[dict[str, Any]]) -> dict[str, Any]:
+        chain = raised[1:] if _is_of_the_runner(raised) else raised
         first = chain[0]
         kind, message = str(first.get("exc_type", "Exception")), str(first.get("exc_value", ""))
         frames = [[frame for frame in one.get("frames") or []] for one in chain]
@@ -136,6 +137,12 @@ def _ascii(ending: dict[str, Any]) -> str:
 def _detail_of(said: dict[str, Any]) -> list[dict[str, Any]]:
     detail = said.get("error_detail") or said.get("exception")
     return detail if isinstance(detail, list) else []
+
+
+def _is_of_the_runner(chain: list[dict[str, Any]]) -> bool:
+    """Whether the runner has stumbled while it handled another exception, which is the one to tell: triggering a DAG that is not there."""
+    frames = chain[0].get("frames") or []
+    return len(chain) > 1 and chain[0].get("exc_type") == "UnboundLocalError" and bool(frames) and str(frames[-1]["filename"]).endswith(_RUNNER)
 
 
 def _error(kind: str, message: str, place: str | None = None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import setproctitle
 from airflow.sdk.api.client import Client
 from airflow.sdk.api.datamodels._generated import BundleInfo, TaskInstance
 from airflow.sdk.definitions.mappedoperator import MappedOperator
+from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, supervisor, task_runner
 from airflow.sdk.log import redact
 
@@ -104,7 +105,11 @@ class WatchedTask(supervisor.ActivitySubprocess):
         if isinstance(msg, _FAILURES):
             self.ending.settle()
             self.client.headers[HEADER] = self.ending.of_task()
-        super()._handle_request(msg, log, req_id)
+        try:
+            super()._handle_request(msg, log, req_id)
+        except ValueError as error:
+            # NaN is no JSON. The SDK's own supervisor would end here, and nobody would learn why.
+            self.send_msg(None, request_id=req_id, error=comms.ErrorResponse(error=ErrorType.GENERIC_ERROR, detail={"message": str(error)}))
 
     def _read_ahead(self) -> None:
         for pipe, read in self._pipes:

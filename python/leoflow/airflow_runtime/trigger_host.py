@@ -40,6 +40,7 @@ class Host:
         self.watchers: set[str] = set()
         #: Those that were called off and still clean up: told once, since a second time would cut that short.
         self.ending: set[str] = set()
+        self._is_over = False
         self.logs = TriggerLogs()
         self._server = Server(address, project.spec["address_file"])
         self._teller = Teller(self._server, self._name(), on_told=self._on_told, on_refused=self._note_failure)
@@ -50,7 +51,10 @@ class Host:
         """Serve until nothing waits any more. Raises what any part of it dies of: the others are of no use without it."""
         self._install_comms()
         parts = [asyncio.create_task(part) for part in (self._follow_orders(), self._teller.run(), self._watch_blocking())]
-        ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._is_over = True
         for part in ended:
             part.result()
 
@@ -107,9 +111,9 @@ class Host:
                         async for event in events:
                             await self.events.put({**_told(identifier, event), "told_id": str(uuid4())})
                     delay = AGAIN_SECONDS
-                except asyncio.CancelledError:
-                    raise
                 except BaseException as error:  # noqa: B902 - a trigger's code may raise anything
+                    if self._is_called_off(identifier, error):
+                        raise
                     await self.events.put(_failed(identifier, error))
                     delay = min(delay * 2, LONGEST_PAUSE_SECONDS)
                 await asyncio.sleep(delay)
@@ -128,14 +132,18 @@ class Host:
             trigger = self._make(order)
             event = await self._first_event(trigger)
             await self.events.put(_told(identifier, event))
-        except asyncio.CancelledError:
-            self.running.pop(identifier, None)
-            self.logs.drop(identifier)
-            raise
         except BaseException as error:  # noqa: B902 - a trigger's code may raise anything, and its task must hear of it
+            if self._is_called_off(identifier, error):
+                self.running.pop(identifier, None)
+                self.logs.drop(identifier)
+                raise
             failure = _failed(identifier, error)
             self._note_failure(failure)
             await self.events.put(failure)
+
+    def _is_called_off(self, identifier: str, error: BaseException) -> bool:
+        """Whether a trigger ends because it has to. One that awaits what was cancelled elsewhere raises the same error, and has failed."""
+        return isinstance(error, asyncio.CancelledError) and (self._is_over or identifier in self.ending)
 
     def _note_failure(self, failure: dict) -> None:
         self.logs.note(failure["trigger_id"], "error", f"Trigger failed: {failure['traceback'][-1].strip()}")

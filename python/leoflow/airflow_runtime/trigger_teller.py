@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from leoflow.agent import wire
+from leoflow.agent import attempt, wire
 
 EVENTS = "/agent/v1/triggers/events"
 #: Events in one request, and about how many bytes of them.
@@ -17,11 +17,10 @@ EVENTS_AT_ONCE = 500
 BYTES_AT_ONCE = 8 * 1024 * 1024
 #: Events that wait to be told; who brings more waits.
 MOST_EVENTS = 5000
-LONGEST_WAIT_SECONDS = 1.0
+#: After an answer that should not have come.
+AGAIN_SECONDS = 1.0
 #: The server has read the request and will say the same of it for ever: no JSON, too large, not to be stored. Everything else may pass.
 _FINAL = (400, 413, 422)
-#: The server is away, or another leads: nobody needs to hear of that.
-_AWAY = (429, 502, 503, 504)
 
 
 class Refused(Exception):
@@ -32,34 +31,18 @@ class Server:
     """Whoever leads just now."""
 
     def __init__(self, address: str, address_file: str):
-        self._address = address
-        self._address_file = address_file
+        self._server = attempt.Server(None, address, address_file)
 
     def ask(self, path: str, body: dict) -> dict:
         """Ask until somebody answers: a server that is away comes back, or another leads. Raises Refused."""
-        delay = 0.05
-        payload = wire.encode_body(body)
         while True:
-            address = self._leader()
             try:
-                sock = wire.connect(address)
-                try:
-                    return wire.post(sock, path, payload, "", lambda asked=address: self._leader() != asked)
-                finally:
-                    sock.close()
+                return self._server.post(path, body, math.inf)
             except wire.HttpError as error:
                 if error.status in _FINAL:
-                    raise Refused(_detail_of(error)) from error
-                if error.status not in _AWAY:
-                    print(f"leoflow: {path}: {error}", file=sys.stderr)
-            except (OSError, ValueError):
-                pass
-            time.sleep(delay)
-            delay = min(delay * 2, LONGEST_WAIT_SECONDS)
-
-    def _leader(self) -> str:
-        self._address = wire.leader_of(self._address_file, self._address)
-        return self._address
+                    raise Refused(attempt.detail_of(error)) from error
+                print(f"leoflow: {path}: {error}", file=sys.stderr)
+            time.sleep(AGAIN_SECONDS)
 
 
 class Teller:
@@ -122,10 +105,3 @@ def _parts_of(events: list[dict]) -> Iterator[list[dict]]:
 
 def _refused(event: dict, refusal: Refused) -> dict:
     return {"trigger_id": event["trigger_id"], "kind": "failed", "error": "Trigger failure", "traceback": [f"its event cannot be stored: {refusal}"]}
-
-
-def _detail_of(error: wire.HttpError) -> str:
-    try:
-        return str(json.loads(error.body)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return str(error)

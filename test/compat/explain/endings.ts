@@ -56,6 +56,7 @@ export const ENDINGS: Readonly<Record<'airflow' | 'leoflow', readonly End[]>> = 
     ...COMMON,
     failed('returns_too_much', /^AirflowRuntimeError: the XCom return_value has 5002 bytes, the limit is 1000\. Store the value elsewhere .+, while its result was stored as an XCom$/, /the limit is 1000/),
     failed('returns_an_object', /^TypeError: cannot serialize object of type <class 'object'>, while its result was stored as an XCom$/, /cannot serialize/),
+    failed('returns_no_number', /^AirflowRuntimeError: Out of range float values are not JSON compliant, while its result was stored as an XCom$/, /Out of range float values/),
   ],
   leoflow: [
     ...COMMON,
@@ -72,6 +73,7 @@ export const DEFERRED_ENDINGS: readonly End[] = [
     said: [/^its trigger endless\.Endless failed: ConnectionError: the service has gone away$/, /^it is not tried again: that was try 2 of 2$/, log(2), /^try 1 failed: its trigger endless\.Endless failed: ConnectionError: the service has gone away$/],
   },
   failed('trigger_tells_a_secret', /^its trigger endless\.Endless failed: ConnectionError: cannot log in with \*\*\*$/, /cannot log in with \*\*\*/),
+  failed('trigger_awaits_what_is_cancelled', /^its trigger endless\.Endless failed: asyncio\.exceptions\.CancelledError$/, /CancelledError/),
   failed('trigger_brings_an_error', /^AirflowException: the job failed: out of quota \(deferred_endings\.py:\d+\)$/, /out of quota/),
   failed('trigger_brings_no_number', /^its trigger endless\.Endless failed: ValueError: its event cannot be stored as JSON: Out of range float values are not JSON compliant/, /its event cannot be stored as JSON/),
   failed('trigger_ends_with_no_number', /^its trigger endless\.Endless failed: ValueError: the XCom 'ratio' that it ended with cannot be stored as JSON: Out of range float/, /the XCom 'ratio' that it ended with/),
@@ -79,6 +81,7 @@ export const DEFERRED_ENDINGS: readonly End[] = [
   skipped('trigger_skips_it', /^its trigger endless\.Endless skipped it$/, /as DEFERRED/),
   failed('waits_too_long', /^it was deferred for longer than its timeout of 1 s, waiting for the trigger endless\.Endless$/, /Trigger timeout/),
   failed('names_no_method', /^AttributeError: 'Defers' object has no attribute 'not_there', which it named as method_name when it deferred$/, /not_there/),
+  failed('triggers_no_dag', /^AirflowRuntimeError: Dag with dag_id: 'not_there' not found$/, /Dag with dag_id: 'not_there' not found/),
 ];
 
 /** Files that do not import: in the process that is kept warm, and in that of a task. */

@@ -93,6 +93,10 @@ with DAG("endings", max_active_tasks=100):
         return "x" * 5000
 
     @task
+    def returns_no_number():
+        return {"loss": float("nan")}
+
+    @task
     def returns_an_object():
         return object()
 
@@ -113,6 +117,6 @@ with DAG("endings", max_active_tasks=100):
         return text
 
     for each in (exits_hard, exits, is_killed, crashes, raises, raises_in_turn, raises_twice, is_tried_later, recovers, fails_for_good, raises_airflow, skips, is_too_slow, waits_in_vain,
-                 waits_softly, is_marked, returns_too_much, returns_an_object, lacks_a_variable, lacks_a_connection, tells_a_secret):
+                 waits_softly, is_marked, returns_too_much, returns_no_number, returns_an_object, lacks_a_variable, lacks_a_connection, tells_a_secret):
         each()
     is_misspelt("{{ nobody.has_it }}")

@@ -24,6 +24,10 @@ class Endless(BaseTrigger):
             raise ConnectionError("the service has gone away")
         if self.does == "tell a secret":
             raise ConnectionError(f"cannot log in with {(await Connection.async_get('with_password')).password}")
+        if self.does == "await what is cancelled":
+            other = asyncio.ensure_future(asyncio.sleep(600))
+            other.cancel()
+            await other
         if self.does == "wait":
             await asyncio.sleep(600)
         yield {
