@@ -83,7 +83,7 @@ class BusyMachineTest(unittest.TestCase):
         told: list[dict] = []
         one._tell = told.append
         os.sched_setaffinity(0, self.processor)
-        crowd = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(CROWD)]
+        crowd = [subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(CROWD)]
         try:
             begun = time.monotonic()
             one._start({

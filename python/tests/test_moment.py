@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 import unittest
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -47,6 +48,58 @@ LOOKS = {
     "a decorator of a class": "def stamped(c):\n    c.t = time.time()\n    return c\n@stamped\nclass A:\n    pass",
     "a constructor of a base class": "class A:\n    def __init__(self):\n        self.t = time.time()\nclass B(A):\n    def __init__(self):\n        super().__init__()\nB()",
     "a lambda's default": "f = lambda x=datetime.now(): x",
+    "everything that a module holds": "from time import *\nX = time()",
+    "the clock under a known name": "max = datetime.now\nX = max()",
+    "the clock as a method": "class A:\n    get = time.time\nX = A().get()",
+    "the clock that map calls": "X = list(map(time.ctime, [1]))",
+    "the clock that iter calls": "X = next(iter(time.time, 0))",
+    "the clock that partial holds": "from functools import partial\nX = list(map(partial(time.ctime), [1]))",
+    "what getattr finds": "X = list(map(getattr(datetime, 'fromtimestamp'), [0]))",
+    "a variable under a name of the file": "V = Variable\nX = V.get('x')",
+    "a variable in a module under another name": "import airflow.models as m\nmodels = m\nX = models.Variable.get('x')",
+    "a factory of defaults": "from dataclasses import dataclass, field\n@dataclass\nclass A:\n    x: float = field(default_factory=lambda: time.time())\nA()",
+    "a factory of missing values": "from collections import defaultdict\nX = defaultdict(lambda: time.time())['a']",
+    "a lambda that a method calls": "X = [1]\nX.sort(key=lambda x: random.random())",
+    "a function that a package calls": "import re\ndef f(match):\n    return time.ctime()\nX = re.sub('a', f, 'a')",
+    "a lambda in a dict": "D = {'a': lambda: time.time()}\nX = list(map(D['a'], []))",
+    "a property": "class A:\n    @property\n    def x(self):\n        return time.time()\nX = A().x",
+    "a property that a task is given": "class A:\n    @property\n    def x(self):\n        return datetime.now()\nDAG('x', start_date=A().x)",
+    "a descriptor": "class D:\n    def __set_name__(self, owner, name):\n        self.t = time.time()\nclass A:\n    x = D()",
+    "an operator": "class A:\n    def __or__(self, other):\n        return time.time()\nX = A() | 1",
+    "a format": "class A:\n    def __format__(self, spec):\n        return time.ctime()\nX = f'{A()}'",
+    "a context": "class A:\n    def __enter__(self):\n        self.t = time.time()\n    def __exit__(self, *error):\n        pass\nwith A():\n    pass",
+    "a DAG of its own kind": "class D(DAG):\n    def __enter__(self):\n        self.t = time.time()\n        return super().__enter__()\nwith D('x'):\n    pass",
+    "a metaclass": "class M(type):\n    def __new__(m, n, b, d):\n        return super().__new__(m, n, b, {**d, 't': time.time()})\nclass A(metaclass=M):\n    pass",
+    "a subclass that is noticed": "class A:\n    def __init_subclass__(cls):\n        cls.t = time.time()\nclass B(A):\n    pass",
+    "a base of a package": "import requests\nclass S(requests.Session):\n    pass\nX = S()",
+    "a hook of its own": "from airflow.providers.http.hooks.http import HttpHook\nclass H(HttpHook):\n    pass\nX = H()",
+    "a method that the enumeration calls": "from enum import Enum, auto\nclass E(Enum):\n    def _generate_next_value_(name, *more):\n        return time.time()\n    A = auto()",
+    "a decorator that wraps": "def deco(f):\n    def inner():\n        return time.time()\n    return inner\n@deco\ndef g():\n    pass\nX = g()",
+    "a decorator that only is called task": "from celery import task\n@task\ndef t():\n    return time.time()\nt()",
+    "what a function returns": "def outer():\n    def inner():\n        return time.time()\n    return inner\nX = outer()()",
+    "an environment that changes": "import os\nos.environ['X'] = '1'",
+    "a package that changes": "import json\njson.dumps = lambda value: '1'",
+    "a class of Airflow that changes": "PythonOperator.execute = lambda self, context: 1",
+    "an import path that changes": "import sys\nsys.path = ['x']",
+    "handlers of the log": "import logging\nlogging.getLogger().handlers = []",
+    "a precision": "import decimal\ndecimal.getcontext().prec = 3",
+    "a file that is written": "with open(__file__ + '.log', 'a') as file:\n    print('x', file=file)",
+    "a file from elsewhere": "with open('/etc/settings.json') as file:\n    X = file.read()",
+    "a file whose place a variable says": "import os\nfrom pathlib import Path\nX = Path(os.environ['SETTINGS']).read_text()",
+    "a path that is bound twice": "from pathlib import Path\nHERE = Path(__file__)\nHERE = Path('/etc/settings.json')\nX = HERE.read_text()",
+    "whether a file is there": "import os\nX = os.path.exists('/tmp/ready')",
+    "objects in a store": "from airflow.sdk import ObjectStoragePath\nX = list(ObjectStoragePath('s3://x').iterdir())",
+    "YAML that calls": "import yaml\nX = yaml.unsafe_load('x')",
+    "a text that leaves the day open": "X = pendulum.parse('10:00')",
+    "a zone that is set": "pendulum.set_local_timezone(pendulum.timezone('UTC'))",
+    "an age": "X = pendulum.datetime(2024, 1, 1).age",
+    "Airflow's database": "from airflow import settings\nX = settings.Session()",
+    "a mail": "from airflow.utils.email import send_email\nsend_email('a', 'b', 'c')",
+    "a module of the same name as another's": "import requests\ndef f():\n    import json as requests\nX = requests.get('x')",
+    "a function that is passed under the name of a built-in one": "def run(callable):\n    return callable()\nX = run(callable=time.time)",
+    "a type that is returned": "def f() -> time.time():\n    pass",
+    "what no main program sees": "if __name__ != '__main__':\n    X = time.time()",
+    "what no type checker sees": "from typing import TYPE_CHECKING\nif not TYPE_CHECKING:\n    X = time.time()",
 }
 DOES_NOT = {
     "nothing": "X = 1",
@@ -68,7 +121,7 @@ from airflow.sdk import task_group, chain, Label, Param
 log = logging.getLogger(__name__)
 sys.path.append(os.path.dirname(__file__))
 HERE = Path(__file__).resolve().parent
-with open(HERE / 'x.json') as file:
+with open(HERE / 'x.json', encoding='utf-8') as file:
     CONFIG = json.load(file)
 ENV = os.environ.get('ENV', 'dev')
 def make(name, retries=1):
@@ -89,6 +142,14 @@ for name, value in CONFIG.items():
     globals()[name] = value
 """,
     "get of a dict": "X = {}.get('a')",
+    "a task of its function's name": "def get():\n    return time.time()\nget = PythonOperator(task_id='get', python_callable=get)\nget >> PythonOperator(task_id='x', python_callable=time.sleep)",
+    "callbacks of all tasks": "from functools import partial\ndef tell(context, channel=None):\n    return Variable.get('x')\nARGS = {'on_failure_callback': tell, 'on_retry_callback': [partial(tell, channel='x')]}\nDAG('x', default_args=ARGS)",
+    "functions for templates": "def f():\n    return time.time()\nDAG('x', user_defined_macros={'f': f, 'now': lambda: datetime.now()})",
+    "a hook that a task makes": "from airflow.sdk import BaseHook, BaseOperator\nclass H(BaseHook):\n    def __init__(self):\n        self.x = self.get_connection('x')\nclass A(BaseOperator):\n    def __init__(self, **more):\n        super().__init__(**more)\n    def execute(self, context):\n        return H().get('x')\nA(task_id='a')",
+    "its own environment": "import os\nX = 'A' in os.environ\nPythonOperator(task_id='x', python_callable=print, op_kwargs={**os.environ, 'b': os.environ['B']})",
+    "a class of records": "from dataclasses import dataclass, field\n@dataclass\nclass A:\n    x: list = field(default_factory=list)\n    @classmethod\n    def make(cls):\n        return cls()\nA.make()",
+    "a type of a package": "import requests\ndef f(session: requests.Session) -> requests.Response:\n    pass",
+    "files beside it": "import os\nfrom pathlib import Path\ndef load(name):\n    with (Path(__file__).parent / name).open(encoding='utf-8') as file:\n        return file.read()\nfor path in sorted((Path(__file__).parent / 'sql').glob('*.sql')):\n    globals()[path.stem] = path.read_text() + load('x.sql')",
 }
 
 
@@ -116,6 +177,25 @@ class MomentTest(unittest.TestCase):
         helper = "def stamp():\n    return datetime.now()"
         self.assertTrue(self._looks("from m1 import stamp\nSTAMP = stamp()", helper))
         self.assertFalse(self._looks("from m1 import stamp\n@task\ndef t():\n    return stamp()\nwith DAG('x'):\n    t()", helper))
+
+    def test_what_another_file_passes_on(self):
+        for name, source, helper in [
+            ("a package", "from m1 import client\nX = client.get('x')", "from foo import client"),
+            ("a package under another name", "from m1 import client as c\nX = c.get('x')", "from foo import client"),
+            ("a package in a module", "import m1\nX = m1.client.get('x')", "from foo import client"),
+            ("a package of a module's name", "import m1\nX = m1.get('x')", "X = 1"),
+            ("a function under another name", "from m1 import stamp as join\nX = join()", "def stamp():\n    return datetime.now()"),
+            ("all that it holds", "from m1 import *\nX = max()", "from time import time as max"),
+            ("what it makes when it is asked", "import m1\nX = m1.stamp", "import time\ndef __getattr__(name):\n    return time.time()"),
+        ]:
+            with self.subTest(name):
+                self.assertTrue(self._looks(source, helper))
+
+    def test_a_long_chain_of_paths_is_judged_at_once(self):
+        lines = [f"V{number + 1} = V{number} + 'x'" for number in reversed(range(3000))]
+        started = time.monotonic()
+        self.assertFalse(self._looks("V0 = __file__\n" + "\n".join(lines) + "\nwith open(V3000) as file:\n    X = file.read()"))
+        self.assertLess(time.monotonic() - started, 20)
 
     def test_what_cannot_be_read_says_nothing(self):
         self.assertFalse(does_more_than_draw("/nowhere"))

@@ -55,6 +55,32 @@ class SourcesTest(ParsingTest):
         self.assertEqual([source["path"] for source in document["dags"][0]["sources"]], ["d.py"])
         self.assertEqual([(one["path"], one["why"]) for one in document["left_out"]], [("big.csv", "it is read while the file is imported, and has 1.0 MB; up to 1 MB travel")])
 
+    def test_what_has_the_name_of_a_secret_stays_though_it_is_read_at_import(self) -> None:
+        keys = ("conf/.env", "conf/.netrc", "conf/prod.env", "conf/credentials", "conf/service-account.json", "conf/tls.key")
+        document = self.parse({"d.py": f"from airflow.sdk import DAG\nfor name in {keys!r}:\n    open(name.replace('conf', __file__[:-4] + 'conf')).close()\nopen(__file__[:-4] + 'conf/tls.key')\nd = DAG('d')\n", **dict.fromkeys(keys, "x")})
+        self.assertEqual([source["path"] for source in document["dags"][0]["sources"]], ["d.py"])
+        self.assertEqual(sorted(one["path"] for one in document["left_out"]), sorted(keys))
+
+    def test_templates_that_templates_name(self) -> None:
+        document = self.parse({
+            "dags/d.py": "from airflow.providers.standard.operators.bash import BashOperator\nfrom airflow.sdk import DAG\nwith DAG('d'):\n"
+            "    BashOperator(task_id='a', bash_command='a.sh')\n    BashOperator(task_id='b', bash_command='{% include \"b.sh\" %} x')\n",
+            "dags/a.sh": "{% extends 'parts/base.sh' %}{%- import \"macros.jinja\" as m -%}{% from 'more.jinja' import one %}{{ 'unused.sh' }}", "dags/parts/base.sh": "{% include 'a.sh' %}", "dags/macros.jinja": "", "dags/more.jinja": "",
+            "dags/b.sh": "{% include ['missing.sh', 'c.sh'] ignore missing %}", "dags/c.sh": "", "dags/unused.sh": "",
+        }, file="dags/d.py")
+        self.assertEqual([source["path"] for source in document["dags"][0]["sources"]], ["dags/d.py", *(f"dags/{name}" for name in ("a.sh", "b.sh", "c.sh", "macros.jinja", "more.jinja", "parts/base.sh"))])
+
+    def test_resources_of_packages_and_modules_of_scripts(self) -> None:
+        document = self.parse({
+            "dags/d.py": "import os\nimport pkgutil\nfrom importlib import resources\nfrom airflow.providers.standard.operators.bash import BashOperator\nfrom airflow.sdk import DAG, task\nwith DAG('d'):\n"
+            "    BashOperator(task_id='a', bash_command=f'python {os.path.dirname(__file__)}/scripts/run.py --fast')\n    @task\n    def t():\n        import own.data\n        resources.files('own').joinpath('q.sql').read_text()\n"
+            "        (resources.files(own.data) / 'r.sql').read_text()\n        pkgutil.get_data('own.data', 's.sql')\n        resources.files('json') / 'x.sql'\n    t()\n",
+            "dags/scripts/run.py": "import helper\nimport common", "dags/scripts/helper.py": "import common", "dags/scripts/other.py": "", "common.py": "",
+            "own/__init__.py": "", "own/q.sql": "", "own/unused.sql": "", "own/data/__init__.py": "", "own/data/r.sql": "", "own/data/s.sql": "",
+        }, file="dags/d.py")
+        self.assertEqual([source["path"] for source in document["dags"][0]["sources"]], [
+            "dags/d.py", "own/__init__.py", "own/data/__init__.py", "common.py", "dags/scripts/helper.py", "dags/scripts/run.py", "own/data/r.sql", "own/data/s.sql", "own/q.sql"])
+
 
 class TemplateFilesTest(ParsingTest):
     """What templates are read from, and what these name themselves."""

@@ -25,7 +25,7 @@ test('a process that ended and that its parent has not reaped is not alive', asy
 
 test('what a program waits for a processor is not its time', { skip: existsSync('/proc/self/schedstat') ? false : 'the system does not say how long a process has waited' }, async () => {
   const onOne = (text: string): readonly string[] => ['-c', '0', 'python3', '-c', text];
-  const crowd = Array.from({ length: 5 }, () => spawn('taskset', [...onOne('while True: pass')], { stdio: 'ignore' }));
+  const crowd = Array.from({ length: 5 }, () => spawn('taskset', [...onOne('while True: pass')], { stdio: 'ignore', detached: true }));
   try {
     const begun = performance.now();
     const patient = await run('taskset', onOne('import time\nwhile time.process_time() < 0.4: pass'), { timeoutMs: 1000 });

@@ -51,7 +51,7 @@ test('a file that waits for a processor is not one that hangs', async () => {
   write('slow.py', dag('slow', 'import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass\n'));
   const pinned = (file: string): ReturnType<typeof request> => ({ ...request(file, { importTimeoutSeconds: 1 }), python: join(place.path, 'python') });
   await compilePython(pinned('good.py'));
-  const crowd = Array.from({ length: 5 }, () => spawn('taskset', ['-c', '0', 'python3', '-c', 'while True: pass'], { stdio: 'ignore' }));
+  const crowd = Array.from({ length: 5 }, () => spawn('taskset', ['-c', '0', 'python3', '-c', 'while True: pass'], { stdio: 'ignore', detached: true }));
   try {
     const begun = performance.now();
     assert.deepEqual((await compilePython(pinned('slow.py'))).problems, []);

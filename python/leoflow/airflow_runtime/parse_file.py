@@ -26,7 +26,7 @@ from leoflow.dagmodel.notices import Notice, take_notices
 from leoflow.parse.faults import Fault
 from leoflow.parse.named_files import find_named_files
 from leoflow.parse.planted import warn_of_secrets
-from leoflow.parse.sources import ReadFiles, digests, is_local, local_modules, relative_path
+from leoflow.parse.sources import ReadFiles, digests, is_local, local_modules, relative_path, told_once
 from leoflow.parse.template_files import template_files
 
 _WARNING = re.compile(r"^(?P<file>.*?):(?P<line>\d+): (?P<kind>[\w.]+): (?P<message>.*)$", re.DOTALL)
@@ -84,7 +84,7 @@ def parse_file(file: str, root: str) -> dict[str, Any]:
         described["sources"] = digests(root, [relative, *modules, *described.pop("templates"), *named.files])
     if not bag.dags and not faults:
         faults.append(Fault(relative, 1, "the file holds no DAG", "Assign the DAG to a name of the module, or call the @dag function.", "no_dag"))
-    document.update(modules=modules, left_out=[*read.left_out, *named.left_out], awaited=named.awaited, needed=comms.needed, errors=[fault.to_json(root) for fault in faults])
+    document.update(modules=modules, left_out=told_once([*read.left_out, *named.left_out]), awaited=named.awaited, needed=comms.needed, errors=[fault.to_json(root) for fault in faults])
     document["warnings"] = [fault.to_json(root) for fault in [*plugin_faults, *_import_warnings(bag, root), *map(_warning, take_notices())]]
     for told in (*document["errors"], *document["warnings"]):
         told["message"], told["hint"] = masking.mask(told["message"]), masking.mask(told["hint"])

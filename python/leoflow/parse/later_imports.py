@@ -12,7 +12,7 @@ from leoflow.parse.path_values import Code, Values, callee, code_of
 
 #: What is read of code for it, the DAG file first.
 _MAX_CODE_BYTES = 1_000_000
-_IMPORTERS = {"import_module", "__import__", "import_string"}
+_IMPORTERS = {"import_module", "__import__", "import_string", "files", "get_data"}
 #: The shim or the SDK answers these, whatever lies in the project.
 _NEVER_LOCAL = {"airflow", "leoflow"}
 

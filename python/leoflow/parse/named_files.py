@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from leoflow.parse.path_values import Code, Use, Value, code_of, uses_of
-from leoflow.parse.sources import MAX_FILE_BYTES, may_travel
+from leoflow.parse.sources import A_SECRET, MAX_FILE_BYTES, is_secret, may_travel, modules_of_scripts
 
 #: All that is found together; a folder travels whole or not at all.
 MAX_FILES = 500
@@ -24,9 +24,6 @@ _WILD = re.compile(r"[*?\[]")
 _COMMAND = re.compile(r"[\s\"'`;|&<>()]")
 #: A text that names no file yet, and may.
 _MAY_COME = re.compile(r"[\w./@+=-]*\w\.[A-Za-z]\w{0,11}")
-#: What a version keeps for ever, and shows to everybody who may see the DAG, is no place for a key.
-_SECRET = re.compile(r"\.(pem|key|p12|pfx|jks|keytab|kdbx|asc|gpg)$|^id_(rsa|dsa|ecdsa|ed25519)|(credential|service[-_]?account|secret)s?[^/]*\.(json|ya?ml|ini|toml)$", re.IGNORECASE)
-_A_SECRET = "it has the name of a secret, and a version keeps it for ever; a connection is the place for that"
 _NO_PATH = re.compile(r"[\n\0]|://|^[/~]|^.{1000}")
 
 
@@ -46,7 +43,8 @@ def find_named_files(root: str, dag_file: str, sources: Iterable[str], texts: It
     search = _Search(root, dag_file)
     for text in texts:
         search.take(dag_file, Use(Value(text), 0, False))
-    codes = _parse(root, dict.fromkeys([dag_file, *sources]))
+    modules = dict.fromkeys([dag_file, *sources])
+    codes = _parse(root, modules)
     counted = Counter(name for code in codes.values() for name in code.names)
     for path, code in codes.items():
         try:
@@ -55,7 +53,9 @@ def find_named_files(root: str, dag_file: str, sources: Iterable[str], texts: It
             continue
         for use in uses:
             search.take(path, use)
-    return search.result()
+    found = search.result()
+    imported = modules_of_scripts(root, [path for path in found.files if path.endswith(".py") and path not in modules])
+    return found._replace(files=sorted({*found.files, *(imported - modules.keys())}))
 
 
 def _parse(root: str, paths: Iterable[str]) -> dict[str, Code]:
@@ -173,8 +173,8 @@ class _Search:
         elif not may_travel(path, self._root):
             if not path.endswith((".pyc", "airflow.cfg")):
                 self._leave_out(path, place, "hidden files, installed packages, links that lead out of the project and what cannot be read do not travel")
-        elif _SECRET.search(os.path.basename(path)):
-            self._leave_out(path, place, _A_SECRET)
+        elif is_secret(path):
+            self._leave_out(path, place, A_SECRET)
         elif size > MAX_FILE_BYTES:
             self._leave_out(path, place, _too_large(size))
         elif len(taken) >= MAX_FILES or sum(taken.values()) + size > MAX_BYTES:
@@ -190,7 +190,7 @@ class _Search:
             return
         self._awaited.add(f"{path}/")
         below = {file: size for file, size in _files_below(path, self._root).items() if file not in taken and not self._is_written(file)}
-        found = {file: size for file, size in below.items() if not _SECRET.search(os.path.basename(file))}
+        found = {file: size for file, size in below.items() if not is_secret(file)}
         small = {file: size for file, size in found.items() if size <= MAX_FILE_BYTES}
         if len(found) + len(taken) > MAX_FILES or sum(small.values()) + sum(taken.values()) > MAX_BYTES:
             self._leave_out(f"{path}/", place, _too_much("what lies below it is"))
@@ -199,7 +199,7 @@ class _Search:
         for file in sorted(found.keys() - small.keys()):
             self._leave_out(file, place, _too_large(found[file]))
         for file in sorted(below.keys() - found.keys()):
-            self._leave_out(file, place, _A_SECRET)
+            self._leave_out(file, place, A_SECRET)
 
 
 def _too_large(size: int) -> str:

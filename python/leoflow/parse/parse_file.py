@@ -22,7 +22,7 @@ from leoflow.parse.given import given_of
 from leoflow.parse.faults import Fault, fault_of
 from leoflow.parse.named_files import find_named_files
 from leoflow.parse.planted import warn_of_secrets
-from leoflow.parse.sources import ReadFiles, digests, local_modules, relative_path
+from leoflow.parse.sources import ReadFiles, digests, local_modules, relative_path, told_once
 from leoflow.parse.template_files import template_files
 from leoflow.run.load import dags_of, execute_file, prepare
 
@@ -125,7 +125,7 @@ def _finish(document: dict[str, Any], root: str, file: str, found: dict[str, Any
     named = find_named_files(root, file, modules, found.get("texts", ()))
     for emitted, dag in zip(document["dags"], document.pop("_drawn", [])):
         emitted["sources"] = digests(root, [file, *modules, *template_files(dag, root), *named.files])
-    document.update(modules=modules, left_out=[*found.get("left_out", ()), *named.left_out], awaited=named.awaited)
+    document.update(modules=modules, left_out=told_once([*found.get("left_out", ()), *named.left_out]), awaited=named.awaited)
 
 
 def _collect(dags: list[DAG], file: str, dag_id: str | None, document: dict[str, Any]) -> list[Fault]:

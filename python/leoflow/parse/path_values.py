@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -170,6 +171,23 @@ class Values:
     def _call_glob(self, node: ast.Call, receiver: ast.expr | None) -> Value | None:
         folder = self.of(receiver) if receiver is not None else None
         return None if folder is None or not node.args else _joined(folder, self.of(node.args[0]))
+
+    def _call_files(self, node: ast.Call, _receiver: ast.expr | None) -> Value | None:
+        """`importlib.resources.files("package")`, or of the module itself."""
+        return self._package(node.args[0]) if len(node.args) == 1 else None
+
+    def _call_get_data(self, node: ast.Call, _receiver: ast.expr | None) -> Value | None:
+        """`pkgutil.get_data("package", "file")`."""
+        return _joined(package, self.of(node.args[1])) if len(node.args) == 2 and (package := self._package(node.args[0])) is not None else None
+
+    def _package(self, node: ast.expr) -> Value | None:
+        value = self.of(node) if not isinstance(node, ast.Attribute) else None
+        name = ast.unparse(node) if value is None and isinstance(node, (ast.Name, ast.Attribute)) else value.text if value is not None and not value.is_anchored and not value.is_open else ""
+        if re.fullmatch(r"\w+(\.\w+)*", name) is None:
+            return None
+        folders = [os.path.join(start, *name.split(".")) for start in (self._root, os.path.dirname(self._file))]
+        found = next((folder for folder in folders if os.path.isdir(folder)), None)
+        return None if found is None else Value(found, is_anchored=True, is_path=True)
 
     def _call_dirname(self, node: ast.Call, _receiver: ast.expr | None) -> Value | None:
         return _parent(self.of(node.args[0])) if node.args else None

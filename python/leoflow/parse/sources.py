@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from leoflow.dagmodel.notices import PACKAGE_ROOT
@@ -17,6 +19,10 @@ _MAX_PACKAGE_FILES = 1_000
 _MAX_READ_FILES = 500
 #: The largest file that travels without being asked for.
 MAX_FILE_BYTES = 1_000_000
+#: What a version keeps for ever, and shows to everybody who may see the DAG, is no place for a key.
+_SECRET = re.compile(
+    r"\.(env|pem|key|p12|pfx|ppk|jks|keytab|kdbx|asc|gpg|pgpass)$|^id_(rsa|dsa|ecdsa|ed25519)|^(credentials|kubeconfig)$|(credential|service[-_]?account|secret|password)s?[^/]*\.(json|ya?ml|ini|toml)$", re.IGNORECASE)
+A_SECRET = "it has the name of a secret, and a version keeps it for ever; a connection is the place for that"
 _WRITING = os.O_WRONLY | os.O_RDWR
 
 
@@ -53,6 +59,17 @@ def local_modules(root: str, dag_file: str, before: set[str]) -> list[str]:
     return sorted(follow_imports(place, {dag_file: imported.pop(dag_file, None), **dict(sorted(imported.items()))}) - {dag_file})
 
 
+def modules_of_scripts(root: str, scripts: Iterable[str]) -> set[str]:
+    """Scripts that a command runs, with the modules that they import from the folder where each lies, and from the root. Paths from the root."""
+    found: set[str] = set()
+    by_folder: dict[str, dict[str, str | None]] = {}
+    for script in scripts:
+        by_folder.setdefault(os.path.dirname(script), {})[script] = None
+    for folder, files in by_folder.items():
+        found |= follow_imports(Place(root, [os.path.join(root, folder), root], lambda file: _own_path(file, root), lambda package: _files_of(package, root)), files)
+    return found
+
+
 def _import_folders(root: str, dag_file: str) -> list[str]:
     """Folders of the project that code is imported from, as the import path has them; last that of the DAG file, which its functions may add to it."""
     folders = [os.path.realpath(folder) for folder in [*sys.path, os.path.dirname(os.path.join(root, dag_file))]]
@@ -64,6 +81,11 @@ def _own_path(file: str, root: str) -> str | None:
     path = os.path.relpath(os.path.realpath(file), root).replace(os.sep, "/")
     parts = path.split("/")
     return None if parts[0] == ".." or _FOREIGN.intersection(parts) or path.startswith(".") else path
+
+
+def is_secret(path: str) -> bool:
+    """Whether a file has the name of one that holds keys."""
+    return _SECRET.search(os.path.basename(path)) is not None
 
 
 def may_travel(path: str, root: str) -> bool:
@@ -84,20 +106,31 @@ def _files_of(package: str, root: str) -> list[str]:
     return found
 
 
+_listener: Callable[[str, tuple], None] | None = None
+_is_hooked = False
+
+
+def _hear_of_opens(listener: Callable[[str, tuple], None] | None) -> None:
+    """Who hears of files that are opened, from now on. The hook itself cannot be taken out again, and costs a little at each event: there is one."""
+    global _listener, _is_hooked
+    _listener = listener
+    if not _is_hooked:
+        _is_hooked = True
+        sys.addaudithook(lambda event, arguments: None if _listener is None else _listener(event, arguments))
+
+
 class ReadFiles:
     """What a DAG file reads of its project while it is imported, besides code: its tasks find it where it did."""
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._opened: set[str] = set()
-        #: Too large to travel, as `left_out` of the parser's document; filled by `take`.
+        #: What does not travel, as `left_out` of the parser's document; filled by `take`.
         self.left_out: list[dict[str, Any]] = []
-        self._is_over = False
-        # It cannot be taken out again; a process parses one file.
-        sys.addaudithook(self._hear)
+        _hear_of_opens(self._hear)
 
     def _hear(self, event: str, arguments: tuple) -> None:
-        if event != "open" or self._is_over or len(self._opened) > 20 * _MAX_READ_FILES:
+        if event != "open" or len(self._opened) > 20 * _MAX_READ_FILES:
             return
         path, _, flags = arguments
         if isinstance(path, str) and not path.endswith((".py", ".pyc", "airflow.cfg")) and not (isinstance(flags, int) and flags & _WRITING):
@@ -105,13 +138,21 @@ class ReadFiles:
 
     def take(self) -> list[str]:
         """Their paths from the root, sorted. From here on nothing is heard."""
-        self._is_over = True
+        _hear_of_opens(None)
         paths = [path for path in list(self._opened) if path.startswith(self._root + os.sep) and os.path.isfile(path)]
         own = {own: os.path.getsize(path) for path in paths if (own := _own_path(path, self._root)) is not None}
         for path, size in sorted(own.items()):
-            if size > MAX_FILE_BYTES:
+            if is_secret(path) or any(part.startswith(".") for part in path.split("/")):
+                self.left_out.append({"path": path, "file": None, "line": 0, "why": A_SECRET if is_secret(path) else "hidden files do not travel, though it is read while the file is imported"})
+            elif size > MAX_FILE_BYTES:
                 self.left_out.append({"path": path, "file": None, "line": 0, "why": f"it is read while the file is imported, and has {size / 1e6:.1f} MB; up to {MAX_FILE_BYTES / 1e6:g} MB travel"})
-        return sorted(path for path, size in own.items() if size <= MAX_FILE_BYTES)[:_MAX_READ_FILES]
+        told = {one["path"] for one in self.left_out}
+        return sorted(own.keys() - told)[:_MAX_READ_FILES]
+
+
+def told_once(left_out: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of a file that is read and named as well, the entry with its place, which comes last."""
+    return list({one["path"]: one for one in left_out}.values())
 
 
 def digests(root: str, paths: list[str]) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ def settings():
     return os.environ["EXPLAIN_NOT_SET"]
 
 
-if os.path.exists(os.environ.get("EXPLAIN_FLAG", "")):
+if os.path.exists(os.path.join(os.path.dirname(__file__), os.environ.get("EXPLAIN_FLAG", "no flag"))):
     settings()
 
 with DAG("broken"):
