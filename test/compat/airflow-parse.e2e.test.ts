@@ -58,6 +58,7 @@ describe('runtime airflow', { skip, concurrency: false }, () => {
       assert.ok(dags.length >= 90, `only ${dags.length} DAGs`);
       const of = (dagId: string): Dag | undefined => dags.find(({ dag }) => dag.dag_id === dagId)?.dag;
       assert.deepEqual(of('example_workday_timetable')?.timetable, { kind: 'custom', class: 'airflow.example_dags.plugins.workday.AfterWorkdayTimetable', data: {} });
+      assert.deepEqual(of('example_complex')?.run_listeners, ['running', 'success', 'failed'], 'a plugin of the examples listens');
       assert.match(of('example_custom_weight')?.tasks.map((task) => task.weight_rule).join() ?? '', /DecreasingPriorityStrategy/);
     });
 
@@ -284,7 +285,7 @@ describe('runtime airflow', { skip, concurrency: false }, () => {
 });
 
 /** Two writings of one schedule or date are the same. What the Task SDK says otherwise than our own runtime, with the reason, is left out. */
-function plainGraph({ airflow_serialization: _serialization, ...dag }: Dag): unknown {
+function plainGraph({ airflow_serialization: _serialization, run_listeners: _listeners, ...dag }: Dag): unknown {
   const plain = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(plain);
     if (typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value)) return new Date(value).toISOString();
