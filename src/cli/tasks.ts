@@ -30,20 +30,27 @@ function nameOf(instance: TaskInstanceResponse): string {
   return instance.map_index < 0 ? instance.task_id : `${instance.task_id}[${instance.map_index}]`;
 }
 
+/** The other way round: what `tasks list` prints is understood. */
+function instanceOf(name: string, { mapIndex }: TaskOptions): { readonly taskId: string; readonly mapIndex: number } {
+  const [, taskId, index] = /^(.+)\[(\d+)\]$/.exec(name) ?? [];
+  return taskId === undefined ? { taskId: name, mapIndex } : { taskId, mapIndex: Number(index) };
+}
+
 interface TaskOptions extends RemoteOptions { mapIndex: number }
 
 function logsCommand(context: CliContext): Command {
   return remoteCommand('logs', 'Print what a task wrote; a running one is followed to its end.', 'leoflow tasks logs etl latest load').argument('<dag>').argument('<run>').argument('<task>')
     .option('--try <n>', 'number of the try (default: the last)', integerOption('try')).option('--map-index <n>', 'index of a mapped task', integerOption('map-index'), -1)
     .action(async (...given: [string, string, string, TaskOptions & { try?: number }, Command]) => {
-      const [dagId, run, taskId, options] = given;
+      const [dagId, run, name, options] = given;
+      const { taskId, mapIndex } = instanceOf(name, options);
       const client = clientOf(context, options);
       const path = `${runPath(dagId, await resolveRun(client, dagId, run))}/taskInstances/${segment(taskId)}`;
-      const tryNumber = options.try ?? (await findInstance(client, path, options.mapIndex)).try_number;
+      const tryNumber = options.try ?? (await findInstance(client, path, mapIndex)).try_number;
       let hasError = false;
       let last = '';
       await client.lines(`${path}/logs/${tryNumber}`, {
-        query: { map_index: options.mapIndex },
+        query: { map_index: mapIndex },
         onLine(line) {
           const message = JSON.parse(line) as ShownMessage;
           hasError ||= message.error_detail !== undefined;
@@ -51,7 +58,7 @@ function logsCommand(context: CliContext): Command {
           context.out(options.json === true ? `${line}\n` : renderLogLine(context, message));
         },
       });
-      if (!hasError) await tellSilentEnd(context, client, { path, mapIndex: options.mapIndex, tryNumber, last });
+      if (!hasError) await tellSilentEnd(context, client, { path, mapIndex, tryNumber, last });
     });
 }
 
@@ -72,12 +79,13 @@ function explainCommand(context: CliContext): Command {
   return remoteCommand('explain', 'Say why a task is not running, or how it came to its state.', 'leoflow tasks explain etl latest load').argument('<dag>').argument('<run>').argument('<task>')
     .option('--map-index <n>', 'index of a mapped task', integerOption('map-index'), -1)
     .action(async (...given: [string, string, string, TaskOptions, Command]) => {
-      const [dagId, run, taskId, options] = given;
+      const [dagId, run, name, options] = given;
+      const { taskId, mapIndex } = instanceOf(name, options);
       const client = clientOf(context, options);
       const path = `${runPath(dagId, await resolveRun(client, dagId, run))}/taskInstances/${segment(taskId)}/explain`;
-      const told = await client.json<{ state: string | null; reasons: string[] }>('GET', path, { query: { map_index: options.mapIndex } });
+      const told = await client.json<{ state: string | null; reasons: string[] }>('GET', path, { query: { map_index: mapIndex } });
       if (options.json === true) return context.out(renderJson(told));
       if (told.reasons.length === 0) throw new AppError('bug', `nothing is known of ${taskId}`);
-      context.out(`${taskId}${options.mapIndex < 0 ? '' : `[${options.mapIndex}]`} ${paintState(context, told.state ?? 'none')}\n${told.reasons.map((reason) => `  ${reason.replaceAll('\n', '\n  ')}\n`).join('')}`);
+      context.out(`${taskId}${mapIndex < 0 ? '' : `[${mapIndex}]`} ${paintState(context, told.state ?? 'none')}\n${told.reasons.map((reason) => `  ${reason.replaceAll('\n', '\n  ')}\n`).join('')}`);
     });
 }

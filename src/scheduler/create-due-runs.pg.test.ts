@@ -188,6 +188,37 @@ describe('many DAGs', () => {
   }));
 });
 
+describe('a project that is asked for its own timetable', () => {
+  it('and does not answer holds up no other DAG; its own run is made when it answers', { timeout: 10_000 }, () => withDatabase(async (database) => {
+    const now = Date.parse('2026-01-10T05:00:00Z');
+    const slow = dagOf('a_slow', [task('a')], { runtime: 'airflow', timetable: { kind: 'custom', class: 'm.T', data: {} } });
+    for (const dag of [slow, hourly()]) await register(database, dag, at(now - HOUR));
+    const answer = Promise.withResolvers<void>();
+    const created: (() => void)[] = [];
+    let asked = 0;
+    const schedule: Schedule = new Schedule({
+      clock: { nowMs: () => now }, reporter: createReporter('error', () => undefined), slotsPerPass: 100, listDue: (limit, only) => listDueDags(database.pool, limit, only),
+      createDue: (due) => createDueRun(database.pool, 0, due), findNextDue: (after) => findNextDue(database.pool, after), dagOf: (version) => findSpec(database, version),
+      findNextRun: async ({ dag }, query) => {
+        if (dag.dag_id !== 'a_slow') return nextRun(dag.timetable, query);
+        asked += 1;
+        await answer.promise;
+        return { ...at(now + HOUR) };
+      },
+      onCreated: () => created.shift()?.(), ...NO_ASSETS,
+    });
+    await schedule.poke();
+    await schedule.poke();
+    const withRuns = async (): Promise<string[]> => (await database.pool.query<{ dag_id: string }>('select distinct dag_id from dag_runs order by dag_id')).rows.map((row) => row.dag_id);
+    assert.deepEqual([await withRuns(), asked], [['d'], 1]);
+    const isCreated = new Promise<void>((resolve) => void created.push(resolve));
+    answer.resolve();
+    await isCreated;
+    assert.deepEqual(await withRuns(), ['a_slow', 'd']);
+    schedule.close();
+  }));
+});
+
 describe('a leader', () => {
   const yearly: Partial<Dag> = { timetable: { kind: 'cron', expressions: ['0 0 1 1 *'], timezone: 'UTC' }, catchup: true, start_date: '2026-01-01T00:00:00Z' };
 

@@ -8,7 +8,7 @@ import { errorText, type Reporter } from '#platform/report.ts';
 import { type DueDag, type DueResult, findPlan, planNext } from '#store/schedule.ts';
 import type { Database } from '#store/database.ts';
 import { findLastScheduled, type NextRun } from '#store/dag-versions.ts';
-import type { FindNextRun } from './ask-timetable.ts';
+import { customPart, type FindNextRun } from './ask-timetable.ts';
 import type { AssetPass } from './create-asset-runs.ts';
 import type { Graphs } from './graphs.ts';
 
@@ -37,6 +37,8 @@ export class Schedule {
   readonly #options: ScheduleOptions;
   /** DAGs to look at in the next pass, because one of their runs finished: max_active_runs may have held them up. Of all others nothing is asked, so that an end costs little. */
   readonly #freed = new Set<string>();
+  /** DAGs whose projects are being asked for their own timetables, which may take a while. */
+  readonly #asked = new Set<string>();
   /** The next pass looks at all DAGs. */
   #all = false;
   /** When all DAGs are looked at again at the latest, on the monotonic clock. */
@@ -92,7 +94,7 @@ export class Schedule {
     try {
       const due = await this.#options.listDue(LIMITS.maxRunsPerPass, only);
       let made = 0;
-      for (const dag of due) made += await this.#createRuns(dag);
+      for (const dag of due) made += await this.#createRunsOf(dag);
       made += await this.#options.createAssetRuns(only);
       if (only === null) await this.#options.syncWatchers();
       if (made > 0 && due.length >= LIMITS.maxRunsPerPass) this.#all = this.#again = true;
@@ -109,10 +111,30 @@ export class Schedule {
     if (!this.#closed) this.#callOff = callLater(Math.min(Math.max(ms, 0) + 1, BACKSTOP_MS), () => void this.poke());
   }
 
-  /** @returns how many runs were made: with catchup several at once, up to the limit and max_active_runs */
-  async #createRuns(due: DueDag): Promise<number> {
+  /** @returns how many runs were made. A project that has a timetable of its own is asked beside the pass: it holds up no other. */
+  async #createRunsOf(due: DueDag): Promise<number> {
     const dag = await this.#options.dagOf(due.versionId);
-    if (dag === null) return 0;
+    if (dag === null || this.#asked.has(due.dagId)) return 0;
+    if (customPart(dag.timetable) === null) return this.#createRuns(due, dag);
+    this.#asked.add(due.dagId);
+    void this.#createBeside(due, dag);
+    return 0;
+  }
+
+  async #createBeside(due: DueDag, dag: Dag): Promise<void> {
+    let made = 0;
+    try {
+      made = await this.#createRuns(due, dag);
+    } catch (error) {
+      this.#options.reporter.report({ event: 'failure', where: `schedule of ${due.dagId}`, error: errorText(error) });
+    }
+    this.#asked.delete(due.dagId);
+    // Its next date is known now.
+    if (made > 0 && !this.#closed) this.onRunFinished(due.dagId);
+  }
+
+  /** @returns how many runs were made: with catchup several at once, up to the limit and max_active_runs */
+  async #createRuns(due: DueDag, dag: Dag): Promise<number> {
     let { next, activeRuns } = due;
     let made = 0;
     while (made < this.#options.slotsPerPass && next.runAfter <= this.#options.clock.nowMs()) {

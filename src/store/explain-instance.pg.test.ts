@@ -78,6 +78,10 @@ test('a deferred instance names its trigger, since when and until when, and who 
   await noteHost(database.pool, [id], 7);
   await database.kysely.updateTable('triggers').set({ timeout_at: '2030-01-01T00:00:00Z' }).where('id', '=', id).execute();
   assert.match((await explain('defers', 'a')).join('|'), /until 2030-01-01T00:00:00.000Z at the latest\|the trigger host, process 7, has taken it$/);
+  for (const pid of [7, 8, 9]) await noteHost(database.pool, [id], pid);
+  assert.match((await explain('defers', 'a')).at(-1) ?? '', /process 9, has taken it$/);
+  await noteHost(database.pool, [id], 10);
+  assert.match((await explain('defers', 'a')).at(-1) ?? '', /^3 hosts before it have ended: /);
   assert.deepEqual(await explain('defers', 'gone'), ['deferred, and its trigger is gone: clear it']);
 });
 

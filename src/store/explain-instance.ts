@@ -31,6 +31,9 @@ async function explainWaiting(database: Database, row: InstanceListRow): Promise
   return blockers.length > 0 ? told : [...told, 'nothing holds it back: it starts with the next decision of the scheduler'];
 }
 
+/** So many in one wait are no chance: a server that is started again may have cost two. */
+const MANY_HOSTS = 4;
+
 async function explainDeferred(database: Database, row: InstanceListRow): Promise<string[]> {
   const wait = await findWait(database.pool, row);
   if (wait === null) return ['deferred, and its trigger is gone: clear it'];
@@ -39,6 +42,7 @@ async function explainDeferred(database: Database, row: InstanceListRow): Promis
   return [
     `waits for the trigger ${wait.classpath} since ${isoOf(wait.createdAt)} (${Math.max(0, Math.round(ms / 1000))} s), ${until}`,
     wait.hostPid === null ? 'no trigger host has taken it yet' : `the trigger host, process ${wait.hostPid}, has taken it`,
+    ...(wait.hosts < MANY_HOSTS ? [] : [`${wait.hosts - 1} hosts before it have ended: does a trigger of this DAG version end its process, or take all memory? The server’s log says how each ended`]),
   ];
 }
 

@@ -49,7 +49,7 @@ export interface Tables {
   };
   triggers: {
     id: string; run: string; task_id: string; map_index: number; attempt_id: string; execution_id: string | null; classpath: string; kwargs: string; next_method: string;
-    next_kwargs: string; queue: string | null; resumed: Defaulted<boolean>; timeout_at: TimeOrNull; created_at: Time; host_pid: number | null;
+    next_kwargs: string; queue: string | null; resumed: Defaulted<boolean>; timeout_at: TimeOrNull; created_at: Time; host_pid: number | null; hosts: Defaulted<number>;
   };
   callbacks: {
     id: string; run: string; version_id: string; kind: string; task_id: string | null; map_index: Defaulted<number>; attempt_id: string | null; execution_id: string | null;

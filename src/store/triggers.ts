@@ -20,7 +20,7 @@ const COLUMNS = 'id, task_id, map_index, execution_id, classpath, kwargs, queue,
 const LIST = `/* store/triggers.list */
 select ${COLUMNS} from triggers where run = $1`;
 const FIND = `/* store/triggers.find */
-select ${COLUMNS}, host_pid from triggers where run = $1 and task_id = $2 and map_index = $3`;
+select ${COLUMNS}, host_pid, hosts from triggers where run = $1 and task_id = $2 and map_index = $3`;
 
 /** Waits for triggers of one run, those included that are over and whose execution has not ended. */
 export async function listWaits(client: Query, run: string): Promise<WaitOfInstance[]> {
@@ -28,16 +28,16 @@ export async function listWaits(client: Query, run: string): Promise<WaitOfInsta
   return (rows as RawTrigger[]).map((row) => ({ taskId: row.task_id, mapIndex: row.map_index, wait: fromRow(row) }));
 }
 
-/** The wait of one instance, with the process that said last that it runs its trigger; null when it waits for none. */
-export async function findWait(client: Query, of: { run: string; taskId: string; mapIndex: number }): Promise<(TriggerWait & { readonly hostPid: number | null }) | null> {
+/** The wait of one instance, with the process that said last that it runs its trigger, and how many have said so; null when it waits for none. */
+export async function findWait(client: Query, of: { run: string; taskId: string; mapIndex: number }): Promise<(TriggerWait & { readonly hostPid: number | null; readonly hosts: number }) | null> {
   const { rows } = await client.query(FIND, [of.run, of.taskId, of.mapIndex]);
-  const [row] = rows as (RawTrigger & { host_pid: number | null })[];
-  return row === undefined ? null : { ...fromRow(row), hostPid: row.host_pid };
+  const [row] = rows as (RawTrigger & { host_pid: number | null; hosts: number })[];
+  return row === undefined ? null : { ...fromRow(row), hostPid: row.host_pid, hosts: row.hosts };
 }
 
 /** A host said that it runs these. */
 export async function noteHost(client: Query, ids: readonly TriggerId[], pid: number): Promise<void> {
-  await client.query('/* store/triggers.noteHost */ update triggers set host_pid = $2 where id = any($1::uuid[]) and host_pid is distinct from $2', [ids, pid]);
+  await client.query('/* store/triggers.noteHost */ update triggers set host_pid = $2, hosts = hosts + 1 where id = any($1::uuid[]) and host_pid is distinct from $2', [ids, pid]);
 }
 
 /** Nobody waits any more: what these instances had deferred to is gone. For people’s actions, whose leader is told. */

@@ -119,6 +119,7 @@ test('tasks explain: a mapped task is summed up, with the way to one of its inst
   assert.equal((await run(['tasks', 'explain', 'wide', 'r1', 'each'])).out,
     'each scheduled\n  1,002 instances: 1,000 scheduled, 2 running; scheduled ones wait for max_active_tasks 2/2\n  --map-index N tells of one of them\n');
   assert.equal((await run(['tasks', 'explain', 'wide', 'r1', 'each', '--map-index', '2'])).out, 'each[2] scheduled\n  max_active_tasks 2/2\n');
+  assert.equal((await run(['tasks', 'explain', 'wide', 'r1', 'each[2]'])).out, 'each[2] scheduled\n  max_active_tasks 2/2\n', 'as tasks list names it');
   await assert.rejects(run(['tasks', 'explain', 'wide', 'r1', 'other']), (error: unknown) => error instanceof AppError && error.code === 'not_found');
 });
 

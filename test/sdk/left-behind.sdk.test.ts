@@ -1,4 +1,4 @@
-// Whoever is killed above a task, the task and all that it started are gone before another execution of it begins.
+// Whoever is killed above a task, the task and all that it started are gone before another execution of it begins; and what it leaves running goes with it.
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,8 +33,23 @@ describe('what a task leaves behind', { skip: withoutSdk }, () => {
     place.remove();
   });
 
+  const request = async (path: string, body?: object): Promise<unknown> => {
+    const answer = await fetch(`${url}/api/v2/dags/${path}`, { method: body === undefined ? 'GET' : 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${readFileSync(join(home, 'token'), 'utf8').trim()}` }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    return answer.json();
+  };
+
+  test('is ended soon after it, though it holds its output open', { timeout: 60_000 }, async () => {
+    const { dag_run_id: run } = (await request('leaves/dagRuns', { logical_date: null })) as { dag_run_id: string };
+    const path = `leaves/dagRuns/${encodeURIComponent(run)}`;
+    while (((await request(path)) as { state: string }).state !== 'success') await sleep(100);
+    const pid = Number(((await request(`${path}/taskInstances/leaves/xcomEntries/return_value`)) as { value: number }).value);
+    const begun = performance.now();
+    while (isAlive(pid)) await sleep(100);
+    assert.ok(performance.now() - begun < 20_000, 'a minute would be that of the SDK');
+  });
+
   test('nothing, whether its supervisor, its fork server or the launcher is killed', { timeout: 120_000 }, async () => {
-    await fetch(`${url}/api/v2/dags/left_behind/dagRuns`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${readFileSync(join(home, 'token'), 'utf8').trim()}` }, body: '{"logical_date": null}' });
+    await request('left_behind/dagRuns', { logical_date: null });
     await untilStarted(1);
     const supervisor = parentOf(started()[0]?.[0] ?? 0);
     process.kill(supervisor, 'SIGKILL');

@@ -31,6 +31,8 @@ def prepare_process(home: str) -> None:
     os.environ.setdefault("AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH", "20")
     # The files of a version are all there: one that does not import now is not waited for.
     os.environ.setdefault("AIRFLOW__WORKERS__MISSING_DAG_RETRIES", "0")
+    # So long is what a task has left behind heard, should it hold the task's output open; then it is ended. Airflow waits for a minute, and lets it live.
+    os.environ.setdefault("AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT", "5")
     os.environ.setdefault("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "False")
 
 

@@ -1,4 +1,4 @@
-"""A task that writes down who runs it, and a program and a fork of it, then sleeps."""
+"""A task that writes down who runs it, and a program and a fork of it, then sleeps; and one that ends and leaves a program behind."""
 
 import os
 import subprocess
@@ -22,3 +22,12 @@ with DAG("left_behind", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=ti
         time.sleep(3000)
 
     sleeps()
+
+
+with DAG("leaves", schedule=None):
+
+    @task
+    def leaves():
+        return subprocess.Popen(["sleep", "3000"], start_new_session=True).pid
+
+    leaves()
