@@ -45,7 +45,7 @@ async function runAll(context: LocalContext, place: { own: string; folder: strin
   const compiled = await compileFiles(place.folder, { config, python: place.python }, { deterministic: true, strict: false });
   if (compiled.problems.length > 0) throw new AppError('invalid_dag', compiled.problems.map(renderProblem).join('\n'));
   context.out(`compiled    ${compiled.files.length} files → ${compiled.dags.length} DAGs, ${compiled.dags.reduce((sum, one) => sum + one.dag.tasks.length, 0)} tasks\n`);
-  const engine = await context.openEngine({ config, home: place.own, store: 'throwaway', followsSchedules: false, python: place.python, writeLog: () => undefined, livePath: () => [] });
+  const engine = await context.openEngine({ config, home: place.own, store: 'throwaway', followsSchedules: false, python: place.python, writeLog: () => undefined });
   try {
     const failed: string[] = [];
     for (const one of compiled.dags) {

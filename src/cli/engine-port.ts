@@ -18,8 +18,6 @@ export interface EngineRequest {
   readonly followsSchedules?: boolean;
   /** Receives the server's own JSON log lines. */
   readonly writeLog: (line: string) => void;
-  /** Import folders of a DAG beside its version's sources. */
-  readonly livePath?: (dagId: string) => readonly string[];
 }
 
 /** The public API while it is served. */

@@ -32,14 +32,14 @@ async function lite(context: LocalContext, dir: string, options: Options): Promi
   const root = resolve(dir);
   if (!existsSync(root) || !statSync(root).isDirectory()) throw new AppError('file_unreadable', `${dir} is no folder`);
   // Wrong settings are said before anything is started.
-  const live = rootOf(root).root;
+  rootOf(root);
   const config = context.readConfig({ ...(options.port === undefined ? {} : { LEOFLOW_PORT: options.port }), ...(options.home === undefined ? {} : { LEOFLOW_HOME: resolve(options.home) }) });
   const home = ensureHome(context.homeOf(config));
   refuseSecond(home);
   const python = await findPython(config, home, context.err);
   mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
   const logFile = join(home, 'logs', 'server.log');
-  const engine = await context.openEngine({ config, home, store: 'embedded', python, writeLog: (line) => appendLog(logFile, line), livePath: () => [live] });
+  const engine = await context.openEngine({ config, home, store: 'embedded', python, writeLog: (line) => appendLog(logFile, line) });
   const folder = new DagFolder({ engine, config, python, root, say: context.err, secrets: engine.secrets });
   try {
     const password = await ensureAdmin(engine, { config, home });

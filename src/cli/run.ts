@@ -37,7 +37,7 @@ async function run(context: LocalContext, path: string, options: Options): Promi
   for (const warning of compiled.warnings) context.err(`warning: ${renderProblem(warning)}\n`);
   const chosen = chooseDag(compiled.dags, options.dag, compiled.problems.map(renderProblem));
   const own = makeOwnFolder(home);
-  const engine = await context.openEngine({ config, home: own, store: 'throwaway', followsSchedules: false, python, writeLog: () => undefined, livePath: () => [compiled.root] });
+  const engine = await context.openEngine({ config, home: own, store: 'throwaway', followsSchedules: false, python, writeLog: () => undefined });
   try {
     for (const other of compiled.dags) if (other !== chosen && namesAssets(other.dag)) await engine.register(other, { bundle: 'run', active: true, parseMs: null });
     await execute(context, engine, { chosen, conf, logicalDate, json: options.json === true });

@@ -40,8 +40,6 @@ export interface EngineOptions {
   readonly databaseUrl: string;
   readonly python: string;
   readonly reporter: Reporter;
-  /** Further import folders of a DAG: the live project, in lite. */
-  readonly livePath?: (dagId: string) => readonly string[];
   readonly onRunFinished?: (run: { id: RunUuid; dagId: string; runId: string }) => void;
   /** False: no run is made because a schedule says so. */
   readonly followsSchedules?: boolean;
@@ -89,7 +87,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     home, python: options.python, agentSocket: agentAddress, environment: userEnvironment(), parked: { python: config.LEOFLOW_PARKED_CHILDREN, node: config.LEOFLOW_PARKED_NODE_CHILDREN },
     idleSeconds: config.LEOFLOW_FORK_SERVER_IDLE_SECONDS, importTimeoutSeconds: config.LEOFLOW_IMPORT_TIMEOUT_SECONDS, silentSeconds: config.LEOFLOW_HEARTBEAT_TIMEOUT_SECONDS, reporter,
     prepare: (versionId, tell) => prepareVersion(database, versionId, {
-      folder: join(home, 'versions'), livePath: options.livePath ?? (() => []), environments, secrets, python: options.python, say: (text) => {
+      folder: join(home, 'versions'), environments, secrets, python: options.python, say: (text) => {
         tell(text.trim());
         reporter.report({ event: 'environment.progress', text: text.trim() });
       },

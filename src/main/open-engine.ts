@@ -41,7 +41,6 @@ export async function openEngine(request: EngineRequest): Promise<OpenEngine> {
     const engine = await startEngine({
       // A store that is thrown away leaves nothing in a Redis that stays.
       config: request.store === 'throwaway' ? { ...request.config, LEOFLOW_REDIS_URL: null } : request.config, home: request.home, databaseUrl: store.url, python: request.python, reporter,
-      ...(request.livePath === undefined ? {} : { livePath: request.livePath }),
       ...(request.followsSchedules === undefined ? {} : { followsSchedules: request.followsSchedules }),
       onRunFinished: (run) => finished.forEach((listener) => listener(run)),
     });

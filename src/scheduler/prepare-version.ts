@@ -15,8 +15,6 @@ import { findConnection, useVariable } from './secret-access.ts';
 /** Where versions and environments lie, which interpreter makes Python ones, and who hears of it. */
 export interface VersionPlace {
   readonly folder: string;
-  /** Folders that imports may also come from (the project's own, in lite). */
-  readonly livePath: (dagId: string) => readonly string[];
   readonly environments: Environments;
   readonly python: string;
   readonly say: (text: string) => void;
@@ -32,7 +30,7 @@ export async function prepareVersion(database: Database, versionId: VersionId, p
   if (first === undefined) throw new AppError('invalid_dag', `the version of ${dag.dag_id} holds no source file`);
   const python = dag.environment?.python === undefined ? null : await place.environments.python(dag.environment.python, place.python, place.say);
   if (!existsSync(root) || dag.environment?.node !== undefined) await writeSources(database, { dag, root, place });
-  return { ...(await importSecretsOf(dag, place.secrets)), versionId, dagId: dag.dag_id, root, dagFile: first.path, path: [...(dag.import_paths ?? []).map((path) => join(root, safePath(path))), ...place.livePath(dag.dag_id)], python, node: ownNode(join(root, 'node_modules')), ...runtimesOf(dag), ...(dag.runtime === 'airflow' ? { taskSdk: true as const } : {}) };
+  return { ...(await importSecretsOf(dag, place.secrets)), versionId, dagId: dag.dag_id, root, dagFile: first.path, path: (dag.import_paths ?? []).map((path) => join(root, safePath(path))), python, node: ownNode(join(root, 'node_modules')), ...runtimesOf(dag), ...(dag.runtime === 'airflow' ? { taskSdk: true as const } : {}) };
 }
 
 /** What the bodies run in, and the modules of those in Node. */
