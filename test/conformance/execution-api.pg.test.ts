@@ -9,7 +9,7 @@ import type { Dag } from '#contract/dag.ts';
 import type { RunUuid } from '#contract/ids.ts';
 import { EngineUnderTest } from '../support/engine.ts';
 import { serveExecutions } from '../support/execution-server.ts';
-import { addInstance, addRun, addXCom, dagOf, task } from '../support/rows.ts';
+import { addInstance, addXCom, dagOf, task } from '../support/rows.ts';
 import { stockPython } from '../support/stock-supervisor.ts';
 import { sdkPython, withoutSdk } from '../support/task-sdk.ts';
 
@@ -40,8 +40,11 @@ function runDriver(home: string, plan: object): Promise<Read> {
 /** An earlier run that succeeded, values of a mapped task, an event of an alias. */
 async function fill(engine: EngineUnderTest, run: RunUuid): Promise<void> {
   const { database } = engine;
-  const earlier = await addRun(database, { dagId: 'conform', runId: 'earlier', logicalDate: '2026-01-02T00:00:00Z', state: 'success' });
-  await addInstance(database, { run: earlier, taskId: 'reads', state: 'success' });
+  // In one statement: the engine begins what is queued.
+  const earlier = await engine.one(`insert into dag_runs (id, dag_id, run_id, run_type, state, finished, version_id, logical_date, run_after, conf, triggered_by, start_date, end_date, epoch)
+    select gen_random_uuid(), dag_id, 'earlier', run_type, 'success', true, version_id, '2026-01-02T00:00:00Z', '2026-01-02T00:00:00Z', conf, triggered_by, '2026-01-01T00:00:01Z', '2026-01-01T00:01:00Z', 1
+    from dag_runs where id = $1 returning id`, [run]);
+  await addInstance(database, { run: String(earlier?.['id']), taskId: 'reads', state: 'success' });
   for (const [mapIndex, value] of ['10', 'null', '"c"'].entries()) await addXCom(database, { run, taskId: 'mapped', key: 'return_value', value, mapIndex });
   await database.pool.query("insert into assets (name, uri, active) values ('n', 's3://n', true) on conflict do nothing");
   await database.pool.query("insert into asset_events (asset_id, aliases, at) select id, array['al'], '2026-01-01' from assets where name = 'n'");

@@ -1,5 +1,7 @@
 // The process executor when its own work fails: fork servers that do not answer, versions that cannot be prepared.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { AppError } from '#contract/errors.ts';
 import { dagSource, isRunning, ProcessesUnderTest, processesOf } from '../support/processes.ts';
@@ -33,9 +35,9 @@ describe('a fork server that accepts and does not answer', () => {
     const version = p.version(dagSource(`
     @task
     def ok(): pass
-    ok()`, 'if not os.path.exists(os.environ["MARKS"] + "/import"):\n    open(os.environ["MARKS"] + "/import", "w").close()\n    import __main__\n    __main__.ForkServer.run = lambda self: time.sleep(600)'));
+    ok()`, 'import beside'), 'import os, time\nif not os.path.exists(os.environ["MARKS"] + "/import"):\n    open(os.environ["MARKS"] + "/import", "w").close()\n    import __main__\n    __main__.ForkServer.run = lambda self: time.sleep(600)\n');
     assert.equal((await p.finish(version, 'ok')).outcome, 'success');
-    assert.deepEqual(p.told.failed, []);
+    assert.deepEqual([p.told.failed, existsSync(join(p.marks, 'import'))], [[], true]);
   });
 
   it('does not count as gone when only its connection is', async () => {
@@ -45,7 +47,7 @@ describe('a fork server that accepts and does not answer', () => {
     def stay():
         mark("stay", os.getpid())
         time.sleep(600)
-    stay()`, 'def hang_up(self):\n    self.leader.sock.shutdown(2)\n    self.leader = None\n    time.sleep(600)\nimport __main__\n__main__.ForkServer._cancel = lambda self, *_: hang_up(self)'));
+    stay()`, 'import beside'), 'import __main__, time\ndef hang_up(self):\n    self.leader.sock.shutdown(2)\n    self.leader = None\n    time.sleep(600)\n__main__.ForkServer._cancel = lambda self, *_: hang_up(self)\n');
     const { id } = await p.start(version, 'stay');
     const task = Number(await p.mark('stay'));
     p.executor.cancel(id, 30);

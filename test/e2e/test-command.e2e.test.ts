@@ -1,7 +1,6 @@
 // `leoflow test`: tasks tried out in a terminal, with given values, a debugger, and nothing kept.
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { leoflow, temporaryFolder } from '../support/cli.ts';
@@ -42,8 +41,12 @@ with DAG("etl", schedule=None, params={"n": Param(3, type="integer")}):
 const inputs = ['--var', 'greeting=hello', '--conn', 'db=postgres://u:p@h.example:5432/x'];
 
 describe('a whole DAG', () => {
+  const temporary = join(files.path, 'temporary');
+  mkdirSync(temporary);
+  const how = { env: { TMPDIR: temporary } };
+
   test('runs task by task with retries and mapping, and shows what was printed and pushed', async () => {
-    const done = await leoflow(home.path, ['test', ETL, '--date', '2026-01-31', ...inputs]);
+    const done = await leoflow(home.path, ['test', ETL, '--date', '2026-01-31', ...inputs], how);
     assert.equal(done.code, 0, done.err);
     assert.match(done.out, /^extracting 3$/m);
     assert.match(done.out, /✗ double\[1\] {2}failed, another try follows .*ValueError: unlucky/);
@@ -56,13 +59,13 @@ describe('a whole DAG', () => {
   });
 
   test('ends with 1 when the run failed', async () => {
-    const done = await leoflow(home.path, ['test', ETL, '--date', '2026-01-31']);
+    const done = await leoflow(home.path, ['test', ETL, '--date', '2026-01-31'], how);
     assert.equal(done.code, 1);
     assert.match(done.out, /✗ secret {2}failed/);
   });
 
   test('leaves nothing behind', () => {
-    assert.deepEqual(readdirSync(tmpdir()).filter((name) => name.startsWith('leoflow-try-')), []);
+    assert.deepEqual(readdirSync(temporary), []);
   });
 });
 
