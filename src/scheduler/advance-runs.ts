@@ -1,5 +1,6 @@
 // What follows from what happened to a run: it is planned, its changes are queued for the next commit, and who may start is told.
 import { makeUuidV7 } from '#contract/ids.ts';
+import { listenersTold } from '#store/callbacks.ts';
 import type { CallbackWrite, DeadlineWrite } from '#store/rare-parts.ts';
 import { DAG_DEFAULTS } from '#contract/dag.ts';
 import { isFinished } from '#contract/states.ts';
@@ -11,7 +12,7 @@ import type { CommitQueue } from './commit-queue.ts';
 import { keyOfCandidate } from './ending-executions.ts';
 import type { EngineMemory, Entry } from './engine-memory.ts';
 import { absorb } from './pending-run.ts';
-import { callbacksOfRun, listenersOfRun } from './requested-callbacks.ts';
+import { callbacksOfRun } from './requested-callbacks.ts';
 import { waitingTriggerOf } from './waiting-triggers.ts';
 
 /** Who hears of what a plan brings. */
@@ -172,7 +173,7 @@ export class AdvanceRuns {
 
   #tellListeners(run: RunSnapshot, msg: string): void {
     const at = this.#memory.nowMs;
-    this.requestCallbacks(run, listenersOfRun(run, msg, { at, makeId: () => makeUuidV7(at) }));
+    this.requestCallbacks(run, listenersTold(run.graph.dag, run, { msg, at, makeId: () => makeUuidV7(at) }));
   }
 
   /** Callbacks go with the run's next commit, and are made as soon as they are written down. */

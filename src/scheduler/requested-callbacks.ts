@@ -1,7 +1,6 @@
 // Callbacks that a decision asks for: written in its commit, made afterwards.
 import type { RunSnapshot, Instance } from '#core/run-snapshot.ts';
 import type { RunEnd } from '#core/run-end.ts';
-import { listenersTold } from '#store/callbacks.ts';
 import type { CallbackWrite } from '#store/rare-parts.ts';
 
 /** When it was decided (epoch milliseconds), and fresh ids. */
@@ -13,11 +12,6 @@ export function callbacksOfRun(run: RunSnapshot, { reason, relevant }: RunEnd, a
   if (run.graph.dag.callbacks?.includes(name) !== true) return [];
   const request = { is_failure_callback: name === 'failure', msg: reason, run_state: run.state, run_end_date: run.endDate };
   return [writeOf(run, relevant, { kind: 'dag', request, ...at })];
-}
-
-/** What the listeners of its project are told when it begins, and at its end. @param msg Airflow's word for why */
-export function listenersOfRun(run: RunSnapshot, msg: string, at: At): CallbackWrite[] {
-  return listenersTold(run.graph.dag, run, { ...at, msg });
 }
 
 /**
